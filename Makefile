@@ -1,0 +1,46 @@
+# `make demo` and `make test` do everything on a fresh machine: each sets up .venv itself if needed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+BENCH := .venv/.bench
+# Packages are pinned by constraints.txt, which names no host.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: setup demo test test-all lint format bench clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: jaxdml needs Python 3.11 or newer; name one by PYTHON=python3.11" >&2; exit 2; }
+	@echo "setting up .venv (once, a minute or two)"
+	@$(PYTHON) -m venv .venv
+	@$(PIP) -e '.[plot,test,lint]'
+	@touch $@
+
+$(BENCH): $(READY)
+	@echo "adding PyTorch and pytorch-metric-learning to .venv (once)"
+	@$(PIP) -e '.[bench]'
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python -m experiments.grid --config=configs/digits_grid.py --workdir=runs/demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest -q
+
+test-all: $(BENCH)
+	@$(BIN)/python -m pytest -q -m 'slow or not slow'
+
+lint: $(READY)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: $(READY)
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: $(BENCH)
+	@$(BIN)/python -m experiments.bench
+
+clean:
+	@rm -rf .venv build *.egg-info

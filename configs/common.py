@@ -1,0 +1,57 @@
+"""Every field that a configuration has, with its default. A part's further options (`mining`,
+`first`, …) are in the docstring of its `make`, and can be set without being named here.
+"""
+
+from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
+
+
+def get_config() -> ConfigDict:
+    """The defaults of the library, by name."""
+    config = ConfigDict()
+    config.system = "dml_ae"  # dml: labels only; ae: images only; dml_ae: both
+    config.seed = 0  # initial parameters, batches and samples follow from it
+
+    config.data = data = ConfigDict()
+    data.name = "digits"  # digits, mnist, organamnist, or a dotted path
+    data.labelled_percent = placeholder(float)  # of the training images; or
+    data.labelled_count = placeholder(int)  # how many; or
+    data.labels_per_class = placeholder(int)  # how many of each class; none set: all are labelled
+    data.labels_seed = 0  # which ones
+    data.stratified = False  # each class its share, instead of a uniform draw
+    data.validation = 0  # training images to set apart
+
+    config.model = model = ConfigDict()
+    model.encoder = "mlp"
+    model.hidden = (512, 256)  # the decoder has the same layers, reversed
+    model.latent_dim = 10
+
+    config.loss = loss = ConfigDict()  # L_S, a metric loss on the labelled stream
+    loss.name = "triplet"  # or a dotted path to a loss of your own
+    loss.on = "sample"  # of the posterior, or its mean
+    loss.margin = 0.2
+
+    config.reconstruction = reconstruction = ConfigDict()  # L_U, on all images
+    reconstruction.name = "mse"
+    reconstruction.reduction = "sum"  # over pixels, or mean
+
+    config.routine = routine = ConfigDict()  # how the two losses go together
+    routine.name = "joint"  # both in every step; alternate: by epoch, as the thesis does
+    routine.alpha = 0.5  # (1 - alpha) L_S + alpha L_U
+    routine.gamma = 1.0  # L_U + gamma L_S, where routine.balance is "gamma" (joint)
+    routine.first = "supervised"  # the phase of epoch 1 (alternate)
+    routine.supervised = "weighted"  # L_U in supervised epochs too; metric_only: not (alternate)
+    routine.supervised_data = "all"  # what L_U reads in a supervised epoch; or labelled (alternate)
+    routine.labelled_steps = "match"  # a supervised epoch is as long as the others; or one pass
+
+    config.train = train = ConfigDict()
+    train.epochs = 10
+    train.batch_size = 128
+    train.learning_rate = 1e-3  # of Adam
+    train.width = 1  # points that a device works on at once
+
+    config.eval = evaluation = ConfigDict()
+    evaluation.protocols = ("thesis", "labelled")
+    evaluation.classifiers = ("knn",)
+    evaluation.split = "test"  # or validation
+    return config

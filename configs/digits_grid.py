@@ -1,0 +1,29 @@
+"""The demonstration: what do unlabelled images add to a few labels? On `digits`, in two dimensions.
+
+python -m experiments.grid --config=configs/digits_grid.py --workdir=runs/demo
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import digits
+
+SEEDS = tuple((seed, seed) for seed in range(3))
+
+
+def get_config() -> ConfigDict:
+    """The base of all points."""
+    return digits.get_config()
+
+
+def get_grid() -> tuple[dict[Any, Any], ...]:
+    """Labels alone, images alone, and both, at two label fractions."""
+    labels: dict[Any, Any] = {
+        "data.labelled_percent": (1.0, 10.0),
+        ("seed", "data.labels_seed"): SEEDS,
+    }
+    return (
+        {"system": ("dml", "ae"), **labels},
+        {"system": ("dml_ae",), "routine.name": ("alternate", "joint"), **labels},
+    )

@@ -1,0 +1,149 @@
+"""What the commands share: flags, and errors as one sentence with exit code 2."""
+
+import importlib.util
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jax
+import pooch
+from absl import flags
+from ml_collections import config_flags
+
+from jaxdml.config import assign, flatten
+from jaxdml.options import ConfigError
+from jaxdml.runs import folder, report
+from jaxdml.runs.grid import Grid
+
+WORKDIR = flags.DEFINE_string("workdir", None, "The run folder.")
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "The folder that holds data sets (default: JAXDML_DATA, then a user cache)."
+)
+
+
+def define_config() -> None:
+    """Adds `--config=FILE` and its `--config.path=value` overrides."""
+    # The library itself knows which fields there are: a user's own loss may add some.
+    config_flags.DEFINE_config_file(
+        "config", None, "The configuration file.", lock_config=False, accept_new_attributes=True
+    )
+
+
+def main(command: Callable[[], None]) -> NoReturn:
+    """Runs a command. What the user can mend is said in one sentence, and exits with 2."""
+    warnings.showwarning = _one_line
+    _keep_compiled()
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        own, shared = flags.FLAGS.main_module_help(), flags.FLAGS.module_help("experiments.cli")
+        print(f"{sys.modules['__main__'].__doc__}{own}{shared}")
+        sys.exit(0)
+    try:
+        rest = flags.FLAGS(sys.argv)[1:]
+        if rest:
+            raise ConfigError(f"{' '.join(rest)} is not a flag: flags look like --workdir=runs/one")
+        command()
+    except (ConfigError, flags.Error) as error:
+        _stop(str(error))
+    except KeyboardInterrupt:
+        print("\nstopped: the same command goes on where it was", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)
+
+
+def workdir() -> Path:
+    """`--workdir`.
+
+    Raises:
+      ConfigError: if it is not given.
+    """
+    if not WORKDIR.value:
+        raise ConfigError("--workdir is missing: name the run folder, like --workdir=runs/one")
+    return Path(WORKDIR.value)
+
+
+def data_dir() -> Path:
+    """`--data_dir`, or `JAXDML_DATA`, or a cache folder of the user."""
+    given = DATA_DIR.value or os.environ.get("JAXDML_DATA") or pooch.os_cache("jaxdml")
+    return Path(given).expanduser()
+
+
+def config() -> dict[str, Any]:
+    """The base configuration with the overrides of the command line, flat.
+
+    Raises:
+      ConfigError: if there is no such file, or it cannot be read.
+    """
+    flag = flags.FLAGS["config"]
+    try:
+        given = flag.value
+        if given is None:
+            raise ConfigError(
+                "--config is missing: name a configuration file, like --config=configs/digits.py"
+            )
+        if not Path(_config_file()).is_file():
+            raise ConfigError(f"--config={_config_file()}: there is no such file")
+        flat = flatten(given.to_dict())
+    except OSError as error:  # what the file raised, kept until the configuration is first read
+        raise ConfigError(f"--config={_config_file()}: {_last_line(error)}") from error
+    except AttributeError as error:
+        raise ConfigError(
+            f"--config={_config_file()}: get_config() must return a ConfigDict, not {given!r}"
+        ) from error
+    return assign(flat, config_flags.get_override_values(flags.FLAGS["config"]))
+
+
+def grid() -> Grid:
+    """What the configuration file's `get_grid()` gives.
+
+    Raises:
+      ConfigError: if it has none.
+    """
+    path = _config_file()
+    spec = importlib.util.spec_from_file_location("config_file", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_grid"):
+        raise ConfigError(f"{path} has no get_grid(): use experiments.train for a single point")
+    return module.get_grid()
+
+
+def write_report(place: folder.Folder) -> None:
+    """Writes the report, and prints its table and where things lie."""
+    written = report.report(place, data_dir())
+    print(f"\n{written.table}\n")
+    print(f"results  {place.path / 'results.csv'}")
+    print(f"report   {written.text}")
+    for picture in written.pictures:
+        print(f"figure   {picture}")
+    if written.note:
+        print(written.note)
+
+
+def _keep_compiled() -> None:
+    """Programs that were compiled once are read back by the next command."""
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        jax.config.update("jax_compilation_cache_dir", str(pooch.os_cache("jaxdml") / "xla"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+def _config_file() -> str:
+    return str(config_flags.get_config_filename(flags.FLAGS["config"]))
+
+
+def _stop(sentence: str) -> NoReturn:
+    text = " ".join(sentence.replace("FATAL Flags parsing error:", "").split())
+    print(f"error: {text}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _last_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[-1]
+
+
+def _one_line(message: Any, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)

@@ -1,0 +1,68 @@
+"""Embeddings of any images, by a trained point.
+
+    python -m experiments.embed --workdir=runs/grid --point=ID --input=x.npz --output=z.npz
+
+The input holds `x`: uint8, or float in [0, 1], of shape (N, H, W) or (N, H, W, C); the output
+holds `z`, f32[N, D].
+"""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from experiments import cli
+from jaxdml.options import ConfigError, listed
+from jaxdml.runs import execute, folder, plan
+
+POINT = flags.DEFINE_string("point", None, "The id of a finished point, or the start of one.")
+INPUT = flags.DEFINE_string("input", None, "An .npz file that holds images as x.")
+OUTPUT = flags.DEFINE_string("output", None, "The .npz file to write.")
+
+
+def main() -> None:
+    """Restores the point's encoder and encodes."""
+    for flag in (POINT, INPUT, OUTPUT):
+        if not flag.value:
+            raise ConfigError(f"--{flag.name} is missing")
+    place = execute.existing(cli.workdir())
+    result = chosen(place, POINT.value)
+    shop, _, _, params = execute.trained_point(place, result, plan.loader(cli.data_dir()))
+    x = images(Path(INPUT.value), shop.dataset.train.x.shape[1:])
+    folder.write_npz(Path(OUTPUT.value), {"z": shop.embed(params, x)})
+    print(f"{len(x)} embeddings in {OUTPUT.value}")
+
+
+def chosen(place: folder.Folder, start: str) -> dict[str, Any]:
+    """The one finished point whose id starts so."""
+    results = place.results()
+    found = [result for result in results if result["point"].startswith(start)]
+    if len(found) != 1:
+        ids = listed(result["point"] for result in (found or results))
+        raise ConfigError(f"--point={start} names {len(found)} points; there are {ids}")
+    return found[0]
+
+
+def images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """`x` of an .npz file, checked against what the model was trained on."""
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            x = arrays["x"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"--input={path} must be an .npz file that holds x ({error})") from error
+    if x.ndim == 3:
+        x = x[..., None]
+    if x.shape[1:] != shape:
+        raise ConfigError(f"--input={path}: images must be {shape}, but are {x.shape[1:]}")
+    if x.dtype == np.uint8:
+        return x
+    x = x.astype(np.float32)
+    if not np.isfinite(x).all() or x.min(initial=0) < 0 or x.max(initial=0) > 1:
+        raise ConfigError(f"--input={path}: x must be uint8, or float in [0, 1]")
+    return x
+
+
+if __name__ == "__main__":
+    cli.main(main)

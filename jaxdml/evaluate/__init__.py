@@ -1,0 +1,1 @@
+"""Evaluation: embeddings of images, and what scikit-learn's classifiers make of them."""

@@ -1,0 +1,151 @@
+"""Options of the parts that can be exchanged: finding a part, its defaults, and saying what is
+wrong.
+
+A part (a loss, a model, a routine, a data set, …) is one function `make(…, **options)`. Its keyword
+arguments are its options, and their defaults say what they are: **an option whose default is a
+float is a number**, which may differ between the points of one compiled program, so `make` may get
+it as a traced array and must not branch on it in Python; every other option shapes the program.
+"""
+
+import functools
+import importlib
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+
+
+class ConfigError(ValueError):
+    """Something that the user can mend, said in one sentence."""
+
+
+def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
+    """`value` if it is allowed.
+
+    Raises:
+      ValueError: naming the option, what came, and what is allowed.
+
+    >>> one_of("mining", "hard", ("all", "hard"))
+    'hard'
+    """
+    allowed = tuple(allowed)
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {listed(allowed)}, but is {value!r}")
+    return value
+
+
+def at_least(name: str, value: Any, low: float) -> Any:
+    """`value` if it is `low` or more. A traced number passes: it was checked before tracing.
+
+    >>> at_least("margin", 0.2, 0)
+    0.2
+    """
+    if not isinstance(value, jax.core.Tracer) and not low <= value < math.inf:
+        raise ValueError(f"{name} must be at least {low} and finite, but is {value}")
+    return value
+
+
+def between(name: str, value: Any, low: float, high: float) -> Any:
+    """`value` if it lies in [low, high]; a traced number passes, as in `at_least`.
+
+    >>> between("alpha", 0.5, 0, 1)
+    0.5
+    """
+    if not isinstance(value, jax.core.Tracer) and not low <= value <= high:
+        raise ValueError(f"{name} must lie between {low} and {high}, but is {value}")
+    return value
+
+
+def listed(names: Iterable[Any]) -> str:
+    """Names for an error message: `a, b, c`."""
+    return ", ".join(str(name) for name in names)
+
+
+def find(path: str, name: str, table: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
+    """The part called `name`: one of the table, or a user's own by its dotted path `module:make`.
+
+    Args:
+      path: the config path that names it, for the error message.
+      name: a key of `table`, or `package.module:function`; `package.module` means its `make`.
+      table: the library's own parts.
+
+    Raises:
+      ConfigError: if there is none, or its module cannot be imported.
+
+    >>> find("loss.name", "operator:add", {})(1, 2)
+    3
+    """
+    if name in table:
+        return table[name]
+    if not isinstance(name, str) or ("." not in name and ":" not in name):
+        raise ConfigError(
+            f"{path} must be one of {listed(sorted(table))}, or a dotted path like "
+            f"my_package.my_module:make, but is {name!r}"
+        )
+    module_name, _, attribute = name.partition(":")
+    attribute = attribute or "make"
+    try:
+        part: Any = getattr(importlib.import_module(module_name), attribute, None)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name + ".").startswith(error.name + "."):
+            raise  # the module is there, but something that it imports is not
+        raise ConfigError(
+            f"{path}={name}: there is no module {error.name!r} on the import path "
+            f"(set PYTHONPATH to the folder that holds it)"
+        ) from error
+    if not callable(part):
+        raise ConfigError(f"{path}={name}: the module {module_name} has no function {attribute!r}")
+    return part
+
+
+@functools.cache
+def defaults(make: Callable[..., Any]) -> dict[str, Any]:
+    """The options of a part: its keyword-only arguments and their defaults.
+
+    >>> def make(spec, *, margin: float = 0.2, mining: str = "all"): ...
+    >>> defaults(make)
+    {'margin': 0.2, 'mining': 'all'}
+    """
+    parameters = inspect.signature(make).parameters.values()
+    options = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    missing = [name for name, default in options.items() if default is inspect.Parameter.empty]
+    if missing:
+        where = f"{make.__module__}:{make.__qualname__}"
+        raise ConfigError(f"{where}: the option {listed(missing)} needs a default")
+    return options
+
+
+def coerce(path: str, value: Any, default: Any) -> Any:
+    """`value` in the type that the option's default has.
+
+    A float takes integers too, a tuple takes lists; `None` as default takes everything.
+
+    Raises:
+      ConfigError: naming the path, what came, and what is expected.
+
+    >>> coerce("loss.margin", 1, 0.2), coerce("model.hidden", [64], (512, 256))
+    (1.0, (64,))
+    """
+    kind = type(default)
+    if default is None or (type(value) is kind and kind is not tuple):
+        return value
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if kind is tuple and isinstance(value, (list, tuple)):
+        if default and not all(type(v) is type(default[0]) for v in value):
+            raise ConfigError(f"{path} must hold {_KINDS[type(default[0])]}s, but is {value!r}")
+        return tuple(value)
+    if kind is tuple and default and type(value) is type(default[0]):
+        return (value,)
+    raise ConfigError(f"{path} must be {_KINDS[kind]}, but is {value!r}")
+
+
+_KINDS = {
+    float: "a number",
+    int: "a whole number",
+    bool: "True or False",
+    str: "a word",
+    tuple: "a list like (512, 256)",
+}

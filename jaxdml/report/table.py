@@ -1,0 +1,141 @@
+"""The results as one table: a row for each setting, mean ± standard deviation over its seeds."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+SEEDS = ("seed", "data.labels_seed")
+_WORDS = {"knn": "kNN", "ami": "AMI"}
+
+
+class Group(NamedTuple):
+    """Points that differ in their seeds only."""
+
+    setting: dict[str, Any]  # grid path → value, `None` where the system does not read it
+    results: list[Mapping[str, Any]]
+
+    @property
+    def ok(self) -> list[Mapping[str, Any]]:
+        """Those that count: neither diverged nor failed."""
+        return [result for result in self.results if result["status"] == "ok"]
+
+
+def groups(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Group]:
+    """Results by their setting: the grid paths that are no seeds, in order of first appearance."""
+    settings = [path for path in paths if path not in SEEDS]
+    found: dict[tuple[str, ...], Group] = {}
+    for result in results:
+        setting = {path: result["config"].get(path) for path in settings}
+        key = tuple(map(str, setting.values()))
+        found.setdefault(key, Group(setting, [])).results.append(result)
+    return list(found.values())
+
+
+def markdown(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> str:
+    """The table as Markdown, and under it what was left out of the means, and why.
+
+    Args:
+      results: as `result.json` holds them.
+      paths: the grid's.
+
+    >>> score = {"protocol": "thesis", "classifier": "knn", "metric": "accuracy", "value": 0.9}
+    >>> result = {"point": "a", "status": "ok", "config": {"system": "ae"}, "scores": [score]}
+    >>> print(markdown([result], ["system"]))
+    | system   | n   | thesis kNN accuracy |
+    |:---------|:----|--------------------:|
+    | ae       | 1   |               0.900 |
+    <BLANKLINE>
+    Mean over the n points of a setting.
+    """
+    rows = groups(results, paths)
+    columns = list(
+        dict.fromkeys(
+            (s["protocol"], s["classifier"], s["metric"])
+            for result in results
+            for s in result["scores"]
+        )
+    )
+    settings = list(rows[0].setting) if rows else []
+    heading = [_short(path, settings) for path in settings] + ["n"]
+    heading += [words(*column) for column in columns]
+    body = []
+    for group in rows:
+        cells = [_cell(value) for value in group.setting.values()]
+        lost = len(group.results) - len(group.ok)
+        cells.append(f"{len(group.ok)} of {len(group.results)}" if lost else str(len(group.ok)))
+        cells += [_mean(_values(group, column)) for column in columns]
+        body.append(cells)
+    text = _aligned(heading, body, len(settings) + 1)
+    several = any(len(group.ok) > 1 for group in rows)
+    spread = " ± standard deviation" if several else ""
+    text += f"\n\nMean{spread} over the n points of a setting."
+    left_out = [result for result in results if result["status"] != "ok"]
+    if left_out:
+        lines = [f"- {r['point']}: {r['status']}, {r['reason']}" for r in left_out]
+        text += "\n\nLeft out of every mean:\n\n" + "\n".join(lines)
+    return text
+
+
+def words(protocol: str, classifier: str, metric: str) -> str:
+    """What a score is called.
+
+    >>> words("thesis", "knn", "ami")
+    'thesis kNN AMI'
+    """
+    return " ".join(_WORDS.get(word, word) for word in (protocol, classifier, metric))
+
+
+def _values(group: Group, column: tuple[str, str, str]) -> list[float]:
+    return [
+        score["value"]
+        for result in group.ok
+        for score in result["scores"]
+        if (score["protocol"], score["classifier"], score["metric"]) == column
+    ]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _mean(values: Sequence[float]) -> str:
+    if not values:
+        return "–"
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
+    return f"{statistics.mean(values):.3f} ± {statistics.stdev(values):.3f}"
+
+
+def _short(path: str, among: Sequence[str]) -> str:
+    """The last word of a path, where that is clear; the whole path otherwise.
+
+    >>> _short("routine.name", ["routine.name", "system"])
+    'routine'
+    """
+    section, _, last = path.rpartition(".")
+    if last == "name":
+        return section
+    clashes = [p for p in among if p.rpartition(".")[2] == last]
+    return last if len(clashes) == 1 else path
+
+
+def _aligned(heading: Sequence[str], body: Sequence[Sequence[str]], texts: int) -> str:
+    """A Markdown table whose columns line up in a terminal too; after `texts`, numbers."""
+    table = [heading, *body]
+    widths = [max(len(row[i]) for row in table) for i in range(len(heading))]
+    widths = [max(width, 8 if i == 0 else 3) for i, width in enumerate(widths)]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.ljust(width) if i < texts else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "| " + " | ".join(cells) + " |"
+
+    rules = [
+        f":{'-' * (width + 1)}" if i < texts else f"{'-' * (width + 1)}:"
+        for i, width in enumerate(widths)
+    ]
+    return "\n".join([line(heading), "|" + "|".join(rules) + "|", *map(line, body)])

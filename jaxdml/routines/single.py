@@ -1,0 +1,23 @@
+"""One phase for every step: systems that have only a supervised or only an unsupervised loss."""
+
+from jaxdml.options import one_of
+from jaxdml.routines.base import LABELLED_STEPS, LENGTH, on
+from jaxdml.types import Phase, Routine, Term
+
+
+def make_supervised(metric: tuple[Term, ...], *, labelled_steps: str = "match") -> Routine:
+    """Labelled images only (Algorithm 1).
+
+    Args:
+      metric: the terms of L_S.
+      labelled_steps: an epoch is as long as a pass over all images, its batches drawn with
+        replacement (`match`), or one pass over the labelled ones (`pass`).
+    """
+    one_of("labelled_steps", labelled_steps, LABELLED_STEPS)
+    phase = Phase("supervised", on("labelled", metric), LENGTH[labelled_steps])
+    return Routine((phase,), lambda epoch: (0,))
+
+
+def make_unsupervised(unsupervised: tuple[Term, ...]) -> Routine:
+    """All images, without labels."""
+    return Routine((Phase("unsupervised", on("all", unsupervised)),), lambda epoch: (0,))

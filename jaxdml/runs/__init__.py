@@ -1,0 +1,1 @@
+"""Runs: from a configuration and a grid to a folder of results. Here the rooms come together."""

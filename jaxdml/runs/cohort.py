@@ -1,0 +1,160 @@
+"""One cohort at work: its programs, and the training of its points, chunk by chunk."""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdml import config, systems
+from jaxdml.evaluate import embed
+from jaxdml.runs import folder
+from jaxdml.train import checkpoint, population, step
+from jaxdml.types import Dataset, Model, Params, PointConfig, Routine, Static, TrainState
+
+SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What all chunks of a cohort share. Nothing is compiled before it is first used."""
+
+    static: Static
+    dataset: Dataset
+    where: population.Layout
+    model: Model
+    routine: (
+        Routine  # of the first point: names, lengths and pattern of phases are the same for all
+    )
+    sizes: step.Sizes
+    programs: population.Programs
+    embed: Callable[[Params, np.ndarray], np.ndarray]
+    capacity: int  # labelled rows that a point has room for
+
+
+def workshop(
+    static: Static,
+    first: PointConfig,
+    dataset: Dataset,
+    where: population.Layout,
+    capacity: int,
+) -> Workshop:
+    """The workshop of a cohort, from one of its points."""
+    shape, classes = dataset.train.x.shape[1:], len(dataset.classes)
+    options = dict(static.options)
+
+    def assemble(numbers: Mapping[str, Any]) -> tuple[Model, Routine]:
+        return systems.assemble(options | dict(numbers), shape, classes)
+
+    model, routine = assemble(config.numbers(first.config))
+    sizes = step.Sizes(static["train.batch_size"], len(dataset.train.y), static.labelled_count)
+    return Workshop(
+        static=static,
+        dataset=dataset,
+        where=where,
+        model=model,
+        routine=routine,
+        sizes=sizes,
+        programs=population.programs(assemble, sizes, where),
+        embed=embed.embedder(model),
+        capacity=capacity,
+    )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A chunk after its last epoch; leading axis P."""
+
+    params: Params  # {"model": …, "terms": …}, arrays [P, …]
+    diverged: np.ndarray  # i32[P, 3]
+    history: list[dict[str, Any]]  # an epoch each: its number, its phase, and lists of P values
+    seconds: float  # of training in this process, compile time included
+
+
+def train(
+    shop: Workshop,
+    chunk: Sequence[PointConfig],
+    labelled: Sequence[np.ndarray],
+    saved: Path,
+    on_epoch: Callable[[int, float], None],
+) -> Trained:
+    """All epochs of some points, from their last checkpoint if there is one.
+
+    Args:
+      shop: their cohort's.
+      chunk: at most `shop.where.chunk` points.
+      labelled: rows of the training set for each of them.
+      saved: the folder of this chunk's checkpoints.
+      on_epoch: is told, after each epoch, how many epochs have been done since the last call, and
+        the mean loss.
+    """
+    began = last_saved = time.monotonic()
+    seeds = [point.config["seed"] for point in chunk]
+    numbers = [config.numbers(point.config) for point in chunk]
+    batch = population.stack(seeds, numbers, labelled, shop.capacity, shop.where)
+    images = population.place_images(shop.dataset, shop.where)
+    states = shop.programs.init(batch)
+    done, history = 0, []
+    if (saved / "progress.json").exists():
+        progress = folder.read_json(saved / "progress.json")
+        done, history = progress["epoch"], progress["history"]
+        template = checkpoint.template(states, shop.where.sharded)
+        states = checkpoint.restore(saved / f"epoch_{done}", template)
+        on_epoch(done, float("nan"))
+    total: int = shop.static["train.epochs"]
+    for number in range(done + 1, total + 1):
+        pattern = shop.routine.pattern(number)
+        states, metrics = shop.programs.epoch(pattern)(states, batch, images, np.int32(number))
+        phase = "+".join(shop.routine.phases[i].name for i in pattern)
+        values = {name: np.asarray(v)[: len(chunk)] for name, v in sorted(metrics.items())}
+        history.append({"epoch": number, "phase": phase} | {k: _listed(values[k]) for k in values})
+        finite = values["loss"][np.isfinite(values["loss"])]
+        on_epoch(1, float(finite.mean()) if finite.size else float("nan"))
+        if number < total and time.monotonic() - last_saved > SECONDS_BETWEEN_CHECKPOINTS:
+            _save(saved, number, states, history)
+            last_saved = time.monotonic()
+    seconds = time.monotonic() - began
+    return Trained(states.params, np.asarray(states.diverged), history, seconds)
+
+
+def finish(saved: Path, params: Params) -> None:
+    """Keeps the parameters of a trained chunk, and drops what only resuming needed."""
+    checkpoint.save(saved / "final", params)
+    (saved / "progress.json").unlink(missing_ok=True)
+    for old in saved.glob("epoch_*"):
+        shutil.rmtree(old)
+
+
+def trained_params(shop: Workshop, place: Path, row: int, rows: int) -> Params:
+    """The model's parameters of one point, as `finish` kept them."""
+    template = jax.eval_shape(lambda: step.init(shop.model, shop.routine, jax.numpy.int32(0)))
+    stacked = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), template.params
+    )
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    params = checkpoint.restore(place, checkpoint.template(stacked, here))
+    return jax.tree.map(lambda leaf: leaf[row], params["model"])
+
+
+def chunk_name(chunk: Sequence[PointConfig]) -> str:
+    """The same points in the same order have the same name."""
+    return hashlib.sha256(",".join(point.id for point in chunk).encode()).hexdigest()[:12]
+
+
+def _save(saved: Path, number: int, states: TrainState, history: list[dict[str, Any]]) -> None:
+    """A checkpoint counts once progress.json names it."""
+    checkpoint.save(saved / f"epoch_{number}", states)
+    folder.write_json(saved / "progress.json", {"epoch": number, "history": history})
+    for old in saved.glob("epoch_*"):
+        if old.name != f"epoch_{number}":
+            shutil.rmtree(old)
+
+
+def _listed(values: np.ndarray) -> list[float | None]:
+    """Values as JSON has them: `None` for what is not finite."""
+    return [float(v) if np.isfinite(v) else None for v in values]

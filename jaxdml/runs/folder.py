@@ -1,0 +1,188 @@
+"""The run folder: what a run leaves on disk. A file appears whole or not at all.
+
+config.json    the base configuration
+plan.json      points, cohorts, grid paths, width and devices
+points/<id>/   result.json, history.csv, embeddings.npz
+checkpoints/   parameters of finished points; whole states of those in training
+report/        tables and figures
+results.csv    tidy: one row for each point × protocol × classifier × embedding × metric
+"""
+
+import csv
+import fcntl
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdml.options import ConfigError
+
+SCORE_COLUMNS = ("protocol", "classifier", "embedding", "metric", "value")
+
+
+class Folder:
+    """Paths and files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def point(self, identity: str) -> Path:
+        """Where a point's files are."""
+        return self.path / "points" / identity
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where parameters are."""
+        return self.path / "checkpoints"
+
+    @property
+    def report(self) -> Path:
+        """Where tables and figures are."""
+        return self.path / "report"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone in the folder.
+
+        Raises:
+          ConfigError: if another process is at work in it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise ConfigError(f"--workdir={self.path} cannot be written: {error}") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise ConfigError(
+                    f"another process works in {self.path}: wait for it, or use another --workdir"
+                ) from error
+            yield
+
+    def claim(self, config: Mapping[str, Any]) -> None:
+        """Writes the base configuration, or makes sure that it is the same.
+
+        Raises:
+          ConfigError: if the folder holds results of another one.
+        """
+        file = self.path / "config.json"
+        new = json.loads(json.dumps(config))
+        if not file.exists():
+            write_json(file, new)
+            return
+        old = read_json(file)
+        changed = [p for p in sorted(old | new) if old.get(p) != new.get(p)]
+        if changed:
+            said = ", ".join(f"{p} {old.get(p)!r} → {new.get(p)!r}" for p in changed)
+            raise ConfigError(
+                f"{self.path} holds a run of another base configuration ({said}): "
+                "use another --workdir"
+            )
+
+    def plan(self) -> dict[str, Any]:
+        """The plan, or an empty one."""
+        file = self.path / "plan.json"
+        empty: dict[str, Any] = {
+            "grid_paths": [],
+            "points": {},
+            "cohorts": [],
+            "width": None,
+            "devices": None,
+        }
+        return read_json(file) if file.exists() else empty
+
+    def write_plan(self, plan: Mapping[str, Any]) -> None:
+        """Replaces the plan."""
+        write_json(self.path / "plan.json", plan)
+
+    def result(self, identity: str) -> dict[str, Any] | None:
+        """A point's result, if it is finished."""
+        file = self.point(identity) / "result.json"
+        return read_json(file) if file.exists() else None
+
+    def results(self) -> list[dict[str, Any]]:
+        """The results of all finished points, in the plan's order."""
+        found = (self.result(identity) for identity in self.plan()["points"])
+        return [result for result in found if result is not None]
+
+    def write_result(
+        self,
+        result: Mapping[str, Any],
+        history: Sequence[Mapping[str, Any]],
+        embeddings: Mapping[str, np.ndarray],
+    ) -> None:
+        """A finished point; its result.json comes last, and says that the others are there."""
+        place = self.point(result["point"])
+        columns = list(dict.fromkeys(name for row in history for name in row))
+        write_csv(place / "history.csv", columns, history)
+        write_npz(place / "embeddings.npz", embeddings)
+        write_json(place / "result.json", result)
+
+    def write_results(self) -> None:
+        """results.csv, from the points that are finished."""
+        paths = self.plan()["grid_paths"]
+        rows = []
+        for result in self.results():
+            of_point = {"point": result["point"], "status": result["status"]}
+            of_point |= {path: result["config"].get(path) for path in paths}
+            rows += [of_point | score for score in result["scores"] or [{}]]
+        columns = ("point", "status", *paths, *SCORE_COLUMNS)
+        write_csv(self.path / "results.csv", columns, rows)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """JSON, one level of indentation at a time, without NaN."""
+    write(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+      ConfigError: if it is damaged.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}): remove it to make it anew") from error
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Rows as CSV; what a row lacks, `None` and NaN are empty."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "" if v is None or v != v else v for k, v in row.items()})
+    write(path, buffer.getvalue().encode())
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Arrays by name, compressed."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
+    write(path, buffer.getvalue())
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file, as text."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,74 @@
+"""From a grid to points.
+
+A grid is a tuple of mappings, each from a config path to the values that it takes; a mapping
+stands for the product of its values, the tuple for the union. A tuple of paths as key moves them
+together:
+
+    ({"system": ("dml",), "data.labelled_percent": (0.1, 10.0)},
+     {"system": ("dml_ae",), "routine.alpha": (0.25, 0.5),
+      ("seed", "data.labels_seed"): ((0, 0), (1, 1))})
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxdml import config
+from jaxdml.options import ConfigError
+from jaxdml.types import PointConfig
+
+Grid = Sequence[Mapping[Any, Any]]
+_FIXED = ("eval.", "train.width")
+
+
+def expand(base: Mapping[str, Any], grid: Grid) -> list[PointConfig]:
+    """The different points of a grid over a base configuration, in order.
+
+    A path that a point's system does not read makes no difference: such points are one.
+
+    Raises:
+      ConfigError: if the grid is not of the form above, or one of its points is not valid.
+
+    >>> grid = ({"system": ("ae", "dml"), "loss.margin": (0.1, 0.2)},)
+    >>> [p.config["system"] for p in expand({"seed": 0}, grid)]
+    ['ae', 'dml', 'dml']
+    """
+    flat = config.flatten(base)
+    points: dict[str, PointConfig] = {}
+    for mapping in grid:
+        axes = [_axis(key, values) for key, values in mapping.items()]
+        for combination in itertools.product(*axes):
+            changes = {path: value for part in combination for path, value in part.items()}
+            point = config.point(config.assign(flat, changes))
+            points.setdefault(point.id, point)
+    return list(points.values())
+
+
+def paths(grid: Grid) -> list[str]:
+    """Every path that the grid names, in order of first appearance."""
+    named: dict[str, None] = {}
+    for mapping in grid:
+        for key in mapping:
+            named |= dict.fromkeys((key,) if isinstance(key, str) else key)
+    return list(named)
+
+
+def _axis(key: Any, values: Any) -> list[dict[str, Any]]:
+    """The assignments of one entry of a mapping."""
+    together = (key,) if isinstance(key, str) else key
+    if not isinstance(together, tuple) or not all(isinstance(path, str) for path in together):
+        raise ConfigError(
+            f"a key of a grid must be a config path or a tuple of them, but is {key!r}"
+        )
+    for path in together:
+        if path.startswith(_FIXED):
+            raise ConfigError(f"{path} is the same for a whole run: set it in the base config")
+    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+        raise ConfigError(f"the values of {key!r} in a grid must be a tuple, but are {values!r}")
+    rows = [(value,) for value in values] if isinstance(key, str) else values
+    for row in rows:
+        if not isinstance(row, Sequence) or len(row) != len(together):
+            raise ConfigError(
+                f"the values of {key!r} in a grid must have {len(together)} entries, not {row!r}"
+            )
+    return [dict(zip(together, row, strict=True)) for row in rows]

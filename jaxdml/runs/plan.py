@@ -1,0 +1,136 @@
+"""From points to cohorts: which points can share a compiled program, and their labelled images."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxdml import config, data, systems
+from jaxdml.data import labels
+from jaxdml.types import Cohort, Dataset, PointConfig, Routine, Static
+
+LoadDataset = Callable[[str, int], Dataset]  # (name, validation) → data set
+
+
+class Plan(NamedTuple):
+    """What is to be trained."""
+
+    cohorts: tuple[Cohort, ...]
+    labelled: dict[str, np.ndarray]  # point id → rows of its training set
+    notes: tuple[str, ...]  # what the user should know before it starts
+
+
+def plan(points: Sequence[PointConfig], load: LoadDataset) -> Plan:
+    """Cohorts of points that differ in numbers, labelled images and seed only, in order.
+
+    Args:
+      points: resolved configurations.
+      load: gives a data set; called once for each that is named.
+    """
+    datasets: dict[tuple[str, int], Dataset] = {}
+    members: dict[Static, list[PointConfig]] = {}
+    labelled: dict[str, np.ndarray] = {}
+    chosen: dict[tuple[Any, ...], np.ndarray] = {}
+    missing: dict[tuple[str, int], list[int]] = {}
+    for point in points:
+        c = point.config
+        source = (c["data.name"], c["data.validation"])
+        if source not in datasets:
+            datasets[source] = load(*source)
+        dataset = datasets[source]
+        selection = (source, *(c[p] for p in config.SELECTIONS), c["data.stratified"])
+        if (*selection, c["data.labels_seed"]) not in chosen:
+            indices = select(point, dataset)
+            chosen[(*selection, c["data.labels_seed"])] = indices
+            lost = labels.missing_classes(dataset.train.y, indices, len(dataset.classes))
+            missing.setdefault((dataset.name, len(indices)), []).append(lost)
+        labelled[point.id] = chosen[(*selection, c["data.labels_seed"])]
+        members.setdefault(static(point, dataset, len(labelled[point.id])), []).append(point)
+    return Plan(
+        tuple(Cohort(shape, tuple(group)) for shape, group in members.items()),
+        labelled,
+        tuple(
+            f"{name}: {count} labelled images leave {_span(lost)} "
+            f"of {len(_named(datasets, name).classes)} classes without a label"
+            for (name, count), lost in missing.items()
+            if max(lost)
+        ),
+    )
+
+
+def describe(plan: Plan) -> str:
+    """The plan in words: cohorts, points, and programs to compile."""
+    lines = []
+    points = programs = 0
+    for cohort in plan.cohorts:
+        c = cohort.points[0].config
+        routine = systems.assemble(c, (1, 1, 1), 2)[1]
+        patterns = {routine.pattern(n) for n in range(1, c["train.epochs"] + 1)}
+        parts = [c["system"], *(c[p] for p in ("loss.name", "routine.name") if p in c)]
+        epochs = f"{c['train.epochs']} epochs of batches of {c['train.batch_size']}"
+        count = len(cohort.points)
+        lines.append(
+            f"{' · '.join(parts)} on {c['data.name']}, {c['model.latent_dim']}-D: "
+            f"{_many(count, 'point')}, {epochs}, {_many(len(patterns), 'program')}"
+        )
+        points, programs = points + count, programs + len(patterns)
+    total = (
+        f"{_many(len(plan.cohorts), 'cohort')}, {_many(points, 'point')}, "
+        f"{_many(programs, 'program')} to compile"
+    )
+    return "\n".join([*lines, total, *(f"note: {note}" for note in plan.notes)])
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
+def select(point: PointConfig, dataset: Dataset) -> np.ndarray:
+    """Rows of the training set that are labelled for this point."""
+    c = point.config
+    return labels.select(
+        dataset.train.y,
+        percent=c["data.labelled_percent"],
+        count=c["data.labelled_count"],
+        per_class=c["data.labels_per_class"],
+        stratified=c["data.stratified"],
+        seed=c["data.labels_seed"],
+    )
+
+
+def static(point: PointConfig, dataset: Dataset, labelled_count: int) -> Static:
+    """What shapes this point's program."""
+    passes = any(phase.length == "labelled" for phase in routine(point, dataset).phases)
+    return Static(config.static_options(point.config), labelled_count if passes else None)
+
+
+def routine(point: PointConfig, dataset: Dataset) -> Routine:
+    """The routine of a point, with its numbers as they are."""
+    return systems.assemble(point.config, image_shape(dataset), len(dataset.classes))[1]
+
+
+def image_shape(dataset: Dataset) -> tuple[int, int, int]:
+    """(H, W, C)."""
+    height, width, channels = dataset.train.x.shape[1:]
+    return height, width, channels
+
+
+def loader(data_dir: Any) -> LoadDataset:
+    """Loads each data set once."""
+    loaded: dict[tuple[str, int], Dataset] = {}
+
+    def load(name: str, validation: int) -> Dataset:
+        if (name, validation) not in loaded:
+            loaded[name, validation] = data.load(name, data_dir, validation=validation)
+        return loaded[name, validation]
+
+    return load
+
+
+def _named(datasets: dict[tuple[str, int], Dataset], name: str) -> Dataset:
+    return next(d for d in datasets.values() if d.name == name)
+
+
+def _span(values: list[int]) -> str:
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low} to {high}"

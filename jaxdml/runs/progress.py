@@ -1,0 +1,104 @@
+"""Progress of long work: points done, loss and time left; a bar in a terminal, lines elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Reporter:
+    """Says how far the work is. Use it as a context manager.
+
+    Args:
+      points: how many points there are to train.
+      epochs: how many epochs all of them have together.
+    """
+
+    def __init__(self, points: int, epochs: int) -> None:
+        self.console = Console(stderr=True)
+        self.points, self.epochs = points, epochs
+        self.points_done = self.epochs_done = 0
+        self.loss = float("nan")
+        self.started: float | None = None  # when the first epoch was done: compiling is behind
+        self.epochs_at_start = 0
+        self.said = time.monotonic()
+        self.bar = Progress(
+            SpinnerColumn(),
+            BarColumn(),
+            TextColumn("{task.description}"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self.task = self.bar.add_task("compiling", total=epochs)
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def note(self, sentence: str) -> None:
+        """A sentence that stays on the screen."""
+        self.console.print(f"note: {sentence}", highlight=False, soft_wrap=True)
+
+    def epoch(self, points: int, loss: float, epochs: int = 1) -> None:
+        """`points` points have gone through `epochs` more epochs; the last one's mean loss."""
+        self.epochs_done += points * epochs
+        self.loss = loss
+        if self.started is None:
+            self.started, self.epochs_at_start = time.monotonic(), self.epochs_done
+        self._show()
+
+    def finished(self, points: int) -> None:
+        """`points` points are trained, evaluated and written."""
+        self.points_done += points
+        self._show(last=self.points_done == self.points)
+
+    def time_left(self) -> float | None:
+        """Seconds, from the speed so far; `None` while there is nothing to go by."""
+        done = self.epochs_done - self.epochs_at_start
+        if self.started is None or not done:
+            return None
+        return (time.monotonic() - self.started) / done * (self.epochs - self.epochs_done)
+
+    def line(self) -> str:
+        """Where the work stands."""
+        left = self.time_left()
+        return (
+            f"{self.points_done}/{self.points} points · "
+            f"epoch {self.epochs_done}/{self.epochs} · loss {self.loss:.4g}"
+            + (f" · {clock(left)} left" if left is not None else "")
+        )
+
+    def _show(self, last: bool = False) -> None:
+        self.bar.update(self.task, completed=self.epochs_done, description=self.line())
+        due = time.monotonic() - self.said >= SECONDS_BETWEEN_LINES
+        if not self.console.is_terminal and (due or last):
+            self.said = time.monotonic()
+            self.console.print(self.line(), highlight=False, soft_wrap=True)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> clock(5), clock(125), clock(7300)
+    ('5 s', '2 min 5 s', '2 h 1 min')
+    """
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    if minutes == 0:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

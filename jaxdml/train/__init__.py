@@ -1,0 +1,1 @@
+"""Training: one point's step and epoch, populations of points over devices, checkpoints."""

@@ -1,0 +1,242 @@
+"""Training one point: a step, and an epoch as one scan. Pure functions that know no devices.
+
+Adam (Kingma and Ba, 2015) keeps one state for each array of parameters. An array that no term of a
+phase reads has no gradient there: in that phase neither it nor its moments move, and its own step
+count stands still, so that momentum of another phase never drags it along.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from jaxdml.train import streams
+from jaxdml.types import Images, Metrics, Model, Params, Phase, Point, Routine, TrainState
+
+ADAM = optax.scale_by_adam()
+EVERYTHING_FINITE = -1
+SMALL = 2**14
+
+
+class Sizes(NamedTuple):
+    """What shapes an epoch (static)."""
+
+    batch_size: int
+    images: int  # N
+    labelled: int | None  # only where an epoch is a pass over the labelled images
+
+
+def terms(routine: Routine) -> dict[str, Any]:
+    """The terms of a routine by name, in order of first appearance."""
+    return {term.name: term for phase in routine.phases for term, _ in phase.terms}
+
+
+def epoch_steps(phases: Sequence[Phase], sizes: Sizes) -> int:
+    """How many steps an epoch of these phases has: the longest pass that one of them asks for."""
+    return max(streams.steps(p, sizes.images, sizes.labelled, sizes.batch_size) for p in phases)
+
+
+def count_steps(routine: Routine, sizes: Sizes, epochs: int) -> dict[str, int]:
+    """How many steps of each phase a training of so many epochs has."""
+    counts = {phase.name: 0 for phase in routine.phases}
+    for number in range(1, epochs + 1):
+        phases = [routine.phases[i] for i in routine.pattern(number)]
+        for i in range(epoch_steps(phases, sizes)):
+            counts[phases[i % len(phases)].name] += 1
+    return counts
+
+
+def init(model: Model, routine: Routine, seed: Array) -> TrainState:
+    """The state before the first step; it follows from the seed alone."""
+    model_key, *term_keys = jax.random.split(jax.random.key(seed), 1 + len(terms(routine)))
+    own = {
+        name: term.init(key)
+        for (name, term), key in zip(terms(routine).items(), term_keys, strict=True)
+    }
+    params = {
+        "model": model.init(model_key),
+        "terms": {name: learned for name, (learned, _) in own.items()},
+    }
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        opt=jax.tree.map(ADAM.init, params),
+        extra={name: extra for name, (_, extra) in own.items()},
+        diverged=jnp.full(3, EVERYTHING_FINITE, jnp.int32),
+    )
+
+
+def epoch(
+    model: Model,
+    routine: Routine,
+    pattern: tuple[int, ...],
+    sizes: Sizes,
+    state: TrainState,
+    point: Point,
+    images: Images,
+    number: Array,
+) -> tuple[TrainState, Metrics]:
+    """One epoch.
+
+    Args:
+      model, routine: what is trained, with this point's numbers in it.
+      pattern: which phase each step is, repeated (static).
+      sizes: static sizes.
+      state: before the epoch.
+      point: its seed, numbers and labelled images.
+      images: the training set.
+      number: i32[], the epoch, from 1.
+
+    Returns:
+      The state after it, and the mean over its steps of `loss`, of each term's value by its name,
+      and of each term's own metrics as `term.metric`. Steps with a non-finite value are left out.
+    """
+    phases = [routine.phases[i] for i in pattern]
+    steps = epoch_steps(phases, sizes)
+    key = jax.random.fold_in(jax.random.key(point.seed), number)
+    labelled_key, all_key, step_key = jax.random.split(key, 3)
+    used = {stream for phase in phases for _, stream in phase.terms}
+    draws = {}
+    if "labelled" in used:
+        draws["labelled"] = streams.labelled(
+            labelled_key, point, sizes.labelled, phases[0], steps, sizes.batch_size
+        )
+    if "all" in used:
+        draws["all"] = streams.one_pass(all_key, sizes.images, steps, sizes.batch_size)
+
+    def body(state: TrainState, drawn: Any) -> tuple[TrainState, Any]:
+        i, drawn = drawn
+        batches = {s: streams.gather(images, d.rows, d.valid, s) for s, d in drawn.items()}
+        key = jax.random.fold_in(step_key, i)
+        rate = point.numbers["train.learning_rate"]
+
+        def one(phase: Phase) -> Callable[[TrainState], tuple[TrainState, Metrics]]:
+            return lambda state: step(model, routine, phase, state, batches, rate, key, number)
+
+        branches = [one(phase) for phase in phases]
+        if len(branches) == 1:
+            return branches[0](state)
+        # every point is at the same step, so the predicate is not batched: a real branch
+        return jax.lax.switch(i % len(branches), _same_metrics(branches, state), state)
+
+    state, values = jax.lax.scan(body, state, (jnp.arange(steps), draws))
+    whole = jnp.isfinite(sum(jnp.sum(leaf) for leaf in jax.tree.leaves(state.params)))
+    diverged = first_non_finite(
+        state.diverged, number, state.step - 1, {len(terms(routine)): whole}
+    )
+    state = state._replace(diverged=diverged)
+    return state, {name: _finite_mean(value) for name, value in values.items()}
+
+
+def step(
+    model: Model,
+    routine: Routine,
+    phase: Phase,
+    state: TrainState,
+    batches: dict[str, Any],
+    rate: Array,
+    key: Array,
+    number: Array,
+) -> tuple[TrainState, Metrics]:
+    """One step of Adam on Σ weight · value over the phase's terms.
+
+    The first value or gradient that is not finite is recorded in `diverged`. Training goes on,
+    since it cannot stop for one point of many; what it then computes is worth nothing.
+    """
+    names = list(terms(routine))
+
+    def objective(params: Params) -> tuple[Array, tuple[dict[str, Any], Metrics]]:
+        outputs = {
+            stream: model.apply(params["model"], batch.x, jax.random.fold_in(key, i))
+            for i, (stream, batch) in enumerate(sorted(batches.items()))
+        }
+        total = jnp.zeros((), jnp.result_type(float))
+        extra = dict(state.extra)
+        metrics: Metrics = {}
+        for i, (term, stream) in enumerate(phase.terms):
+            value, extra[term.name], own = term.value(
+                params,
+                extra[term.name],
+                model,
+                outputs[stream],
+                batches[stream],
+                jax.random.fold_in(key, len(batches) + i),
+            )
+            total += term.weight(state.step) * value
+            metrics |= {term.name: value} | {f"{term.name}.{m}": v for m, v in own.items()}
+        return total, (extra, metrics | {"loss": total})
+
+    moved = reached(lambda params: objective(params)[0], state.params)
+    gradients, (extra, metrics) = jax.grad(objective, has_aux=True)(state.params)
+
+    # Arrays up to SMALL hold every layer's bias, which is not finite as soon as the error that
+    # reaches its layer is not; adding up all gradients would cost a tenth of the step.
+    watched = [g for g in jax.tree.leaves(gradients) if g.size <= SMALL]
+    finite = {names.index(term.name): jnp.isfinite(metrics[term.name]) for term, _ in phase.terms}
+    finite[len(names)] = jnp.isfinite(sum((jnp.sum(g) for g in watched), jnp.zeros(())))
+    params, opt = adam(state.params, state.opt, gradients, moved, rate)
+    diverged = first_non_finite(state.diverged, number, state.step, finite)
+    return TrainState(state.step + 1, params, opt, extra, diverged), metrics
+
+
+def first_non_finite(diverged: Array, epoch: Array, step: Array, finite: dict[int, Array]) -> Array:
+    """`diverged`, or (epoch, step, code) of what is not finite where all was before."""
+    codes = jnp.array(list(finite))
+    broken = ~jnp.stack(list(finite.values()))
+    here = jnp.stack([epoch, step, codes[jnp.argmax(broken)]]).astype(jnp.int32)
+    return jnp.where((diverged[0] == EVERYTHING_FINITE) & broken.any(), here, diverged)
+
+
+def adam(
+    params: Params, opt: Any, gradients: Params, moved: list[bool], rate: Array
+) -> tuple[Params, Any]:
+    """Adam's update of the arrays that `moved` names, in the order of the tree's leaves."""
+    moves = jax.tree.unflatten(jax.tree.structure(params), moved)
+
+    def update(leaf: Array, moves: bool, gradient: Array, state: Any) -> tuple[Array, Any]:
+        if not moves:
+            return leaf, state
+        direction, state = ADAM.update(gradient, state)
+        return leaf - rate * direction, state
+
+    updated = jax.tree.map(update, params, moves, gradients, opt)
+    return (
+        jax.tree.map(lambda _, pair: pair[0], params, updated),
+        jax.tree.map(lambda _, pair: pair[1], params, updated),
+    )
+
+
+def reached(function: Callable[[Params], Array], params: Params) -> list[bool]:
+    """Which leaves of `params` the value of `function` depends on at all."""
+    jaxpr = jax.make_jaxpr(function)(params).jaxpr
+    needed = {id(v) for v in jaxpr.outvars}
+    for equation in reversed(jaxpr.eqns):
+        if any(id(v) in needed for v in equation.outvars):
+            needed |= {id(v) for v in equation.invars}
+    return [id(v) in needed for v in jaxpr.invars]
+
+
+def _same_metrics(branches: list[Any], state: TrainState) -> list[Any]:
+    """Branches that all return the same metrics: NaN for those of other phases."""
+    names = {n for branch in branches for n in jax.eval_shape(branch, state)[1]}
+
+    def padded(branch: Any) -> Any:
+        def run(state: TrainState) -> tuple[TrainState, Metrics]:
+            state, metrics = branch(state)
+            missing = jnp.full((), jnp.nan, jnp.result_type(float))
+            return state, {name: metrics.get(name, missing) for name in sorted(names)}
+
+        return run
+
+    return [padded(branch) for branch in branches]
+
+
+def _finite_mean(values: Array) -> Array:
+    """The mean of the finite values, NaN if there is none."""
+    finite = jnp.isfinite(values)
+    count = finite.sum()
+    mean = jnp.where(finite, values, 0).sum() / jnp.maximum(count, 1)
+    return jnp.where(count > 0, mean, jnp.nan)

@@ -1,0 +1,50 @@
+"""Four emulated devices, shapes and dtypes checked, silent broadcasting between ranks an error."""
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
+# What was compiled once, by this session or an earlier one, is read back.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(REPOSITORY / ".cache" / "xla"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+
+import jax
+import numpy as np
+import pytest
+
+from jaxdml.types import Dataset, Split
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of the real data sets; without one the test is skipped."""
+    for folder in (os.environ.get("JAXDML_DATA"), REPOSITORY.parent / "shared" / "data"):
+        if folder and Path(folder).is_dir():
+            return Path(folder)
+    pytest.skip("no real data: set JAXDML_DATA")
+
+
+@pytest.fixture
+def float64():
+    """Double precision for the length of a test."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Dataset:
+    """Thirty noisy images of 4 × 4 pixels in three classes, and six to test."""
+    random = np.random.default_rng(0)
+    y = np.arange(36, dtype=np.int32) % 3
+    x = (80 * y[:, None, None, None] + random.integers(0, 60, (36, 4, 4, 1))).astype(np.uint8)
+    return Dataset(
+        name="tiny",
+        train=Split(x[:30], y[:30]),
+        validation=Split(x[:0], y[:0]),
+        test=Split(x[30:], y[30:]),
+        classes=("a", "b", "c"),
+        source="made here",
+    )

@@ -1,0 +1,150 @@
+import gzip
+import hashlib
+
+import numpy as np
+import pytest
+
+from jaxdml import data
+from jaxdml.data import digits, medmnist, mnist
+from jaxdml.options import ConfigError
+from tests.third_party import blobs
+
+
+def idx(array):
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
+    return header + array.tobytes()
+
+
+@pytest.fixture
+def idx_files(tmp_path):
+    random = np.random.default_rng(0)
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    arrays = {}
+    for split, count in (("train", 30), ("test", 10)):
+        images, labels = mnist.FILES[split]
+        arrays[split] = random.integers(0, 256, (count, 28, 28), np.uint8), np.arange(count) % 10
+        (folder / f"{images}.gz").write_bytes(gzip.compress(idx(arrays[split][0])))
+        (folder / labels).write_bytes(idx(arrays[split][1].astype(np.uint8)))
+    return tmp_path, arrays
+
+
+def test_idx_files_are_read_compressed_or_not(idx_files):
+    folder, arrays = idx_files
+    dataset = data.load("mnist", folder)
+    for split, part in (("train", dataset.train), ("test", dataset.test)):
+        np.testing.assert_array_equal(part.x[..., 0], arrays[split][0])
+        np.testing.assert_array_equal(part.y, arrays[split][1])
+        assert part.x.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda b: b[:-100], "is not a complete gzip file"),
+        (lambda b: gzip.compress(gzip.decompress(b)[:-5]), "but its header says 30 × 28 × 28"),
+        (lambda b: gzip.compress(b"nonsense"), "is not an IDX file"),
+    ],
+)
+def test_a_damaged_idx_file_is_named(idx_files, damage, said):
+    folder, _ = idx_files
+    file = folder / "mnist" / "train-images-idx3-ubyte.gz"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ConfigError, match=f"train-images-idx3-ubyte.gz.*{said}"):
+        data.load("mnist", folder)
+
+
+def test_images_and_labels_that_do_not_match_are_refused(idx_files):
+    folder, arrays = idx_files
+    labels = folder / "mnist" / "train-labels-idx1-ubyte"
+    labels.write_bytes(idx(arrays["train"][1][:20].astype(np.uint8)))
+    with pytest.raises(ConfigError, match="one label for each image"):
+        data.load("mnist", folder)
+
+
+def test_a_missing_file_says_where_it_belongs(tmp_path):
+    with pytest.raises(ConfigError, match=r"train-images-idx3-ubyte.gz.*--data_dir"):
+        data.load("mnist", tmp_path)
+    with pytest.raises(ConfigError, match=r"organamnist.npz.*--data_dir"):
+        data.load("organamnist", tmp_path)
+
+
+@pytest.fixture
+def medmnist_file(tmp_path, monkeypatch):
+    random = np.random.default_rng(0)
+    path = tmp_path / "medmnist" / "organamnist.npz"
+    path.parent.mkdir()
+    arrays = {}
+    for part, count in (("train", 22), ("val", 11), ("test", 11)):
+        arrays[f"{part}_images"] = random.integers(0, 256, (count, 28, 28), np.uint8)
+        arrays[f"{part}_labels"] = (np.arange(count) % 11).astype(np.uint8)[:, None]
+    np.savez(path, **arrays)
+    md5 = hashlib.md5(path.read_bytes()).hexdigest()
+    facts = medmnist.FACTS["organamnist"]._replace(md5=md5)
+    monkeypatch.setattr(medmnist, "FACTS", {"organamnist": facts})
+    return path
+
+
+def test_a_medmnist_file_keeps_its_three_splits(medmnist_file):
+    dataset = data.load("organamnist", medmnist_file.parent.parent)
+    assert [len(s.y) for s in (dataset.train, dataset.validation, dataset.test)] == [22, 11, 11]
+    assert dataset.train.x.shape == (22, 28, 28, 1)
+    assert dataset.train.y.shape == (22,)
+    assert len(dataset.classes) == 11
+
+
+def test_a_file_with_another_checksum_is_used_with_a_warning_that_names_both(medmnist_file):
+    with np.load(medmnist_file) as arrays:
+        np.savez_compressed(medmnist_file, **arrays)
+    with pytest.warns(UserWarning, match="has the MD5 .*, the published file"):
+        data.load("organamnist", medmnist_file.parent.parent)
+
+
+def test_a_damaged_medmnist_file_is_named(medmnist_file):
+    medmnist_file.write_bytes(medmnist_file.read_bytes()[:1000])
+    with (
+        pytest.warns(UserWarning, match="MD5"),
+        pytest.raises(ConfigError, match="is not a complete MedMNIST file"),
+    ):
+        data.load("organamnist", medmnist_file.parent.parent)
+
+
+def test_digits_are_split_by_class_and_always_alike(tmp_path):
+    first, again = digits.make(tmp_path), digits.make(tmp_path)
+    np.testing.assert_array_equal(first.train.x, again.train.x)
+    for split, count in ((first.train, 1197), (first.validation, 150), (first.test, 450)):
+        assert len(split.y) == count
+        assert np.ptp(np.bincount(split.y) / count) < 0.01
+    assert first.train.x.max() == 255
+
+
+def test_validation_images_are_taken_from_the_training_set(tmp_path):
+    whole, part = data.load("digits", tmp_path), data.load("digits", tmp_path, validation=100)
+    assert len(part.train.y) == 1097
+    rows = np.concatenate([part.train.x, part.validation.x]).reshape(1197, -1)
+    assert sorted(map(bytes, rows)) == sorted(map(bytes, whole.train.x.reshape(1197, -1)))
+    with pytest.raises(ConfigError, match=r"data.validation is 1197, but digits has 1197 images"):
+        data.load("digits", tmp_path, validation=1197)
+
+
+def test_a_users_own_set_is_found_by_its_dotted_path(tmp_path):
+    dataset = data.load("tests.third_party.blobs:make", tmp_path)
+    np.testing.assert_array_equal(dataset.train.x, blobs.make(tmp_path).train.x)
+    with pytest.raises(ConfigError, match=r"data\.name must be one of digits, mnist, organamnist"):
+        data.load("mnits", tmp_path)
+
+
+@pytest.mark.data
+def test_the_real_mnist(real_data):
+    dataset = data.load("mnist", real_data)
+    assert dataset.train.x.shape == (60_000, 28, 28, 1)
+    assert np.bincount(dataset.train.y)[:3].tolist() == [5923, 6742, 5958]
+    assert np.bincount(dataset.test.y)[:3].tolist() == [980, 1135, 1032]
+
+
+@pytest.mark.data
+def test_the_real_organamnist_has_its_published_checksum(real_data):
+    dataset = data.load("organamnist", real_data)
+    sizes = [len(s.y) for s in (dataset.train, dataset.validation, dataset.test)]
+    assert sizes == [34_561, 6_491, 17_778]
+    assert np.unique(dataset.test.y).tolist() == list(range(11))

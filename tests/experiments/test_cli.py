@@ -1,0 +1,164 @@
+"""The commands as users call them: in a process of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+FAST = ["--config.train.epochs=2", "--config.model.hidden=(8,)"]
+
+
+def command(name, *arguments, cwd=ROOT):
+    environment = os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-m", f"experiments.{name}", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("cli") / "one"
+    done = command("train", "--config=configs/digits.py", f"--workdir={workdir}", *FAST)
+    return workdir, done
+
+
+def test_training_prints_the_table_and_where_things_lie(one):
+    workdir, done = one
+    assert done.returncode == 0, done.stderr
+    assert "| thesis kNN accuracy |" in done.stdout
+    for file in ("results.csv", "report/report.md", "report/latent.png", "report/latent.svg"):
+        assert str(workdir / file) in done.stdout
+        assert (workdir / file).is_file()
+    assert "1/1 points" in done.stderr
+
+
+def test_the_report_can_be_had_again(one):
+    workdir, done = one
+    again = command("report", f"--workdir={workdir}")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == done.stdout
+
+
+def test_a_finished_run_is_scored_again_and_embeds_new_images(one, tmp_path):
+    workdir, _ = one
+    scored = command("evaluate", f"--workdir={workdir}", "--protocols=thesis")
+    assert scored.returncode == 0, scored.stderr
+    assert "labelled kNN" not in scored.stdout
+    x = np.random.default_rng(0).integers(0, 256, (7, 8, 8), np.uint8)
+    np.savez(tmp_path / "x.npz", x=x)
+    np.savez(tmp_path / "float.npz", x=(x / 255)[..., None])
+    point = next((workdir / "points").iterdir()).name
+    z = []
+    for name in ("x", "float"):
+        done = command(
+            "embed", f"--workdir={workdir}", f"--point={point[:4]}",
+            f"--input={tmp_path / name}.npz", f"--output={tmp_path / name}_z.npz",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        z.append(np.load(tmp_path / f"{name}_z.npz")["z"])
+    assert z[0].shape == (7, 2)
+    np.testing.assert_allclose(z[0], z[1], rtol=1e-4, atol=1e-6)
+
+
+MISTAKES = {
+    "an unknown field": (
+        ["train", "--config=configs/digits.py", "--workdir=W", "--config.loss.margn=1"],
+        "there is no field loss.margn; there are loss.distance, loss.form, loss.margin",
+    ),
+    "a value of another type": (
+        ["train", "--config=configs/digits.py", "--workdir=W", "--config.train.epochs=many"],
+        "train.epochs",
+    ),
+    "a value out of range": (
+        ["train", "--config=configs/digits.py", "--workdir=W", "--config.routine.alpha=2"],
+        "routine.alpha must lie between 0 and 1, but is 2.0",
+    ),
+    "no working folder": (["train", "--config=configs/digits.py"], "--workdir is missing"),
+    "no configuration": (["train", "--workdir=W"], "--config is missing"),
+    "a configuration that is not there": (
+        ["train", "--config=configs/nothing.py", "--workdir=W"],
+        "configs/nothing.py",
+    ),
+    "an unknown flag": (["report", "--wrokdir=W"], "Unknown command line flag 'wrokdir'"),
+    "a word that is no flag": (["report", "W"], "W is not a flag"),
+    "a single point as grid": (
+        ["grid", "--config=configs/digits.py", "--workdir=W"],
+        "configs/digits.py has no get_grid(): use experiments.train",
+    ),
+    "data that are not there": (
+        ["train", "--config=configs/mnist_ae.py", "--workdir=W", "--data_dir=W"],
+        "mnist: there is no train-images-idx3-ubyte.gz in W/mnist",
+    ),
+    "a loss that is not there": (
+        ["train", "--config=configs/digits.py", "--workdir=W", "--config.loss.name=my.loss:make"],
+        "loss.name=my.loss:make: there is no module 'my' on the import path",
+    ),
+    "an empty folder": (["report", "--workdir=W"], "--workdir=W holds no finished points"),
+    "an embedding of nothing": (["embed", "--workdir=W", "--point=x"], "--input is missing"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence_and_exit_code_2(mistake, tmp_path):
+    arguments, said = MISTAKES[mistake]
+    done = command(*(a.replace("=W", f"={tmp_path / 'W'}") for a in arguments))
+    assert done.returncode == 2, done.stderr
+    assert said.replace("=W", f"={tmp_path / 'W'}").replace(" W/", f" {tmp_path / 'W'}/") in (
+        done.stderr
+    )
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_loss_in_a_file_of_its_own_trains_by_its_dotted_path(tmp_path):
+    loss = (ROOT / "tests" / "third_party" / "spring.py").read_text()
+    (tmp_path / "my_loss.py").write_text(loss)
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "experiments.train", "--config=configs/digits.py",
+            f"--workdir={tmp_path / 'run'}", "--config.system=dml",
+            "--config.loss.name=my_loss:make", "--config.loss.stiffness=0.05", *FAST,
+        ],
+        capture_output=True, text=True, cwd=ROOT, check=False,
+        env=os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = next((tmp_path / "run" / "points").glob("*/result.json")).read_text()
+    assert '"loss.stiffness": 0.05' in result
+    assert '"status": "ok"' in result
+
+
+def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path):
+    config = tmp_path / "small_grid.py"
+    config.write_text(
+        "from configs import digits\n"
+        "def get_config():\n"
+        "    config = digits.get_config()\n"
+        "    config.train.epochs = 1\n"
+        "    config.model.hidden = (8,)\n"
+        "    return config\n"
+        "def get_grid():\n"
+        "    return ({'system': ('ae',), 'seed': (0, 1)},)\n"
+    )
+    flags = [f"--config={config}", f"--workdir={tmp_path / 'run'}"]
+    plan = command("grid", *flags, "--dry_run")
+    assert "1 cohort, 2 points, 1 program to compile" in plan.stdout
+    assert not (tmp_path / "run").exists()
+    first, second = command("grid", *flags), command("grid", *flags)
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert second.stdout == first.stdout
+    assert "2/2 points" in first.stderr
+    assert second.stderr == ""
+    refused = command("grid", *flags, "--config.train.batch_size=32")
+    assert refused.returncode == 2
+    assert "another base configuration (train.batch_size 128 → 32)" in refused.stderr

@@ -1,0 +1,66 @@
+import statistics
+
+from jaxdml.report import figure, table
+
+
+def result(point, value, status="ok", reason=None, **config):
+    scores = [
+        {"protocol": "thesis", "classifier": "knn", "metric": "accuracy", "value": value},
+        {"protocol": "thesis", "classifier": "knn", "metric": "ami", "value": value / 2},
+    ]
+    return {
+        "point": point, "status": status, "reason": reason, "config": config,
+        "scores": scores if status == "ok" else [],
+    }  # fmt: skip
+
+
+RESULTS = [
+    result("a", 0.90, system="dml", seed=0),
+    result("b", 0.94, system="dml", seed=1),
+    result("c", 0.0, "diverged", "metric was not finite", system="dml", seed=2),
+    result("d", 0.5, system="dml_ae", seed=0, **{"routine.alpha": 0.25}),
+]
+PATHS = ["system", "seed", "routine.alpha"]
+
+
+def test_seeds_are_averaged_and_what_a_system_does_not_read_is_empty():
+    text = table.markdown(RESULTS, PATHS)
+    cells = [[c.strip() for c in line.split("|")[1:-1]] for line in text.splitlines()[:4]]
+    spread = statistics.stdev([0.90, 0.94])
+    assert cells[0] == ["system", "alpha", "n", "thesis kNN accuracy", "thesis kNN AMI"]
+    assert cells[2][:4] == ["dml", "–", "2 of 3", f"0.920 ± {spread:.3f}"]
+    assert cells[3] == ["dml_ae", "0.25", "1", "0.500", "0.250"]
+
+
+def test_points_that_do_not_count_are_left_out_of_the_mean_visibly():
+    assert "Left out of every mean:\n\n- c: diverged, metric was not finite" in table.markdown(
+        RESULTS, PATHS
+    )
+    assert "Left out" not in table.markdown(RESULTS[:2], PATHS)
+
+
+def test_a_setting_without_a_good_point_has_no_value():
+    text = table.markdown(RESULTS[2:], PATHS)
+    assert "| 0 of 1 |                   – |" in text
+
+
+def test_columns_line_up_in_a_terminal():
+    lines = table.markdown(RESULTS, PATHS).split("\n\n")[0].splitlines()
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_a_path_is_shortened_only_where_it_stays_clear():
+    text = table.markdown(
+        [result("a", 1.0, **{"data.name": "digits", "a.x": 1, "b.x": 2})],
+        ["data.name", "a.x", "b.x"],
+    )
+    assert text.startswith("| data     | a.x | b.x |")
+
+
+def test_a_panels_title_says_the_setting_and_a_score():
+    [group] = table.groups(
+        [result("a", 0.9, system="dml", **{"data.labelled_percent": 10.0})],
+        ["system", "data.labelled_percent"],
+    )
+    score = group.results[0]["scores"][0]
+    assert figure.title(group, score) == "dml · 10 % labelled\nthesis kNN accuracy 0.900"

@@ -1,0 +1,75 @@
+import jax.numpy as jnp
+import pytest
+
+from jaxdml.routines import alternate, joint, single
+from jaxdml.types import Term
+
+
+def term(name, weight=1.0):
+    return Term(name, lambda *_: None, lambda step: weight)
+
+
+METRIC, RECONSTRUCTION, KL = term("metric"), term("reconstruction"), term("kl", weight=3.0)
+
+
+def weights(phase):
+    return {t.name: (float(t.weight(jnp.int32(0))), stream) for t, stream in phase.terms}
+
+
+def test_alternation_starts_with_the_supervised_phase_on_odd_epochs():
+    routine = alternate.make((METRIC,), (RECONSTRUCTION, KL), alpha=0.25)
+    assert [routine.phases[i].name for n in (1, 2, 3, 4) for i in routine.pattern(n)] == [
+        "supervised", "unsupervised", "supervised", "unsupervised",
+    ]  # fmt: skip
+    assert weights(routine.phases[0]) == {
+        "metric": (0.75, "labelled"), "reconstruction": (0.25, "all"), "kl": (0.75, "all"),
+    }  # fmt: skip
+    assert weights(routine.phases[1]) == {"reconstruction": (0.25, "all"), "kl": (0.75, "all")}
+
+
+def test_the_paper_trains_the_metric_alone_and_may_begin_without_labels():
+    routine = alternate.make(
+        (METRIC,), (RECONSTRUCTION,), alpha=0.25, supervised="metric_only", first="unsupervised"
+    )
+    assert weights(routine.phases[0]) == {"metric": (1.0, "labelled")}
+    assert [routine.pattern(n) for n in (1, 2)] == [(1,), (0,)]
+
+
+def test_the_supervised_phase_may_stay_with_labelled_images():
+    routine = alternate.make(
+        (METRIC,), (RECONSTRUCTION,), supervised_data="labelled", labelled_steps="pass"
+    )
+    assert {stream for _, stream in routine.phases[0].terms} == {"labelled"}
+    assert [phase.length for phase in routine.phases] == ["labelled", "all"]
+
+
+def test_joint_training_weighs_by_alpha_or_by_gamma():
+    by_alpha = joint.make((METRIC,), (RECONSTRUCTION, KL), alpha=0.25).phases
+    by_gamma = joint.make((METRIC,), (RECONSTRUCTION,), balance="gamma", gamma=5.0).phases
+    assert weights(by_alpha[0]) == {
+        "metric": (0.75, "labelled"), "reconstruction": (0.25, "all"), "kl": (0.75, "all"),
+    }  # fmt: skip
+    assert weights(by_gamma[0]) == {"metric": (5.0, "labelled"), "reconstruction": (1.0, "all")}
+    assert len(by_alpha) == len(by_gamma) == 1
+
+
+def test_a_system_with_one_loss_has_one_phase():
+    assert weights(single.make_supervised((METRIC,)).phases[0]) == {"metric": (1.0, "labelled")}
+    assert single.make_supervised((METRIC,), labelled_steps="pass").phases[0].length == "labelled"
+    unsupervised = single.make_unsupervised((RECONSTRUCTION,)).phases[0]
+    assert weights(unsupervised) == {"reconstruction": (1.0, "all")}
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "said"),
+    [
+        (alternate.make, {"alpha": 1.5}, "alpha must lie between 0 and 1, but is 1.5"),
+        (alternate.make, {"first": "both"}, "first must be one of supervised, unsupervised"),
+        (joint.make, {"gamma": -1.0}, "gamma must be at least 0"),
+        (joint.make, {"labelled_steps": "pass"}, "labelled_steps must be one of match"),
+        (joint.make, {"balance": "beta"}, "balance must be one of alpha, gamma"),
+    ],
+)
+def test_what_is_not_allowed_is_named(make, options, said):
+    with pytest.raises(ValueError, match=said):
+        make((METRIC,), (RECONSTRUCTION,), **options)

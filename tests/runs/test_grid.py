@@ -1,0 +1,134 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxdml import config, data
+from jaxdml.options import ConfigError
+from jaxdml.runs import grid, plan
+
+
+def load(name, validation):
+    return data.load(name, Path(), validation=validation)
+
+
+def test_a_grid_is_a_union_of_products_and_a_tuple_of_paths_moves_together():
+    points = grid.expand(
+        {"model": {"latent_dim": 2}},
+        (
+            {"system": ("dml",), "data.labelled_percent": (1.0, 10.0)},
+            {
+                "system": ("dml_ae",),
+                "routine.alpha": (0.25, 0.5),
+                ("seed", "data.labels_seed"): ((0, 0), (1, 7)),
+            },
+        ),
+    )
+    said = [
+        (
+            p.config["system"],
+            p.config["data.labelled_percent"],
+            p.config.get("routine.alpha"),
+            p.config["seed"],
+            p.config["data.labels_seed"],
+        )
+        for p in points
+    ]
+    assert said == [
+        ("dml", 1.0, None, 0, 0),
+        ("dml", 10.0, None, 0, 0),
+        ("dml_ae", None, 0.25, 0, 0),
+        ("dml_ae", None, 0.25, 1, 7),
+        ("dml_ae", None, 0.5, 0, 0),
+        ("dml_ae", None, 0.5, 1, 7),
+    ]
+    assert all(p.config["model.latent_dim"] == 2 for p in points)
+
+
+def test_points_that_train_the_same_are_one():
+    points = grid.expand({}, ({"system": ("ae",), "loss.margin": (0.1, 0.2)},) * 2)
+    assert len(points) == 1
+
+
+def test_the_identity_follows_from_what_is_trained_and_from_nothing_else():
+    def identity(**options):
+        return config.point({"system": "dml_ae"} | options).id
+
+    assert identity() == identity(**{"loss.margin": 0.2, "routine.alpha": 0.5})
+    assert identity() == identity(**{"train.width": 8, "eval.protocols": ("thesis",)})
+    assert identity(**{"routine.first": "unsupervised"}) == identity()  # not an option of joint
+    assert identity(**{"data.labelled_percent": 10}) == identity(**{"data.labelled_percent": 10.0})
+    different = {
+        identity(),
+        identity(seed=1),
+        identity(**{"loss.margin": 0.3}),
+        identity(**{"data.labels_seed": 1}),
+    }
+    assert len(different) == 4
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        (({"loss.margn": (1,)},), "there is no field loss.margn; there are loss.distance"),
+        (({"eval.split": ("test",)},), "eval.split is the same for a whole run"),
+        (({"seed": 3},), "the values of 'seed' in a grid must be a tuple, but are 3"),
+        (({("seed", "data.labels_seed"): (1, 2)},), "must have 2 entries, not 1"),
+        (({7: (1,)},), "a key of a grid must be a config path"),
+        (({"system": ("vea",)},), "system must be one of dml, dml_ae, ae, but is 'vea'"),
+    ],
+)
+def test_a_malformed_grid_is_explained(over, said):
+    with pytest.raises(ConfigError, match=said):
+        grid.expand({"system": "dml"}, over)
+
+
+def test_points_that_differ_in_numbers_labels_and_seeds_share_a_cohort():
+    points = grid.expand(
+        {"system": "dml_ae"},
+        (
+            {
+                "seed": (0, 1),
+                "routine.alpha": (0.1, 0.9),
+                "train.learning_rate": (1e-3, 1e-4),
+                "loss.margin": (0.1, 1.0),
+                "data.labelled_count": (10, 100),
+                "data.labels_seed": (0, 1),
+            },
+        ),
+    )
+    planned = plan.plan(points, load)
+    assert len(planned.cohorts) == 1
+    assert len(planned.cohorts[0].points) == 64
+    assert {len(rows) for rows in planned.labelled.values()} == {10, 100}
+
+
+def test_what_shapes_the_program_makes_another_cohort():
+    over = {"system": ("dml", "dml_ae"), "model.latent_dim": (2, 3), "seed": (0, 1)}
+    planned = plan.plan(grid.expand({}, (over,)), load)
+    assert [len(c.points) for c in planned.cohorts] == [2, 2, 2, 2]
+    assert "4 cohorts, 8 points, 4 programs to compile" in plan.describe(planned)
+
+
+def test_the_number_of_labels_shapes_the_program_only_where_an_epoch_is_a_pass_over_them():
+    over = ({"data.labelled_count": (10, 100)},)
+    base = {"system": "dml", "routine.labelled_steps": "pass"}
+    passes = plan.plan(grid.expand(base, over), load)
+    assert [c.static.labelled_count for c in passes.cohorts] == [10, 100]
+    match = plan.plan(grid.expand({"system": "dml"}, over), load)
+    assert [c.static.labelled_count for c in match.cohorts] == [None]
+
+
+def test_labels_that_cannot_cover_the_classes_are_pointed_out():
+    points = grid.expand({"system": "dml", "data.labelled_count": 6}, ({},))
+    [note] = plan.plan(points, load).notes
+    assert "digits: 6 labelled images leave" in note
+    assert "of 10 classes without a label" in note
+
+
+def test_every_point_has_the_same_labels_as_any_other_with_its_seed():
+    points = grid.expand(
+        {"data.labelled_percent": 10.0}, ({"system": ("ae", "dml"), "seed": (0, 1)},)
+    )
+    rows = list(plan.plan(points, load).labelled.values())
+    assert all(np.array_equal(rows[0], other) for other in rows)

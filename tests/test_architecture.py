@@ -1,0 +1,80 @@
+"""Who may import whom: the architecture, read from the imports themselves."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted(ROOT.glob("jaxdml/**/*.py"))
+
+# room → the rooms of jaxdml that it may import (itself is always allowed)
+ROOMS = {
+    "types": set(),
+    "options": set(),
+    "masks": {"types"},
+    "distances": {"types"},
+    "losses": {"types", "options", "masks", "distances"},
+    "models": {"types", "options"},
+    "routines": {"types", "options"},
+    "data": {"types", "options"},
+    "train": {"types"},
+    "evaluate": {"types"},
+    "report": set(),
+    "systems": {"types", "options", "losses", "models", "routines"},
+    "config": {"types", "options", "systems", "evaluate"},
+    "runs": {"types", "options", "systems", "config", "data", "train", "evaluate", "report"},
+    "__init__": set(),
+}
+# third party → the only places that may import it
+ONLY_IN = {
+    "flax": {"jaxdml/models"},
+    "sklearn": {"jaxdml/evaluate", "jaxdml/data/digits.py"},
+    "optax": {"jaxdml/train"},
+    "orbax": {"jaxdml/train/checkpoint.py"},
+    "matplotlib": {"jaxdml/report"},
+    "rich": {"jaxdml/runs/progress.py"},
+    "absl": set(),
+    "ml_collections": set(),
+}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room(module: str) -> str:
+    return module.removeprefix("jaxdml.").split(".")[0]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_room_imports_only_the_rooms_below_it(path):
+    here = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    others = {room(m) for m in imports(path) if m.startswith("jaxdml.")} - {here}
+    assert others <= ROOMS[here], f"{path.name} may not import {others - ROOMS[here]}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_third_party_is_known_in_its_place_only(path):
+    name = str(path.relative_to(ROOT))
+    for package in {m.split(".")[0] for m in imports(path)} & set(ONLY_IN):
+        assert any(name.startswith(place) for place in ONLY_IN[package]), package
+
+
+def test_every_room_has_its_rule():
+    assert {room(".".join(p.relative_to(ROOT).with_suffix("").parts)) for p in FILES} == set(ROOMS)
+
+
+def test_devices_are_named_in_one_place_of_training():
+    for path in ROOT.glob("jaxdml/train/*.py"):
+        text = path.read_text()
+        if path.name not in {"population.py", "checkpoint.py"}:
+            assert "devices(" not in text, path
+            assert "sharding" not in text, path

@@ -1,0 +1,79 @@
+"""The README is true: its code runs, its commands exist, its files are there."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxdml.runs import grid
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+COMMANDS = [
+    line
+    for block in blocks("sh")
+    for line in block.splitlines()
+    if line.startswith("python -m experiments")
+]
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=lambda b: b.splitlines()[0])
+def test_a_python_block_runs(block):
+    names = {}
+    exec(compile(block, "README.md", "exec"), names)
+    if "get_grid" in names:
+        assert len(grid.expand({}, names["get_grid"]())) == 16
+    if "make" in names:
+        assert names["make"](stiffness=2.0) is not None
+    if "slope" in names:
+        assert names["slope"].shape == (128, 10)
+        assert not names["slope"][~names["labelled"]].any()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_works_on_two_epochs(command, tmp_path, request):
+    words = shlex.split(command)
+    if "DATA" in command:
+        data = request.getfixturevalue("real_data")
+        words = [word.replace("=DATA", f"={data}") for word in words]
+    if "my_loss" in command:
+        [loss] = [block for block in blocks("python") if block.startswith("# my_loss.py")]
+        (tmp_path / "my_loss.py").write_text(loss)
+    words = [re.sub("--workdir=.*", f"--workdir={tmp_path / 'run'}", word) for word in words]
+    if "experiments.grid" in command:
+        words.append("--dry_run")
+    words += ["--config.train.epochs=2", "--config.model.hidden=(8,)"]
+    done = subprocess.run(
+        [sys.executable, *words[1:]],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        env=os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_are_commands_to_check():
+    assert len(COMMANDS) >= 3
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(((?!http)[^)]+)\)", TEXT))))
+def test_a_link_leads_to_a_file(link):
+    assert (ROOT / link).is_file()
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z-]+) ", TEXT))))
+def test_a_target_of_make_exists(target):
+    if target in ("bench", "demo", "test"):
+        assert f"\n{target}:" in (ROOT / "Makefile").read_text()

@@ -1,0 +1,95 @@
+import re
+
+import jax
+import numpy as np
+import pytest
+
+from jaxdml import config, systems
+from jaxdml.train import checkpoint, population, step
+
+COLLECTIVES = re.compile(r"all-reduce|all-gather|collective-permute|all-to-all|reduce-scatter")
+
+
+def trained(dataset, seeds, width, devices=4, epochs=2, order=None, system="dml_ae"):
+    """Parameters by seed, after some epochs, of points that travel together."""
+    resolved = config.resolve(
+        {"system": system, "model.hidden": (16, 8), "model.latent_dim": 2, "train.batch_size": 8}
+    )
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:devices]), (population.AXIS,))
+    where = population.Layout(mesh, width)
+
+    def assemble(numbers):
+        return systems.assemble(resolved | dict(numbers), (4, 4, 1), 3)
+
+    programs = population.programs(assemble, step.Sizes(8, 30, None), where)
+    images = population.place_images(dataset, where)
+    found = {}
+    for start in range(0, len(seeds), where.chunk):
+        chunk = seeds[start : start + where.chunk]
+        numbers = [
+            config.numbers(resolved) | {"train.learning_rate": 1e-3 * (1 + s)} for s in chunk
+        ]
+        labelled = [np.arange(3 + s) for s in chunk]
+        points = population.stack(chunk, numbers, labelled, 12, where)
+        states = programs.init(points)
+        for number in range(1, epochs + 1):
+            pattern = assemble(numbers[0])[1].pattern(number)
+            states, _ = programs.epoch(pattern)(states, points, images, np.int32(number))
+        for i, seed in enumerate(chunk):
+            found[seed] = jax.tree.map(lambda leaf, i=i: np.asarray(leaf[i]), states.params)
+    return found
+
+
+def close(a, b, tolerance):
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=0, atol=tolerance), a, b)
+
+
+@pytest.fixture(scope="module")
+def alone(tiny):
+    """Each point alone on one device: chunks of one."""
+    with jax.enable_x64(True):
+        return trained(tiny, [0, 1, 2, 3, 4], 1, devices=1)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "width", "devices"),
+    [
+        ([0, 1, 2, 3, 4], 1, 4),
+        ([0, 1, 2, 3, 4], 3, 1),
+        ([0, 1, 2, 3, 4], 2, 4),
+        ([4, 2, 0, 3, 1], 8, 1),
+    ],
+)
+def test_company_order_width_and_devices_change_nothing(tiny, alone, seeds, width, devices):
+    with jax.enable_x64(True):
+        together = trained(tiny, seeds, width, devices)
+    for seed in seeds:
+        close(together[seed], alone[seed], 1e-7)
+
+
+def test_points_lie_on_all_devices_and_exchange_nothing(tiny):
+    resolved = config.resolve({"system": "dml_ae", "model.hidden": (16,), "train.batch_size": 8})
+    where = population.layout(1)
+    assert where.mesh.size == 4
+
+    def assemble(numbers):
+        return systems.assemble(resolved | dict(numbers), (4, 4, 1), 3)
+
+    programs = population.programs(assemble, step.Sizes(8, 30, None), where)
+    numbers, labelled = [config.numbers(resolved)] * 4, [np.arange(3)] * 4
+    points = population.stack(range(4), numbers, labelled, 3, where)
+    states, images = programs.init(points), population.place_images(tiny, where)
+    leaf = states.params["model"]["encoder"]["Dense_0"]["kernel"]
+    assert len({shard.device for shard in leaf.addressable_shards}) == 4
+    text = programs.epoch((0,)).lower(states, points, images, np.int32(1)).compile().as_text()
+    assert not COLLECTIVES.search(text)
+
+
+def test_a_checkpoint_comes_back_onto_another_number_of_devices(tiny, tmp_path):
+    four = population.layout(1)
+    tree = jax.device_put({"a": np.arange(8.0).reshape(4, 2)}, four.sharded)
+    checkpoint.save(tmp_path / "x", tree)
+    one = population.Layout(jax.sharding.Mesh(np.array(jax.devices()[:1]), ("points",)), 4)
+    back = checkpoint.restore(tmp_path / "x", checkpoint.template(tree, one.sharded))
+    np.testing.assert_array_equal(back["a"], tree["a"])
+    assert back["a"].sharding == one.sharded

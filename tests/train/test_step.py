@@ -1,0 +1,210 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxdml import config, systems
+from jaxdml.train import step, streams
+from jaxdml.types import Images, Phase, Point, Routine, Term
+
+SMALL = {"model.hidden": (16, 8), "model.latent_dim": 2, "train.batch_size": 8}
+
+
+def setting(dataset, labelled=range(9), seed=3, **options):
+    """A model, a routine and all else that an epoch takes."""
+    resolved = config.resolve(SMALL | options)
+    model, routine = systems.assemble(resolved, (4, 4, 1), 3)
+    point = Point(
+        jnp.int32(seed),
+        {path: jnp.asarray(value) for path, value in config.numbers(resolved).items()},
+        jnp.array(labelled, jnp.int32),
+        jnp.int32(len(labelled)),
+    )
+    images = Images(jnp.asarray(dataset.train.x), jnp.asarray(dataset.train.y))
+    sizes = step.Sizes(8, len(dataset.train.y), len(labelled))
+    return model, routine, sizes, point, images
+
+
+def run(model, routine, sizes, point, images, epochs=1, state=None):
+    state = state or step.init(model, routine, point.seed)
+    means = []
+    for number in range(1, epochs + 1):
+        state, metrics = jax.jit(step.epoch, static_argnums=(0, 1, 2, 3))(
+            model, routine, routine.pattern(number), sizes, state, point, images, jnp.int32(number)
+        )
+        means.append({name: float(value) for name, value in metrics.items()})
+    return state, means
+
+
+def same(a, b):
+    return jax.tree.all(jax.tree.map(lambda x, y: bool(jnp.array_equal(x, y)), a, b))
+
+
+def test_a_pass_visits_every_image_once_and_pads_the_rest():
+    rows, valid = streams.one_pass(jax.random.key(0), 30, 4, 8)
+    assert sorted(np.asarray(rows)[np.asarray(valid)].tolist()) == list(range(30))
+    assert valid.sum() == 30
+    assert rows.shape == (4, 8)
+
+
+def test_a_pass_that_is_too_short_for_the_epoch_begins_anew():
+    rows, valid = streams.one_pass(jax.random.key(0), 5, 4, 8)
+    assert valid.all()
+    assert np.bincount(np.asarray(rows).ravel(), minlength=5).min() >= 6
+
+
+def test_labelled_batches_hold_labelled_images_and_their_labels(tiny):
+    _, routine, _, point, images = setting(tiny, [4, 7, 20], system="dml")
+    draw = streams.labelled(jax.random.key(0), point, None, routine.phases[0], 6, 8)
+    assert set(np.asarray(draw.rows).ravel().tolist()) == {4, 7, 20}
+    batch = streams.gather(images, draw.rows[0], draw.valid[0], "labelled")
+    np.testing.assert_array_equal(batch.y, tiny.train.y[np.asarray(batch.row)])
+    np.testing.assert_allclose(batch.x, tiny.train.x[np.asarray(batch.row)] / 255, rtol=1e-6)
+    unlabelled = streams.gather(images, draw.rows[0], draw.valid[0], "all")
+    assert (unlabelled.y == -1).all()
+    assert not unlabelled.labelled.any()
+
+
+def test_padding_past_the_labelled_count_is_never_drawn(tiny):
+    *setup, point, images = setting(tiny, [4, 7, 20], system="dml")
+    longer = point._replace(labelled_indices=jnp.array([4, 7, 20, 0, 0, 0], jnp.int32))
+    assert same(run(*setup, point, images, 2)[0], run(*setup, longer, images, 2)[0])
+
+
+def test_an_epoch_equals_a_plain_loop_with_optax(tiny, float64):
+    model, routine, sizes, point, images = setting(tiny, system="dml_ae", **{"routine.alpha": 0.3})
+    start = step.init(model, routine, point.seed)
+    ours, _ = run(model, routine, sizes, point, images)
+
+    key = jax.random.fold_in(jax.random.key(point.seed), 1)
+    labelled_key, all_key, _ = jax.random.split(key, 3)
+    labelled = streams.labelled(labelled_key, point, None, routine.phases[0], 4, 8).rows
+    everything, valid = streams.one_pass(all_key, 30, 4, 8)
+    x, y = np.asarray(images.x) / 255.0, np.asarray(images.y)
+    from jaxdml.losses import triplet
+
+    def loss(params, i):
+        z, _ = model.encode(params, x[labelled[i]])
+        rows = everything[i][valid[i]]  # padding left out by hand
+        back = model.decode(params, model.encode(params, x[rows])[0])
+        return 0.7 * triplet(z, jnp.asarray(y[labelled[i]])) + 0.3 * jnp.mean(
+            jnp.sum((x[rows] - back) ** 2, axis=(1, 2, 3))
+        )
+
+    optimizer = optax.adam(1e-3)
+    params, opt = start.params["model"], optimizer.init(start.params["model"])
+    for i in range(4):
+        gradient = jax.jit(lambda params, i=i: jax.grad(loss)(params, i))(params)
+        updates, opt = optimizer.update(gradient, opt)
+        params = optax.apply_updates(params, updates)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12),
+        ours.params["model"],
+        params,
+    )
+
+
+def test_an_array_without_a_gradient_stands_still_and_so_do_its_moments(tiny):
+    options = {"routine.name": "alternate", "routine.supervised": "metric_only"}
+    model, routine, sizes, point, images = setting(
+        tiny, system="dml_ae", **options, **{"routine.first": "unsupervised"}
+    )
+    after_one, _ = run(model, routine, sizes, point, images, 1)
+    after_two, _ = run(model, routine, sizes, point, images, 2)  # the second has no reconstruction
+    one, two = after_one.params["model"], after_two.params["model"]
+    assert same(one["decoder"], two["decoder"])
+    assert same(after_one.opt["model"]["decoder"], after_two.opt["model"]["decoder"])
+    assert not same(one["encoder"], two["encoder"])
+    assert after_two.step == 8
+    counts = {
+        int(s.count)
+        for s in jax.tree.leaves(
+            after_two.opt["model"], is_leaf=lambda s: isinstance(s, optax.ScaleByAdamState)
+        )
+    }
+    assert counts == {4, 8}
+
+
+def test_what_a_phase_reads_is_found_from_its_program():
+    params = {"a": jnp.ones(2), "b": jnp.ones(2), "c": jnp.ones(2)}
+    f = lambda p: jnp.sum(jnp.where(p["c"] > 0, p["a"], 0) + 0 * p["a"])  # noqa: E731
+    assert step.reached(f, params) == [True, False, True]
+
+
+def test_a_longer_training_with_the_same_seed_begins_alike_and_another_seed_does_not(tiny):
+    setup = setting(tiny, system="dml_ae")
+    assert run(*setup, epochs=1)[1] == run(*setup, epochs=3)[1][:1]
+    other = setting(tiny, seed=4, system="dml_ae")
+    assert run(*setup)[1] != run(*other)[1]
+
+
+def test_training_lowers_the_loss(tiny):
+    for options in ({"system": "ae"}, {"system": "dml"}, {"system": "dml_ae"}):
+        _, means = run(*setting(tiny, **options), epochs=30)
+        assert means[-1]["loss"] < 0.5 * means[0]["loss"]
+
+
+def test_two_phases_in_one_epoch_take_turns(tiny):
+    model, routine, sizes, point, images = setting(
+        tiny, system="dml_ae", **{"routine.name": "alternate", "routine.supervised": "metric_only"}
+    )
+    by_batch = routine._replace(pattern=lambda epoch: (0, 1))
+    assert step.count_steps(by_batch, sizes, 3) == {"supervised": 6, "unsupervised": 6}
+    state, [means] = run(model, by_batch, sizes, point, images)
+    assert {"metric", "reconstruction", "loss"} <= set(means)
+    counts = {
+        int(s.count)
+        for s in jax.tree.leaves(
+            state.opt["model"], is_leaf=lambda s: isinstance(s, optax.ScaleByAdamState)
+        )
+    }
+    assert counts == {2, 4}  # the decoder has half of the steps
+
+
+def test_steps_are_counted_by_phase(tiny):
+    options = {"routine.name": "alternate", "routine.labelled_steps": "pass"}
+    _, routine, sizes, *_ = setting(tiny, range(9), system="dml_ae", **options)
+    assert step.count_steps(routine, sizes, 5) == {"supervised": 6, "unsupervised": 8}
+
+
+def counting(value, learns=True):
+    """A term that learns one number and counts its steps in `extra`."""
+
+    def evaluate(params, extra, model, outputs, batch, key):
+        own = params["terms"]["own"]["number"] if learns else 0.0
+        return value(own, extra["steps"]), {"steps": extra["steps"] + 1}, {}
+
+    own = {"number": jnp.ones(())} if learns else {}
+    return Term("own", evaluate, init=lambda key: (own, {"steps": jnp.zeros((), jnp.int32)}))
+
+
+def with_term(tiny, term):
+    model, _, sizes, point, images = setting(tiny, system="ae")
+    routine = Routine((Phase("own", ((term, "all"),)),), lambda epoch: (0,))
+    return model, routine, sizes, point, images
+
+
+def test_a_term_may_learn_and_may_keep_what_gradients_do_not_move(tiny):
+    state, _ = run(*with_term(tiny, counting(lambda own, steps: (own - 3.0) ** 2)), epochs=2)
+    assert state.extra["own"]["steps"] == 8
+    assert state.params["terms"]["own"]["number"] == pytest.approx(1.008, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        (lambda own, steps: jnp.where(steps == 5, jnp.nan, own), (2, 5, 0)),
+        (lambda own, steps: jnp.where(steps == 0, jnp.inf, own), (1, 0, 0)),
+        (lambda own, steps: jnp.sqrt(0 * own), (1, 0, 1)),  # the value is fine, the slope is not
+    ],
+    ids=["value in the second epoch", "first step", "gradient"],
+)
+def test_the_first_non_finite_value_is_named_where_it_arises(tiny, value, where):
+    state, _ = run(*with_term(tiny, counting(value)), epochs=3)
+    assert tuple(state.diverged.tolist()) == where
+
+
+def test_a_healthy_training_has_not_diverged(tiny):
+    state, _ = run(*setting(tiny, system="dml_ae"), epochs=3)
+    assert state.diverged.tolist() == [-1, -1, -1]
