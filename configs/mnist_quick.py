@@ -21,7 +21,7 @@ def get_config() -> ConfigDict:
     """The base of all points."""
     config = common.get_config()
     config.data.name = "mnist"
-    config.routine.alpha = 0.05
+    config.routine.alpha = 0.2
     return config
 
 
