@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -108,14 +109,25 @@ MISTAKES = {
 }
 
 
+@pytest.fixture(scope="module")
+def mistakes(tmp_path_factory):
+    """All of them, two at a time: what came of each, and its working folder."""
+
+    def make(mistake):
+        workdir = tmp_path_factory.mktemp("mistake") / "W"
+        arguments = [a.replace("=W", f"={workdir}") for a in MISTAKES[mistake][0]]
+        return command(*arguments), str(workdir)
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(MISTAKES, pool.map(make, MISTAKES), strict=True))
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_one_sentence_and_exit_code_2(mistake, tmp_path):
-    arguments, said = MISTAKES[mistake]
-    done = command(*(a.replace("=W", f"={tmp_path / 'W'}") for a in arguments))
+def test_a_mistake_is_one_sentence_and_exit_code_2(mistake, mistakes):
+    done, workdir = mistakes[mistake]
+    said = MISTAKES[mistake][1].replace("=W", f"={workdir}").replace(" W/", f" {workdir}/")
     assert done.returncode == 2, done.stderr
-    assert said.replace("=W", f"={tmp_path / 'W'}").replace(" W/", f" {tmp_path / 'W'}/") in (
-        done.stderr
-    )
+    assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 

@@ -81,6 +81,7 @@ def test_an_epoch_equals_a_plain_loop_with_optax(tiny, float64):
     labelled_key, all_key, _ = jax.random.split(key, 3)
     labelled = streams.labelled(labelled_key, point, None, routine.phases[0], 4, 8).rows
     everything, valid = streams.one_pass(all_key, 30, 4, 8)
+    labelled, everything, valid = map(np.asarray, (labelled, everything, valid))
     x, y = np.asarray(images.x) / 255.0, np.asarray(images.y)
     from jaxdml.losses import triplet
 
