@@ -38,7 +38,7 @@ def get_config() -> ConfigDict:
     config.routine = routine = ConfigDict()  # how the two losses go together
     routine.name = "joint"  # both in every step; alternate: by epoch, as the thesis does
     routine.alpha = 0.5  # (1 - alpha) L_S + alpha L_U
-    routine.gamma = 1.0  # L_U + gamma L_S, where routine.balance is "gamma" (joint)
+    routine.gamma = 1.0  # L_U + gamma L_S (joint_gamma)
     routine.first = "supervised"  # the phase of epoch 1 (alternate)
     routine.supervised = "weighted"  # L_U in supervised epochs too; metric_only: not (alternate)
     routine.supervised_data = "all"  # what L_U reads in a supervised epoch; or labelled (alternate)

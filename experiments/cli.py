@@ -3,8 +3,9 @@
 import importlib.util
 import os
 import sys
+import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +18,7 @@ from jaxdml.config import assign, flatten
 from jaxdml.options import ConfigError
 from jaxdml.runs import folder, report
 from jaxdml.runs.grid import Grid
+from jaxdml.types import PointConfig
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run folder.")
 DATA_DIR = flags.DEFINE_string(
@@ -41,7 +43,7 @@ def main(command: Callable[[], None]) -> NoReturn:
         print(f"{sys.modules['__main__'].__doc__}{own}{shared}")
         sys.exit(0)
     try:
-        rest = flags.FLAGS(sys.argv)[1:]
+        rest = _parse()[1:]
         if rest:
             raise ConfigError(f"{' '.join(rest)} is not a flag: flags look like --workdir=runs/one")
         command()
@@ -95,6 +97,13 @@ def config() -> dict[str, Any]:
     return assign(flat, config_flags.get_override_values(flags.FLAGS["config"]))
 
 
+def note_unread(points: Sequence[PointConfig]) -> None:
+    """Says which overrides of the command line no point reads."""
+    for path in config_flags.get_override_values(flags.FLAGS["config"]):
+        if not any(path in point.config for point in points):
+            print(f"note: nothing reads --config.{path} here", file=sys.stderr)
+
+
 def grid() -> Grid:
     """What the configuration file's `get_grid()` gives.
 
@@ -106,7 +115,10 @@ def grid() -> Grid:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a user's file may raise
+        raise ConfigError(_broken(error)) from error
     if not hasattr(module, "get_grid"):
         raise ConfigError(f"{path} has no get_grid(): use experiments.train for a single point")
     return module.get_grid()
@@ -114,7 +126,7 @@ def grid() -> Grid:
 
 def write_report(place: folder.Folder) -> None:
     """Writes the report, and prints its table and where things lie."""
-    written = report.report(place, data_dir())
+    written = report.report(place)
     print(f"\n{written.table}\n")
     print(f"results  {place.path / 'results.csv'}")
     print(f"report   {written.text}")
@@ -122,6 +134,24 @@ def write_report(place: folder.Folder) -> None:
         print(f"figure   {picture}")
     if written.note:
         print(written.note)
+
+
+def _parse() -> list[str]:
+    """Reads the flags, and with `--config` the configuration file, which may raise anything."""
+    try:
+        return list(flags.FLAGS(sys.argv))
+    except flags.Error:
+        raise
+    except Exception as error:
+        raise ConfigError(_broken(error)) from error
+
+
+def _broken(error: Exception) -> str:
+    """Where a configuration file fails, and why."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = next((f for f in reversed(frames) if "site-packages" not in f.filename), None)
+    where = f" at {place.filename}:{place.lineno}" if place else ""
+    return f"--config: the file cannot be read{where}: {type(error).__name__}: {error}"
 
 
 def _keep_compiled() -> None:

@@ -29,9 +29,14 @@ def main() -> None:
             raise ConfigError(f"--{flag.name} is missing")
     place = execute.existing(cli.workdir())
     result = chosen(place, POINT.value)
-    shop, _, _, params = execute.trained_point(place, result, plan.loader(cli.data_dir()))
+    if result["status"] == "diverged":
+        raise ConfigError(f"--point={POINT.value} has diverged: {result['reason']}")
+    shop, _, _, params = execute.trained_point(place, result, plan.loader(cli.data_dir()), {})
     x = images(Path(INPUT.value), shop.dataset.train.x.shape[1:])
-    folder.write_npz(Path(OUTPUT.value), {"z": shop.embed(params, x)})
+    try:
+        folder.write_npz(Path(OUTPUT.value), {"z": shop.embed(params, x)})
+    except OSError as error:
+        raise ConfigError(f"--output={OUTPUT.value} cannot be written: {error}") from error
     print(f"{len(x)} embeddings in {OUTPUT.value}")
 
 
@@ -50,8 +55,10 @@ def images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             x = arrays["x"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ConfigError(f"--input={path} must be an .npz file that holds x ({error})") from error
+    if not np.issubdtype(x.dtype, np.number):
+        raise ConfigError(f"--input={path}: x must hold numbers, but is {x.dtype}")
     if x.ndim == 3:
         x = x[..., None]
     if x.shape[1:] != shape:

@@ -15,8 +15,9 @@ def main() -> None:
     """The grid that the configuration file's `get_grid()` gives."""
     base = cli.config()
     over = cli.grid()
+    points = grid.expand(base, over)
+    cli.note_unread(points)
     if DRY_RUN.value:
-        points = grid.expand(base, over)
         planned = plan.plan(points, plan.loader(cli.data_dir()))
         print(plan.describe(planned))
         return

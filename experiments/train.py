@@ -4,13 +4,14 @@ python -m experiments.train --config=configs/digits.py --workdir=runs/one
 """
 
 from experiments import cli
-from jaxdml.runs import execute
+from jaxdml.runs import execute, grid
 
 
 def main() -> None:
     """One point: the grid of nothing but the base configuration."""
-    place = execute.run(cli.config(), ({},), cli.workdir(), cli.data_dir())
-    cli.write_report(place)
+    base, workdir = cli.config(), cli.workdir()
+    cli.note_unread(grid.expand(base, ({},)))
+    cli.write_report(execute.run(base, ({},), workdir, cli.data_dir()))
 
 
 if __name__ == "__main__":

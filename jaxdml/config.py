@@ -12,7 +12,7 @@ from typing import Any
 
 from jaxdml import systems
 from jaxdml.evaluate.protocols import CLASSIFIERS, PROTOCOLS
-from jaxdml.options import ConfigError, at_least, between, coerce, defaults, listed, one_of
+from jaxdml.options import ConfigError, at_least, between, coerce, defaults, find, listed, one_of
 from jaxdml.types import PointConfig
 
 # Which training images keep their label: one of these, or all of them where none is set.
@@ -108,7 +108,7 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     given = flatten(config)
     name = given.pop("system", None)
-    if name not in systems.SYSTEMS:
+    if not isinstance(name, str) or name not in systems.SYSTEMS:
         raise ConfigError(f"system must be one of {listed(systems.SYSTEMS)}, but is {name!r}")
     base = {
         path: coerce(path, given.get(path, default), default)
@@ -126,7 +126,7 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
             read[own_name] = base[own_name]
         if section == "loss":
             read["loss.on"] = base["loss.on"]
-    _refuse_unknown(given, parts)
+    _refuse_unknown(given, base)
     _check(read)
     resolved = {"system": name} | dict(sorted(read.items()))
     systems.assemble(resolved, (28, 28, 1), 10)  # each part checks its own options
@@ -166,12 +166,13 @@ def point(config: Mapping[str, Any]) -> PointConfig:
     return PointConfig(hashlib.sha256(text.encode()).hexdigest()[:12], resolved)
 
 
-def _refuse_unknown(given: Mapping[str, Any], parts: Mapping[str, Any]) -> None:
-    """An option that another part of the section has is no mistake: a grid may hold both parts."""
+def _refuse_unknown(given: Mapping[str, Any], base: Mapping[str, Any]) -> None:
+    """An option of a part that this system does not read is no mistake: a grid may hold both."""
     known = {"system", *COMMON, *NAMES}
-    makes = [(s, make) for s, (_, table) in systems.PARTS.items() for make in table.values()]
-    for section, make in [*makes, *parts.items()]:
-        known |= {f"{section}.{option}" for option in defaults(make)}
+    for section, (option, table) in systems.PARTS.items():
+        name = f"{section}.{option}"
+        for make in (*table.values(), find(name, base[name], table)):
+            known |= {f"{section}.{o}" for o in defaults(make)}
     for path in given:
         if path not in known:
             section = path.rpartition(".")[0]
@@ -184,6 +185,7 @@ def _check(read: dict[str, Any]) -> None:
     try:
         for path, low in _AT_LEAST.items():
             at_least(path, read[path], low)
+        one_of("loss.on", read.get("loss.on", "mean"), ("sample", "mean"))
         for protocol in read["eval.protocols"]:
             one_of("eval.protocols", protocol, PROTOCOLS)
         for classifier in read["eval.classifiers"]:

@@ -88,6 +88,10 @@ def find(path: str, name: str, table: Mapping[str, Callable[..., Any]]) -> Calla
     attribute = attribute or "make"
     try:
         part: Any = getattr(importlib.import_module(module_name), attribute, None)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{path} must be a dotted path like my_package.my_module:make, but is {name!r}"
+        ) from error
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
             raise  # the module is there, but something that it imports is not
@@ -129,6 +133,8 @@ def coerce(path: str, value: Any, default: Any) -> Any:
     (1.0, (64,))
     """
     kind = type(default)
+    if default is None and isinstance(value, list):
+        return tuple(value)
     if default is None or (type(value) is kind and kind is not tuple):
         return value
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -87,6 +87,9 @@ def assemble(
             return make(*arguments, **{o: config[f"{section}.{o}"] for o in defaults(make)})
         except ValueError as error:
             raise ConfigError(f"{section}.{error}") from error
+        except TypeError as error:
+            where = f"{make.__module__}:{make.__qualname__}"
+            raise ConfigError(f"{where} cannot make a part of {section}: {error}") from error
 
     spec = ModelSpec(image_shape, classes, stochastic=False, decoder=system.reconstruction)
     objectives: list[tuple[Term, ...]] = []

@@ -17,8 +17,8 @@ def select(
     """Rows of the training set that keep their label, sorted.
 
     One of `percent`, `count` and `per_class` says how many; none of them means all. With the same
-    seed a smaller selection lies inside a larger one, so that label fractions are compared on
-    nested sets.
+    seed a smaller uniform selection lies inside a larger one, so that label fractions are
+    compared on nested sets.
 
     Args:
       y: i32[N], the labels; rows below 0 have none and are never chosen.

@@ -79,7 +79,7 @@ def load(flag: str, data_dir: Path) -> Dataset:
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             splits = [_split(arrays, part) for part in ("train", "val", "test")]
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{path} is not a complete MedMNIST file ({error})") from error
     train, validation, test = splits
     return Dataset(

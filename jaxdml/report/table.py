@@ -63,7 +63,7 @@ def markdown(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> str:
         cells = [_cell(value) for value in group.setting.values()]
         lost = len(group.results) - len(group.ok)
         cells.append(f"{len(group.ok)} of {len(group.results)}" if lost else str(len(group.ok)))
-        cells += [_mean(_values(group, column)) for column in columns]
+        cells += [_mean(_values(group, column), len(group.ok)) for column in columns]
         body.append(cells)
     text = _aligned(heading, body, len(settings) + 1)
     several = any(len(group.ok) > 1 for group in rows)
@@ -100,12 +100,13 @@ def _cell(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _mean(values: Sequence[float]) -> str:
+def _mean(values: Sequence[float], points: int) -> str:
     if not values:
         return "–"
-    if len(values) == 1:
-        return f"{values[0]:.3f}"
-    return f"{statistics.mean(values):.3f} ± {statistics.stdev(values):.3f}"
+    text = f"{statistics.mean(values):.3f}"
+    if len(values) > 1:
+        text += f" ± {statistics.stdev(values):.3f}"
+    return text if len(values) == points else f"{text} ({len(values)} of {points})"
 
 
 def _short(path: str, among: Sequence[str]) -> str:

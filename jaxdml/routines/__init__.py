@@ -11,4 +11,8 @@ from jaxdml.types import Routine
 
 __all__ = ["ROUTINES", "single"]
 
-ROUTINES: dict[str, Callable[..., Routine]] = {"alternate": alternate.make, "joint": joint.make}
+ROUTINES: dict[str, Callable[..., Routine]] = {
+    "alternate": alternate.make,
+    "joint": joint.make,
+    "joint_gamma": joint.make_gamma,
+}

@@ -11,30 +11,38 @@ def make(
     metric: tuple[Term, ...],
     unsupervised: tuple[Term, ...],
     *,
-    balance: str = "alpha",
     alpha: ArrayLike = 0.5,
-    gamma: ArrayLike = 1.0,
     labelled_steps: str = "match",
 ) -> Routine:
-    """(1−α) L_S + α L_U, or L_U + γ L_S (the thesis's Table 6.6), on every step.
+    """(1−α) L_S + α L_U on every step.
 
     Args:
       metric: the terms of L_S, which read the labelled stream.
       unsupervised: the terms of L_U, which read all images.
-      balance: which of the two: `alpha` or `gamma`.
-      alpha: α in [0, 1]; read where `balance` is `alpha`.
-      gamma: γ ≥ 0; read where `balance` is `gamma`.
+      alpha: α in [0, 1].
       labelled_steps: `match`; a pass over the labelled images alone would not be joint.
 
     Raises:
       ValueError: for an option that is not one of the above.
     """
-    one_of("balance", balance, ("alpha", "gamma"))
     between("alpha", alpha, 0, 1)
+    one_of("labelled_steps", labelled_steps, ("match",))
+    return _together(weigh(1 - alpha, metric), weigh(alpha, unsupervised))
+
+
+def make_gamma(
+    metric: tuple[Term, ...],
+    unsupervised: tuple[Term, ...],
+    *,
+    gamma: ArrayLike = 1.0,
+    labelled_steps: str = "match",
+) -> Routine:
+    """L_U + γ L_S on every step (the thesis's Table 6.6), with γ ≥ 0; otherwise as `make`."""
     at_least("gamma", gamma, 0)
     one_of("labelled_steps", labelled_steps, ("match",))
-    on_metric, on_unsupervised = (1 - alpha, alpha) if balance == "alpha" else (gamma, 1.0)
-    terms = on("labelled", weigh(on_metric, metric)) + on(
-        "all", weigh(on_unsupervised, unsupervised)
-    )
+    return _together(weigh(gamma, metric), unsupervised)
+
+
+def _together(metric: tuple[Term, ...], unsupervised: tuple[Term, ...]) -> Routine:
+    terms = on("labelled", metric) + on("all", unsupervised)
     return Routine((Phase("joint", terms),), lambda epoch: (0,))

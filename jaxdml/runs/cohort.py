@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def workshop(
 
 @dataclass(frozen=True)
 class Trained:
-    """A chunk after its last epoch; leading axis P."""
+    """A chunk after its last epoch, in host memory; leading axis P."""
 
     params: Params  # {"model": …, "terms": …}, arrays [P, …]
     diverged: np.ndarray  # i32[P, 3]
@@ -85,6 +85,9 @@ def train(
 ) -> Trained:
     """All epochs of some points, from their last checkpoint if there is one.
 
+    What `train` leaves in `saved` is kept until `clean` is called: a run that is cut off before the
+    results are written does not train again.
+
     Args:
       shop: their cohort's.
       chunk: at most `shop.where.chunk` points.
@@ -94,19 +97,25 @@ def train(
         the mean loss.
     """
     began = last_saved = time.monotonic()
+    total: int = shop.static["train.epochs"]
+    done, history, diverged = 0, [], []
+    if (saved / "progress.json").exists():
+        progress = folder.read_json(saved / "progress.json")
+        done, history, diverged = (progress[k] for k in ("epoch", "history", "diverged"))
+        on_epoch(done, float("nan"))
+    if done == total:
+        params = checkpoint.restore(saved / "final", _template(shop, len(chunk)).params)
+        return Trained(params, np.array(diverged), history, 0.0)
+
     seeds = [point.config["seed"] for point in chunk]
     numbers = [config.numbers(point.config) for point in chunk]
     batch = population.stack(seeds, numbers, labelled, shop.capacity, shop.where)
     images = population.place_images(shop.dataset, shop.where)
-    states = shop.programs.init(batch)
-    done, history = 0, []
-    if (saved / "progress.json").exists():
-        progress = folder.read_json(saved / "progress.json")
-        done, history = progress["epoch"], progress["history"]
-        template = checkpoint.template(states, shop.where.sharded)
-        states = checkpoint.restore(saved / f"epoch_{done}", template)
-        on_epoch(done, float("nan"))
-    total: int = shop.static["train.epochs"]
+    if done:
+        kept = checkpoint.restore(saved / f"epoch_{done}", _template(shop, len(chunk)))
+        states = population.place_states(kept, shop.where)
+    else:
+        states = shop.programs.init(batch)
     for number in range(done + 1, total + 1):
         pattern = shop.routine.pattern(number)
         states, metrics = shop.programs.epoch(pattern)(states, batch, images, np.int32(number))
@@ -115,29 +124,23 @@ def train(
         history.append({"epoch": number, "phase": phase} | {k: _listed(values[k]) for k in values})
         finite = values["loss"][np.isfinite(values["loss"])]
         on_epoch(1, float(finite.mean()) if finite.size else float("nan"))
-        if number < total and time.monotonic() - last_saved > SECONDS_BETWEEN_CHECKPOINTS:
-            _save(saved, number, states, history)
+        if number == total or time.monotonic() - last_saved > SECONDS_BETWEEN_CHECKPOINTS:
+            kept = jax.tree.map(lambda leaf: np.asarray(leaf)[: len(chunk)], states)
+            _save(saved, number, total, kept, history, chunk)
             last_saved = time.monotonic()
-    seconds = time.monotonic() - began
-    return Trained(states.params, np.asarray(states.diverged), history, seconds)
+    return Trained(kept.params, kept.diverged, history, time.monotonic() - began)
 
 
-def finish(saved: Path, params: Params) -> None:
-    """Keeps the parameters of a trained chunk, and drops what only resuming needed."""
-    checkpoint.save(saved / "final", params)
+def clean(saved: Path) -> None:
+    """Drops what only resuming needed; the parameters stay."""
     (saved / "progress.json").unlink(missing_ok=True)
     for old in saved.glob("epoch_*"):
         shutil.rmtree(old)
 
 
 def trained_params(shop: Workshop, place: Path, row: int, rows: int) -> Params:
-    """The model's parameters of one point, as `finish` kept them."""
-    template = jax.eval_shape(lambda: step.init(shop.model, shop.routine, jax.numpy.int32(0)))
-    stacked = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), template.params
-    )
-    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    params = checkpoint.restore(place, checkpoint.template(stacked, here))
+    """The model's parameters of one point, as `train` kept them with `rows` points."""
+    params = checkpoint.restore(place, _template(shop, rows).params)
     return jax.tree.map(lambda leaf: leaf[row], params["model"])
 
 
@@ -146,10 +149,46 @@ def chunk_name(chunk: Sequence[PointConfig]) -> str:
     return hashlib.sha256(",".join(point.id for point in chunk).encode()).hexdigest()[:12]
 
 
-def _save(saved: Path, number: int, states: TrainState, history: list[dict[str, Any]]) -> None:
-    """A checkpoint counts once progress.json names it."""
-    checkpoint.save(saved / f"epoch_{number}", states)
-    folder.write_json(saved / "progress.json", {"epoch": number, "history": history})
+def chunks(
+    points: Sequence[PointConfig], size: int, checkpoints: Path
+) -> Iterator[Sequence[PointConfig]]:
+    """Points in groups of at most `size`; groups that were cut off in training come first."""
+    left = {point.id: point for point in points}
+    for file in sorted(checkpoints.glob("*/progress.json")):
+        group = folder.read_json(file)["points"]
+        if len(group) <= size and all(identity in left for identity in group):
+            yield [left.pop(identity) for identity in group]
+    rest = list(left.values())
+    for start in range(0, len(rest), size):
+        yield rest[start : start + size]
+
+
+def _template(shop: Workshop, rows: int) -> TrainState:
+    """The shapes and dtypes of the states of so many points."""
+    one = jax.eval_shape(lambda: step.init(shop.model, shop.routine, jax.numpy.int32(0)))
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), one)
+
+
+def _save(
+    saved: Path,
+    number: int,
+    total: int,
+    states: TrainState,
+    history: list[dict[str, Any]],
+    chunk: Sequence[PointConfig],
+) -> None:
+    """A checkpoint counts once progress.json names its epoch; after the last, only parameters."""
+    if number == total:
+        checkpoint.save(saved / "final", states.params)
+    else:
+        checkpoint.save(saved / f"epoch_{number}", states)
+    progress = {
+        "epoch": number,
+        "points": [point.id for point in chunk],
+        "diverged": states.diverged.tolist(),
+        "history": history,
+    }
+    folder.write_json(saved / "progress.json", progress)
     for old in saved.glob("epoch_*"):
         if old.name != f"epoch_{number}":
             shutil.rmtree(old)

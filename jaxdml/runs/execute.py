@@ -13,7 +13,7 @@ from jaxdml.runs import cohort, folder, grid, judge
 from jaxdml.runs import plan as planning
 from jaxdml.runs.progress import Reporter
 from jaxdml.train import population
-from jaxdml.types import Dataset, PointConfig
+from jaxdml.types import Cohort, Dataset, PointConfig, Static
 
 
 def run(base: Mapping[str, Any], over: grid.Grid, workdir: Path, data_dir: Path) -> folder.Folder:
@@ -32,11 +32,12 @@ def run(base: Mapping[str, Any], over: grid.Grid, workdir: Path, data_dir: Path)
     points = grid.expand(base, over)
     place = folder.Folder(workdir)
     with place.locked():
-        place.claim(config.flatten(base))
+        place.check(config.flatten(base))
         pending = [point for point in points if place.result(point.id) is None]
         load = planning.loader(data_dir)
-        where = population.layout(points[0].config["train.width"])
+        where = population.layout(min(points[0].config["train.width"], max(1, len(pending))))
         plan = planning.plan(pending, load)
+        place.claim(config.flatten(base))
         _remember(place, points, grid.paths(over), plan, where)
         if pending:
             epochs = sum(point.config["train.epochs"] for point in pending)
@@ -45,12 +46,13 @@ def run(base: Mapping[str, Any], over: grid.Grid, workdir: Path, data_dir: Path)
                     progress.note(note)
                 for members in plan.cohorts:
                     _train_cohort(members, plan, load, where, place, progress)
+        place.drop_orphans()
         place.write_results()
     return place
 
 
 def _train_cohort(
-    members: Any,
+    members: Cohort,
     plan: planning.Plan,
     load: planning.LoadDataset,
     where: population.Layout,
@@ -65,8 +67,7 @@ def _train_cohort(
         where,
         capacity=max(len(plan.labelled[point.id]) for point in points),
     )
-    for start in range(0, len(points), where.chunk):
-        chunk = points[start : start + where.chunk]
+    for chunk in cohort.chunks(points, where.chunk, place.checkpoints):
         labelled = [plan.labelled[point.id] for point in chunk]
         saved = place.checkpoints / cohort.chunk_name(chunk)
 
@@ -74,18 +75,18 @@ def _train_cohort(
             progress.epoch(points, loss, epochs)
 
         trained = cohort.train(shop, chunk, labelled, saved, on_epoch)
-        cohort.finish(saved, trained.params)
         for row, point in enumerate(chunk):
             params = jax.tree.map(lambda leaf, row=row: leaf[row], trained.params["model"])
             result, embeddings = judge.judge(
                 shop, point, params, trained.diverged[row], labelled[row]
             )
             result |= {
-                "checkpoint": {"path": f"{saved.name}/final", "row": row, "rows": where.chunk},
+                "checkpoint": {"path": f"{saved.name}/final", "row": row, "rows": len(chunk)},
                 "seconds": round(trained.seconds / len(chunk), 3),
-                "devices": f"{where.mesh.size} × {jax.devices()[0].device_kind}",
+                "devices": where.devices,
             }
             place.write_result(result, _history(trained.history, row), embeddings)
+        cohort.clean(saved)
         progress.finished(len(chunk))
 
 
@@ -105,9 +106,10 @@ def rescore(
     place = existing(workdir)
     load = planning.loader(data_dir)
     changes = {"eval.protocols": tuple(protocols), "eval.classifiers": tuple(classifiers)}
+    shops: Workshops = {}
     with place.locked():
         for old in place.results():
-            shop, point, labelled, params = trained_point(place, old, load)
+            shop, point, labelled, params = trained_point(place, old, load, shops)
             wanted = {path: value for path, value in changes.items() if value}
             point = config.point(dict(point.config) | wanted)
             result, embeddings = judge.judge(
@@ -119,25 +121,40 @@ def rescore(
     return place
 
 
+Workshops = dict[Static, cohort.Workshop]
+
+
 def trained_point(
-    place: folder.Folder, result: Mapping[str, Any], load: planning.LoadDataset
+    place: folder.Folder,
+    result: Mapping[str, Any],
+    load: planning.LoadDataset,
+    shops: Workshops,
 ) -> tuple[cohort.Workshop, PointConfig, np.ndarray, Any]:
-    """Workshop, identity, labelled rows and the model's parameters of a finished point."""
+    """Workshop, identity, labelled rows and the model's parameters of a finished point.
+
+    Args:
+      place: its run folder.
+      result: as `result.json` holds it.
+      load: gives its data set.
+      shops: workshops that were made before, and then also this point's.
+
+    Raises:
+      ConfigError: if its parameters are missing or damaged.
+    """
     point = config.point(result["config"])
     dataset: Dataset = load(point.config["data.name"], point.config["data.validation"])
     labelled = planning.select(point, dataset)
-    shop = cohort.workshop(
-        planning.static(point, dataset, len(labelled)),
-        point,
-        dataset,
-        population.layout(1),
-        capacity=len(labelled),
-    )
+    static = planning.static(point, dataset, len(labelled))
+    if static not in shops:
+        where = population.layout(1)
+        shops[static] = cohort.workshop(static, point, dataset, where, len(labelled))
     kept = result["checkpoint"]
     path = place.checkpoints / kept["path"]
-    if not path.exists():
-        raise ConfigError(f"{path} is missing: the parameters of point {point.id} are gone")
-    return shop, point, labelled, cohort.trained_params(shop, path, kept["row"], kept["rows"])
+    try:
+        params = cohort.trained_params(shops[static], path, kept["row"], kept["rows"])
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is missing or damaged: it holds point {point.id}") from error
+    return shops[static], point, labelled, params
 
 
 def existing(workdir: Path) -> folder.Folder:
@@ -163,6 +180,7 @@ def _remember(
     known = place.plan()
     known["grid_paths"] = list(dict.fromkeys([*known["grid_paths"], *paths]))
     known["points"] |= {point.id: dict(point.config) for point in points}
+    known["classes"] |= plan.classes
     planned = {identity for old in known["cohorts"] for identity in old["points"]}
     for members in plan.cohorts:
         new = [point.id for point in members.points if point.id not in planned]

@@ -13,6 +13,7 @@ import fcntl
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,25 +67,29 @@ class Folder:
                 ) from error
             yield
 
-    def claim(self, config: Mapping[str, Any]) -> None:
-        """Writes the base configuration, or makes sure that it is the same.
+    def check(self, config: Mapping[str, Any]) -> None:
+        """Makes sure that what the folder holds, if anything, has the same base configuration.
+
+        How a run is executed (`train.width`) may differ.
 
         Raises:
-          ConfigError: if the folder holds results of another one.
+          ConfigError: if it is a run of another one.
         """
-        file = self.path / "config.json"
-        new = json.loads(json.dumps(config))
-        if not file.exists():
-            write_json(file, new)
+        if not (self.path / "plan.json").exists():
             return
-        old = read_json(file)
-        changed = [p for p in sorted(old | new) if old.get(p) != new.get(p)]
+        old, new = read_json(self.path / "config.json"), json.loads(json.dumps(config))
+        changed = [p for p in sorted(old | new) if old.get(p) != new.get(p) and p != "train.width"]
         if changed:
             said = ", ".join(f"{p} {old.get(p)!r} → {new.get(p)!r}" for p in changed)
             raise ConfigError(
                 f"{self.path} holds a run of another base configuration ({said}): "
                 "use another --workdir"
             )
+
+    def claim(self, config: Mapping[str, Any]) -> None:
+        """Writes the base configuration, unless the folder holds a run already."""
+        if not (self.path / "plan.json").exists():
+            write_json(self.path / "config.json", config)
 
     def plan(self) -> dict[str, Any]:
         """The plan, or an empty one."""
@@ -94,6 +99,7 @@ class Folder:
             "points": {},
             "cohorts": [],
             "width": None,
+            "classes": {},
             "devices": None,
         }
         return read_json(file) if file.exists() else empty
@@ -124,6 +130,13 @@ class Folder:
         write_csv(place / "history.csv", columns, history)
         write_npz(place / "embeddings.npz", embeddings)
         write_json(place / "result.json", result)
+
+    def drop_orphans(self) -> None:
+        """Removes checkpoints that neither a result nor an unfinished training needs."""
+        needed = {result["checkpoint"]["path"].split("/")[0] for result in self.results()}
+        for kept in self.checkpoints.glob("*"):
+            if kept.name not in needed and not (kept / "progress.json").exists():
+                shutil.rmtree(kept)
 
     def write_results(self) -> None:
         """results.csv, from the points that are finished."""

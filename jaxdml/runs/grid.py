@@ -33,9 +33,13 @@ def expand(base: Mapping[str, Any], grid: Grid) -> list[PointConfig]:
     >>> [p.config["system"] for p in expand({"seed": 0}, grid)]
     ['ae', 'dml', 'dml']
     """
+    if not isinstance(grid, (tuple, list)) or not grid:
+        raise ConfigError(f"a grid must be a tuple of mappings, like ({{…}},), but is {grid!r}")
     flat = config.flatten(base)
     points: dict[str, PointConfig] = {}
     for mapping in grid:
+        if not isinstance(mapping, Mapping):
+            raise ConfigError(f"a grid must be a tuple of mappings, but one is {mapping!r}")
         axes = [_axis(key, values) for key, values in mapping.items()]
         for combination in itertools.product(*axes):
             changes = {path: value for part in combination for path, value in part.items()}

@@ -1,15 +1,14 @@
 """From a trained point to its result: status, scores and embeddings."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from jaxdml.evaluate import embed, protocols
-from jaxdml.options import ConfigError
+from jaxdml.runs import plan
 from jaxdml.runs.cohort import Workshop
 from jaxdml.train import step
-from jaxdml.types import Params, PointConfig, Split
+from jaxdml.types import Params, PointConfig
 
 
 def judge(
@@ -47,7 +46,7 @@ def judge(
         epoch, at, code = (int(i) for i in diverged)
         reason = f"{names[code]} was not finite in epoch {epoch}, step {at}"
         return result | {"status": "diverged", "reason": reason}, {}
-    train, scored = shop.dataset.train, _scored(shop, c)
+    train, scored = shop.dataset.train, plan.scored(shop.dataset, c["eval.split"])
     embedded = protocols.Embedded(
         shop.embed(params, scored.x),
         np.asarray(scored.y),
@@ -60,14 +59,3 @@ def judge(
         return result | {"status": "failed", "reason": defect}, arrays
     scores = protocols.evaluate(embedded, c["eval.protocols"], c["eval.classifiers"])
     return result | {"scores": [score._asdict() for score in scores]}, arrays
-
-
-def _scored(shop: Workshop, c: Mapping[str, Any]) -> Split:
-    """The part of the data set that a point is scored on."""
-    split = shop.dataset.test if c["eval.split"] == "test" else shop.dataset.validation
-    if not len(split.y):
-        raise ConfigError(
-            f"eval.split is {c['eval.split']}, but {shop.dataset.name} has no such images: "
-            "set apart some by data.validation"
-        )
-    return split

@@ -7,7 +7,8 @@ import numpy as np
 
 from jaxdml import config, data, systems
 from jaxdml.data import labels
-from jaxdml.types import Cohort, Dataset, PointConfig, Routine, Static
+from jaxdml.options import ConfigError
+from jaxdml.types import Cohort, Dataset, PointConfig, Routine, Split, Static
 
 LoadDataset = Callable[[str, int], Dataset]  # (name, validation) → data set
 
@@ -18,6 +19,7 @@ class Plan(NamedTuple):
     cohorts: tuple[Cohort, ...]
     labelled: dict[str, np.ndarray]  # point id → rows of its training set
     notes: tuple[str, ...]  # what the user should know before it starts
+    classes: dict[str, tuple[str, ...]]  # data.name → the names of its classes
 
 
 def plan(points: Sequence[PointConfig], load: LoadDataset) -> Plan:
@@ -37,6 +39,7 @@ def plan(points: Sequence[PointConfig], load: LoadDataset) -> Plan:
         source = (c["data.name"], c["data.validation"])
         if source not in datasets:
             datasets[source] = load(*source)
+            scored(datasets[source], c["eval.split"])
         dataset = datasets[source]
         selection = (source, *(c[p] for p in config.SELECTIONS), c["data.stratified"])
         if (*selection, c["data.labels_seed"]) not in chosen:
@@ -55,7 +58,23 @@ def plan(points: Sequence[PointConfig], load: LoadDataset) -> Plan:
             for (name, count), lost in missing.items()
             if max(lost)
         ),
+        {name: dataset.classes for (name, _), dataset in datasets.items()},
     )
+
+
+def scored(dataset: Dataset, split: str) -> Split:
+    """The part of a data set that points are scored on.
+
+    Raises:
+      ConfigError: if it holds no images.
+    """
+    part = dataset.test if split == "test" else dataset.validation
+    if not len(part.y):
+        raise ConfigError(
+            f"eval.split is {split}, but {dataset.name} has no such images: "
+            "set apart some by data.validation"
+        )
+    return part
 
 
 def describe(plan: Plan) -> str:

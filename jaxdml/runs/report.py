@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxdml import data
 from jaxdml.evaluate.project import plane
 from jaxdml.report import figure, table
 from jaxdml.runs import folder
@@ -21,16 +20,15 @@ class Report(NamedTuple):
     note: str | None  # why there is no picture, if there is none
 
 
-def report(place: folder.Folder, data_dir: Path) -> Report:
+def report(place: folder.Folder) -> Report:
     """Writes `report/report.md` and `report/latent.{png,svg}`.
 
     Args:
       place: a run folder with finished points.
-      data_dir: the folder that holds the data sets, for the names of the classes.
     """
     results, paths = place.results(), place.plan()["grid_paths"]
     text = table.markdown(results, paths)
-    pictures, note = _pictures(place, table.groups(results, paths), data_dir)
+    pictures, note = _pictures(place, table.groups(results, paths))
     lines = [
         f"# {place.path.name}",
         "",
@@ -48,7 +46,7 @@ def report(place: folder.Folder, data_dir: Path) -> Report:
 
 
 def _pictures(
-    place: folder.Folder, groups: list[table.Group], data_dir: Path
+    place: folder.Folder, groups: list[table.Group]
 ) -> tuple[tuple[Path, ...], str | None]:
     chosen = [(group, group.ok[0]) for group in groups if group.ok][: figure.MOST_PANELS]
     if not chosen:
@@ -63,7 +61,7 @@ def _pictures(
         panels.append(figure.Panel(name, space, test, labels[0], labelled, labels[1]))
     names = {result["config"]["data.name"] for _, result in chosen}
     if len(names) == 1:
-        classes = data.load(names.pop(), data_dir).classes
+        classes = tuple(place.plan()["classes"][names.pop()])
     else:
         classes = tuple(str(i) for i in range(1 + max(p.test_labels.max() for p in panels)))
     place.report.mkdir(parents=True, exist_ok=True)

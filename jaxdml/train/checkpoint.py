@@ -1,9 +1,13 @@
-"""States of a chunk of points on disk, by Orbax: written whole or not at all."""
+"""Arrays on disk, by Orbax: written whole or not at all, in host memory on both ends.
+
+What is saved belongs to points, not to devices: it comes back onto any number of them.
+"""
 
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 
@@ -14,13 +18,14 @@ def save(folder: Path, tree: Any) -> None:
 
 
 def restore(folder: Path, template: Any) -> Any:
-    """Reads a tree that has the template's structure, shapes, dtypes and shardings."""
-    with ocp.StandardCheckpointer() as checkpointer:
-        return checkpointer.restore(folder.resolve(), template)
+    """Reads a tree of numpy arrays that has the template's structure, shapes and dtypes.
 
-
-def template(tree: Any, sharding: jax.sharding.Sharding) -> Any:
-    """Shapes and dtypes of `tree`, to be restored with `sharding`."""
-    return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree
+    Raises:
+      ValueError: if what is there has another structure or other shapes.
+    """
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    placed = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), template
     )
+    with ocp.StandardCheckpointer() as checkpointer:
+        return jax.tree.map(np.asarray, checkpointer.restore(folder.resolve(), placed))

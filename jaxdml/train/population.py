@@ -1,7 +1,7 @@
 """Points side by side: a leading axis over points, split over the devices at hand.
 
 Each device gets its own points and works on `width` of them at once; nothing is exchanged between
-devices. Of everything in `jaxdml` only this file and `checkpoint` name devices.
+devices. Only this file and `checkpoint` name devices.
 """
 
 import functools
@@ -31,6 +31,11 @@ class Layout(NamedTuple):
     def chunk(self) -> int:
         """Points that are trained together, from their first epoch to their last."""
         return int(self.mesh.size) * self.width
+
+    @property
+    def devices(self) -> str:
+        """How many devices of which kind."""
+        return f"{self.mesh.size} × {self.mesh.devices.flat[0].device_kind}"
 
     @property
     def sharded(self) -> NamedSharding:
@@ -106,6 +111,14 @@ def place_images(dataset: Dataset, where: Layout) -> Images:
     """The training set on every device, as it is: uint8 stays uint8."""
     arrays = np.asarray(dataset.train.x), np.asarray(dataset.train.y, np.int32)
     return Images(*jax.device_put(arrays, where.everywhere))
+
+
+def place_states(states: TrainState, where: Layout) -> TrainState:
+    """States of the points of a chunk from host memory, filled up as `stack` does."""
+    count = len(states.step)
+    rows = [min(i, count - 1) for i in range(where.chunk)]
+    filled = jax.tree.map(lambda leaf: leaf[np.array(rows)], states)
+    return jax.device_put(filled, where.sharded)
 
 
 def stack(

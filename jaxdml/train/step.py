@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
+from jax.interpreters import partial_eval
 
 from jaxdml.train import streams
 from jaxdml.types import Images, Metrics, Model, Params, Phase, Point, Routine, TrainState
@@ -51,7 +52,7 @@ def count_steps(routine: Routine, sizes: Sizes, epochs: int) -> dict[str, int]:
 
 def init(model: Model, routine: Routine, seed: Array) -> TrainState:
     """The state before the first step; it follows from the seed alone."""
-    model_key, *term_keys = jax.random.split(jax.random.key(seed), 1 + len(terms(routine)))
+    model_key, *term_keys = jax.random.split(_keys(seed)[0], 1 + len(terms(routine)))
     own = {
         name: term.init(key)
         for (name, term), key in zip(terms(routine).items(), term_keys, strict=True)
@@ -67,6 +68,11 @@ def init(model: Model, routine: Routine, seed: Array) -> TrainState:
         extra={name: extra for name, (_, extra) in own.items()},
         diverged=jnp.full(3, EVERYTHING_FINITE, jnp.int32),
     )
+
+
+def _keys(seed: Array) -> Array:
+    """One key for the initial state, one for the epochs."""
+    return jax.random.split(jax.random.key(seed))
 
 
 def epoch(
@@ -96,7 +102,7 @@ def epoch(
     """
     phases = [routine.phases[i] for i in pattern]
     steps = epoch_steps(phases, sizes)
-    key = jax.random.fold_in(jax.random.key(point.seed), number)
+    key = jax.random.fold_in(_keys(point.seed)[1], number)
     labelled_key, all_key, step_key = jax.random.split(key, 3)
     used = {stream for phase in phases for _, stream in phase.terms}
     draws = {}
@@ -210,13 +216,9 @@ def adam(
 
 
 def reached(function: Callable[[Params], Array], params: Params) -> list[bool]:
-    """Which leaves of `params` the value of `function` depends on at all."""
+    """Which leaves of `params` the value of `function` depends on at all, also inside a `jit`."""
     jaxpr = jax.make_jaxpr(function)(params).jaxpr
-    needed = {id(v) for v in jaxpr.outvars}
-    for equation in reversed(jaxpr.eqns):
-        if any(id(v) in needed for v in equation.outvars):
-            needed |= {id(v) for v in equation.invars}
-    return [id(v) in needed for v in jaxpr.invars]
+    return list(partial_eval.dce_jaxpr(jaxpr, [True])[1])
 
 
 def _same_metrics(branches: list[Any], state: TrainState) -> list[Any]:

@@ -43,6 +43,12 @@ def test_training_prints_the_table_and_where_things_lie(one):
     assert "1/1 points" in done.stderr
 
 
+def test_what_nothing_reads_is_pointed_out(tmp_path):
+    flags = ["--config=configs/digits_grid.py", f"--workdir={tmp_path}", "--dry_run"]
+    done = command("grid", *flags, "--config.routine.gamma=5", "--config.routine.alpha=0.1")
+    assert done.stderr == "note: nothing reads --config.routine.gamma here\n"
+
+
 def test_the_report_can_be_had_again(one):
     workdir, done = one
     again = command("report", f"--workdir={workdir}")
@@ -103,6 +109,10 @@ MISTAKES = {
     "a loss that is not there": (
         ["train", "--config=configs/digits.py", "--workdir=W", "--config.loss.name=my.loss:make"],
         "loss.name=my.loss:make: there is no module 'my' on the import path",
+    ),
+    "a broken configuration": (
+        ["train", "--config=tests/third_party/broken_config.py", "--workdir=W"],
+        "broken_config.py:5: ModuleNotFoundError: No module named 'nowhere'",
     ),
     "an empty folder": (["report", "--workdir=W"], "--workdir=W holds no finished points"),
     "an embedding of nothing": (["embed", "--workdir=W", "--point=x"], "--input is missing"),

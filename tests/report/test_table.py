@@ -64,3 +64,10 @@ def test_a_panels_title_says_the_setting_and_a_score():
     )
     score = group.results[0]["scores"][0]
     assert figure.title(group, score) == "dml · 10 % labelled\nthesis kNN accuracy 0.900"
+
+
+def test_a_score_that_only_some_points_have_says_how_many():
+    fewer = result("b", 0.94, system="dml", seed=1)
+    fewer["scores"] = fewer["scores"][:1]
+    text = table.markdown([RESULTS[0], fewer], ["system", "seed"])
+    assert "0.920 ± 0.028 | 0.450 (1 of 2) |" in text

@@ -45,7 +45,7 @@ def test_the_supervised_phase_may_stay_with_labelled_images():
 
 def test_joint_training_weighs_by_alpha_or_by_gamma():
     by_alpha = joint.make((METRIC,), (RECONSTRUCTION, KL), alpha=0.25).phases
-    by_gamma = joint.make((METRIC,), (RECONSTRUCTION,), balance="gamma", gamma=5.0).phases
+    by_gamma = joint.make_gamma((METRIC,), (RECONSTRUCTION,), gamma=5.0).phases
     assert weights(by_alpha[0]) == {
         "metric": (0.75, "labelled"), "reconstruction": (0.25, "all"), "kl": (0.75, "all"),
     }  # fmt: skip
@@ -65,9 +65,8 @@ def test_a_system_with_one_loss_has_one_phase():
     [
         (alternate.make, {"alpha": 1.5}, "alpha must lie between 0 and 1, but is 1.5"),
         (alternate.make, {"first": "both"}, "first must be one of supervised, unsupervised"),
-        (joint.make, {"gamma": -1.0}, "gamma must be at least 0"),
+        (joint.make_gamma, {"gamma": -1.0}, "gamma must be at least 0"),
         (joint.make, {"labelled_steps": "pass"}, "labelled_steps must be one of match"),
-        (joint.make, {"balance": "beta"}, "balance must be one of alpha, gamma"),
     ],
 )
 def test_what_is_not_allowed_is_named(make, options, said):

@@ -1,12 +1,17 @@
 import csv
+import dataclasses
 import json
 import shutil
 
+import jax
 import numpy as np
 import pytest
 
 from jaxdml.options import ConfigError
 from jaxdml.runs import cohort, execute, folder, grid, report
+from jaxdml.train import population
+from jaxdml.types import Split
+from tests.third_party import blobs
 
 BASE = {
     "system": "dml_ae",
@@ -76,41 +81,106 @@ def test_the_same_call_trains_nothing_and_a_larger_grid_only_what_is_new(finishe
     (finished.path / "results.csv").write_bytes(before)
 
 
-def test_a_run_that_is_cut_off_goes_on_and_ends_alike(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(cohort, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    epochs = 0
+class Killed(BaseException):
+    """As SIGKILL does, it passes every handler."""
 
-    class Killed(BaseException):
-        pass
 
-    def die(save):
-        def save_and_die(*arguments):
-            nonlocal epochs
-            save(*arguments)
-            epochs += 1
-            if epochs in (1, 4):
-                raise Killed
+def histories(place):
+    return {
+        r["point"]: folder.read_csv(place.point(r["point"]) / "history.csv")
+        for r in place.results()
+    }
 
-        return save_and_die
 
-    monkeypatch.setattr(cohort, "_save", die(cohort._save))
-    kills = 0
-    while True:
-        try:
-            place = execute.run(BASE, GRID, tmp_path / "run", tmp_path)
-            break
-        except Killed:
-            kills += 1
-    assert kills == 2
-    strip = [{k: v for k, v in row.items() if k != "point"} for row in rows(place)]
-    assert strip == [{k: v for k, v in row.items() if k != "point"} for row in rows(finished)]
-    for old, new in zip(finished.results()[:4], place.results(), strict=True):
-        histories = [
-            folder.read_csv(p.point(r["point"]) / "history.csv")
-            for p, r in ((finished, old), (place, new))
-        ]
-        assert histories[0] == histories[1]
-    assert not list(place.path.glob("checkpoints/*/epoch_*"))
+def run_and_die_after(saves, path, monkeypatch, where=None):
+    """Runs until so many checkpoints are saved."""
+    count = 0
+    original = cohort._save
+
+    def save_and_die(*arguments):
+        nonlocal count
+        original(*arguments)
+        count += 1
+        if count == saves:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cohort, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+        patch.setattr(cohort, "_save", save_and_die)
+        if where is not None:
+            patch.setattr(execute.population, "layout", lambda width: where)
+        with pytest.raises(Killed):
+            execute.run(BASE, GRID, path, path)
+
+
+def epochs_trained(path, monkeypatch):
+    """Runs to the end; the epochs that had to be trained."""
+    trained = []
+    original = cohort.population.programs
+
+    def spying(*arguments):
+        made = original(*arguments)
+
+        def epoch(pattern):
+            program = made.epoch(pattern)
+
+            def run(states, batch, images, number):
+                trained.append(int(number))
+                return program(states, batch, images, number)
+
+            return run
+
+        return made._replace(epoch=epoch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cohort.population, "programs", spying)
+        place = execute.run(BASE, GRID, path, path)
+    return place, trained
+
+
+@pytest.mark.parametrize(("saves", "left"), [(1, [2, 3, 1, 2, 3]), (3, [1, 2, 3]), (5, [3])])
+def test_a_run_that_is_cut_off_goes_on_and_ends_alike(finished, tmp_path, monkeypatch, saves, left):
+    path = tmp_path / "run"
+    run_and_die_after(saves, path, monkeypatch)
+    place, trained = epochs_trained(path, monkeypatch)
+    assert trained == left  # two chunks of three epochs: no epoch is trained twice
+    assert (path / "results.csv").read_bytes() == (finished.path / "results.csv").read_bytes()
+    assert histories(place) == histories(finished)
+    assert not list(path.glob("checkpoints/*/epoch_*"))
+    assert not list(path.glob("checkpoints/*/progress.json"))
+
+
+def test_a_run_goes_on_with_other_devices_and_with_more_points(finished, tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    two = population.Layout(jax.sharding.Mesh(np.array(jax.devices()[:2]), ("points",)), 1)
+    run_and_die_after(2, path, monkeypatch, two)
+    place, trained = epochs_trained(path, monkeypatch)  # on four devices
+    assert trained == [3, 1, 2, 3]
+    for old, new in zip(rows(finished), rows(place), strict=True):
+        assert {**old, "value": 0} == {**new, "value": 0}
+        assert float(old["value"]) == pytest.approx(float(new["value"]), abs=0.1)
+
+
+def test_a_run_that_dies_while_it_scores_does_not_train_again(finished, tmp_path, monkeypatch):
+    path = tmp_path / "run"
+
+    def die(*arguments):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(execute.judge, "judge", die)
+        with pytest.raises(Killed):
+            execute.run(BASE, GRID, path, path)
+    _, trained = epochs_trained(path, monkeypatch)
+    assert trained == [1, 2, 3]  # those of the second cohort
+    assert (path / "results.csv").read_bytes() == (finished.path / "results.csv").read_bytes()
+
+
+def test_a_first_attempt_that_fails_does_not_claim_the_folder(tmp_path):
+    wrong = BASE | {"data": {"name": "digits", "labelled_count": 10_000}}
+    with pytest.raises(ConfigError, match="10000 labelled images are asked for"):
+        execute.run(wrong, ({},), tmp_path / "run", tmp_path)
+    execute.run(BASE, ({},), tmp_path / "run", tmp_path)
 
 
 def test_another_base_configuration_is_refused_and_nothing_is_lost(finished):
@@ -142,7 +212,7 @@ def test_scoring_again_from_checkpoints_gives_the_same_results(finished):
 def test_embeddings_belong_to_the_images_and_labels_beside_them(finished):
     result = finished.results()[0]
     load = execute.planning.loader(finished.path)
-    shop, _, labelled, params = execute.trained_point(finished, result, load)
+    shop, _, labelled, params = execute.trained_point(finished, result, load, {})
     with np.load(finished.point(result["point"]) / "embeddings.npz") as arrays:
         test = shop.dataset.test
         np.testing.assert_allclose(arrays["test"], shop.embed(params, test.x), rtol=1e-5)
@@ -165,7 +235,7 @@ def test_points_that_diverge_or_collapse_are_named_and_have_no_scores(tmp_path):
     assert diverged["status"] == "diverged"
     assert diverged["reason"] == "metric was not finite in epoch 1, step 0"
     assert (constant["status"], constant["reason"]) == ("failed", "constant embeddings")
-    written = report.report(place, tmp_path)
+    written = report.report(place)
     for result in (diverged, constant):
         assert result["scores"] == []
         assert f"- {result['point']}: {result['status']}, {result['reason']}" in written.table
@@ -179,17 +249,37 @@ def test_scoring_on_validation_images_needs_some(tmp_path):
     place = execute.run(base, ({},), tmp_path / "run", tmp_path)
     result = place.results()[0]
     load = execute.planning.loader(tmp_path)
-    shop, _, _, params = execute.trained_point(place, result, load)
+    shop, _, _, params = execute.trained_point(place, result, load, {})
     with np.load(place.point(result["point"]) / "embeddings.npz") as arrays:
         expected = shop.embed(params, shop.dataset.validation.x)
         np.testing.assert_allclose(arrays["test"], expected, rtol=1e-5)
-    digits = base | {"data": {"name": "digits"}}
-    with pytest.raises(ConfigError, match="mnist: there is no train-images"):
-        execute.run(digits | {"data": {"name": "mnist"}}, ({},), tmp_path / "b", tmp_path)
+
+
+def test_a_split_without_images_is_refused_before_anything_is_trained(tmp_path, monkeypatch):
+    without = dataclasses.replace(
+        blobs.make(tmp_path), validation=Split(np.zeros((0, 4, 5, 3)), [])
+    )
+    monkeypatch.setattr(blobs, "make", lambda data_dir: without)
+    with pytest.raises(ConfigError, match=r"eval\.split is validation, but blobs has no"):
+        execute.run(BASE | {"eval": {"split": "validation"}}, ({},), tmp_path / "b", tmp_path)
+    assert not (tmp_path / "b" / "checkpoints").exists()
+
+
+def test_an_own_loss_and_a_system_without_one_go_together_in_a_grid(tmp_path):
+    base = BASE | {"loss": {"name": "tests.third_party.spring:make", "stiffness": 0.5}}
+    points = grid.expand(base, ({"system": ("dml", "ae")},))
+    assert ["loss.stiffness" in p.config for p in points] == [True, False]
+
+
+def test_a_damaged_checkpoint_is_named(finished):
+    result = finished.results()[0] | {"checkpoint": {"path": "none/final", "row": 0, "rows": 1}}
+    load = execute.planning.loader(finished.path)
+    with pytest.raises(ConfigError, match="none/final is missing or damaged"):
+        execute.trained_point(finished, result, load, {})
 
 
 def test_the_report_shows_the_table_and_the_picture(finished):
-    written = report.report(finished, finished.path)
+    written = report.report(finished)
     text = written.text.read_text()
     assert written.table in text
     assert [p.suffix for p in written.pictures] == [".png", ".svg"]

@@ -85,11 +85,9 @@ def test_points_lie_on_all_devices_and_exchange_nothing(tiny):
     assert not COLLECTIVES.search(text)
 
 
-def test_a_checkpoint_comes_back_onto_another_number_of_devices(tiny, tmp_path):
-    four = population.layout(1)
-    tree = jax.device_put({"a": np.arange(8.0).reshape(4, 2)}, four.sharded)
+def test_a_checkpoint_comes_back_as_it_was(tmp_path):
+    tree = {"a": np.arange(6.0, dtype=np.float32).reshape(3, 2), "b": {"c": np.arange(3)}}
     checkpoint.save(tmp_path / "x", tree)
-    one = population.Layout(jax.sharding.Mesh(np.array(jax.devices()[:1]), ("points",)), 4)
-    back = checkpoint.restore(tmp_path / "x", checkpoint.template(tree, one.sharded))
-    np.testing.assert_array_equal(back["a"], tree["a"])
-    assert back["a"].sharding == one.sharded
+    back = checkpoint.restore(tmp_path / "x", jax.eval_shape(lambda: tree))
+    jax.tree.map(np.testing.assert_array_equal, back, tree)
+    assert isinstance(back["a"], np.ndarray)
