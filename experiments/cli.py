@@ -30,7 +30,12 @@ def define_config() -> None:
     """Adds `--config=FILE` and its `--config.path=value` overrides."""
     # The library itself knows which fields there are: a user's own loss may add some.
     config_flags.DEFINE_config_file(
-        "config", None, "The configuration file.", lock_config=False, accept_new_attributes=True
+        "config",
+        None,
+        "The configuration file. Any of its fields can be changed, like --config.seed=1; "
+        "configs/common.py has them all.",
+        lock_config=False,
+        accept_new_attributes=True,
     )
 
 
@@ -104,24 +109,36 @@ def note_unread(points: Sequence[PointConfig]) -> None:
             print(f"note: nothing reads --config.{path} here", file=sys.stderr)
 
 
+def has_grid() -> bool:
+    """Whether the configuration file has a `get_grid()`."""
+    return hasattr(_config_module(), "get_grid")
+
+
 def grid() -> Grid:
     """What the configuration file's `get_grid()` gives.
 
     Raises:
-      ConfigError: if it has none.
+      ConfigError: if it has none, or it fails.
     """
-    path = _config_file()
-    spec = importlib.util.spec_from_file_location("config_file", path)
+    module = _config_module()
+    if not hasattr(module, "get_grid"):
+        raise ConfigError(
+            f"{_config_file()} has no get_grid(): use experiments.train for a single point"
+        )
+    try:
+        return module.get_grid()
+    except Exception as error:  # whatever a user's file may raise
+        raise ConfigError(_broken(error)) from error
+
+
+def _config_module() -> Any:
+    """The configuration file as a module; `config()` has shown that it can be read."""
+    spec = importlib.util.spec_from_file_location("config_file", _config_file())
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's file may raise
-        raise ConfigError(_broken(error)) from error
-    if not hasattr(module, "get_grid"):
-        raise ConfigError(f"{path} has no get_grid(): use experiments.train for a single point")
-    return module.get_grid()
+    spec.loader.exec_module(module)
+    return module
 
 
 def write_report(place: folder.Folder) -> None:

@@ -2,8 +2,8 @@
 
     python -m experiments.embed --workdir=runs/grid --point=ID --input=x.npz --output=z.npz
 
-The input holds `x`: uint8, or float in [0, 1], of shape (N, H, W) or (N, H, W, C); the output
-holds `z`, f32[N, D].
+ID is the name of a folder in `points/`, or the start of one. The input holds `x`: uint8 from 0 to
+255, or float in [0, 1], of shape (N, H, W) or (N, H, W, C); the output holds `z`, f32[N, D].
 """
 
 import zipfile
@@ -64,6 +64,8 @@ def images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     if x.shape[1:] != shape:
         raise ConfigError(f"--input={path}: images must be {shape}, but are {x.shape[1:]}")
     if x.dtype == np.uint8:
+        if x.max(initial=0) < 64:
+            print(f"note: --input={path}: uint8 is taken from 0 to 255; the largest is {x.max()}")
         return x
     x = x.astype(np.float32)
     if not np.isfinite(x).all() or x.min(initial=0) < 0 or x.max(initial=0) > 1:

@@ -3,10 +3,12 @@
 python -m experiments.grid --config=configs/digits_grid.py --workdir=runs/grid [--dry_run]
 """
 
+from pathlib import Path
+
 from absl import flags
 
 from experiments import cli
-from jaxdml.runs import execute, grid, plan
+from jaxdml.runs import execute, folder, grid, plan
 
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the plan, and train nothing.")
 
@@ -18,8 +20,11 @@ def main() -> None:
     points = grid.expand(base, over)
     cli.note_unread(points)
     if DRY_RUN.value:
-        planned = plan.plan(points, plan.loader(cli.data_dir()))
-        print(plan.describe(planned))
+        place = folder.Folder(Path(cli.WORKDIR.value)) if cli.WORKDIR.value else None
+        pending = [p for p in points if place is None or place.result(p.id) is None]
+        print(plan.describe(plan.plan(pending, plan.loader(cli.data_dir()))))
+        if len(pending) < len(points):
+            print(f"{len(points) - len(pending)} of {len(points)} points are finished already")
         return
     cli.write_report(execute.run(base, over, cli.workdir(), cli.data_dir()))
 

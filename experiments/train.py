@@ -3,6 +3,8 @@
 python -m experiments.train --config=configs/digits.py --workdir=runs/one
 """
 
+import sys
+
 from experiments import cli
 from jaxdml.runs import execute, grid
 
@@ -10,6 +12,8 @@ from jaxdml.runs import execute, grid
 def main() -> None:
     """One point: the grid of nothing but the base configuration."""
     base, workdir = cli.config(), cli.workdir()
+    if cli.has_grid():
+        print("note: the file has a grid; experiments.grid trains all of it", file=sys.stderr)
     cli.note_unread(grid.expand(base, ({},)))
     cli.write_report(execute.run(base, ({},), workdir, cli.data_dir()))
 

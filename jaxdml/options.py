@@ -116,9 +116,13 @@ def defaults(make: Callable[..., Any]) -> dict[str, Any]:
     options = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     missing = [name for name, default in options.items() if default is inspect.Parameter.empty]
     if missing:
-        where = f"{make.__module__}:{make.__qualname__}"
-        raise ConfigError(f"{where}: the option {listed(missing)} needs a default")
+        raise ConfigError(f"{where(make)}: the option {listed(missing)} needs a default")
     return options
+
+
+def where(make: Callable[..., Any]) -> str:
+    """The dotted path of a part."""
+    return f"{make.__module__}:{make.__qualname__}"
 
 
 def coerce(path: str, value: Any, default: Any) -> Any:

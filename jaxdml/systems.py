@@ -6,12 +6,13 @@ A system is a row of the table below, not a class: everything else about it is c
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxdml.losses import METRIC, RECONSTRUCTION
 from jaxdml.models import MODELS
-from jaxdml.options import ConfigError, defaults, find, one_of
+from jaxdml.options import ConfigError, defaults, find, one_of, where
 from jaxdml.routines import ROUTINES, single
 from jaxdml.types import Batch, Metrics, Model, ModelSpec, Outputs, Params, Routine, Term
 
@@ -87,9 +88,13 @@ def assemble(
             return make(*arguments, **{o: config[f"{section}.{o}"] for o in defaults(make)})
         except ValueError as error:
             raise ConfigError(f"{section}.{error}") from error
+        except jax.errors.TracerBoolConversionError as error:
+            raise ConfigError(
+                f"{where(make)} branches on a number of {section}, which is traced: use jnp.where, "
+                "or give the option a default that is no float"
+            ) from error
         except TypeError as error:
-            where = f"{make.__module__}:{make.__qualname__}"
-            raise ConfigError(f"{where} cannot make a part of {section}: {error}") from error
+            raise ConfigError(f"{where(make)} cannot make a part of {section}: {error}") from error
 
     spec = ModelSpec(image_shape, classes, stochastic=False, decoder=system.reconstruction)
     objectives: list[tuple[Term, ...]] = []
@@ -117,7 +122,11 @@ def metric_term(loss: Callable[..., Array], on: str = "sample") -> Term:
         count = jnp.maximum(labelled.sum(), 1)
         mean = jnp.where(rows, embeddings, 0).sum(axis=0, keepdims=True) / count
         variance = jnp.where(rows, (embeddings - mean) ** 2, 0).sum() / count
-        loss_value = loss(embeddings, batch.y, labelled=labelled)
+        loss_value = jnp.asarray(loss(embeddings, batch.y, labelled=labelled))
+        if loss_value.shape != ():
+            raise ConfigError(
+                f"loss.name: a loss must return one number, but returns {loss_value.shape}"
+            )
         return loss_value, extra, {"spread": jnp.sqrt(variance)}
 
     return Term("metric", value)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxdml.report.table import Group, words
 
 MOST_PANELS = 12
+LABELLED_SHOWN = 12  # for each class, on average: more would cover the test images
 _POINTS_SHOWN = 3000
 
 
@@ -24,13 +25,13 @@ class Panel(NamedTuple):
     labelled_labels: np.ndarray  # i32[L]
 
 
-def title(group: Group, score: Mapping[str, Any] | None) -> str:
+def title(group: Group, seed: int, score: Mapping[str, Any] | None) -> str:
     """A setting in words, with one score of the point that is shown."""
     said = [_word(path, value) for path, value in group.setting.items() if value is not None]
     text = " · ".join(said) or "one point"
     if score is not None:
         name = words(score["protocol"], score["classifier"], score["metric"])
-        text += f"\n{name} {score['value']:.3f}"
+        text += f"\n{name} {score['value']:.3f} (seed {seed})"
     return text
 
 
@@ -81,7 +82,7 @@ def latent_space(panels: Sequence[Panel], classes: Sequence[str], path: Path) ->
             linewidths=0,
             rasterized=True,
         )
-        few = random.permutation(len(panel.labelled))[:400]
+        few = random.permutation(len(panel.labelled))[: LABELLED_SHOWN * len(classes)]
         axis.scatter(
             *panel.labelled[few].T,
             s=26,

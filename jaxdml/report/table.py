@@ -44,8 +44,6 @@ def markdown(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> str:
     | system   | n   | thesis kNN accuracy |
     |:---------|:----|--------------------:|
     | ae       | 1   |               0.900 |
-    <BLANKLINE>
-    Mean over the n points of a setting.
     """
     rows = groups(results, paths)
     columns = list(
@@ -66,9 +64,8 @@ def markdown(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> str:
         cells += [_mean(_values(group, column), len(group.ok)) for column in columns]
         body.append(cells)
     text = _aligned(heading, body, len(settings) + 1)
-    several = any(len(group.ok) > 1 for group in rows)
-    spread = " ± standard deviation" if several else ""
-    text += f"\n\nMean{spread} over the n points of a setting."
+    if any(len(group.ok) > 1 for group in rows):
+        text += "\n\nMean ± standard deviation over the n points of a setting."
     left_out = [result for result in results if result["status"] != "ok"]
     if left_out:
         lines = [f"- {r['point']}: {r['status']}, {r['reason']}" for r in left_out]

@@ -102,7 +102,7 @@ def train(
     if (saved / "progress.json").exists():
         progress = folder.read_json(saved / "progress.json")
         done, history, diverged = (progress[k] for k in ("epoch", "history", "diverged"))
-        on_epoch(done, float("nan"))
+        on_epoch(done, float("nan"))  # these are behind us
     if done == total:
         params = checkpoint.restore(saved / "final", _template(shop, len(chunk)).params)
         return Trained(params, np.array(diverged), history, 0.0)

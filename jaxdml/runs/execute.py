@@ -41,7 +41,7 @@ def run(base: Mapping[str, Any], over: grid.Grid, workdir: Path, data_dir: Path)
         _remember(place, points, grid.paths(over), plan, where)
         if pending:
             epochs = sum(point.config["train.epochs"] for point in pending)
-            with Reporter(len(pending), epochs) as progress:
+            with Reporter(len(points), len(points) - len(pending), epochs) as progress:
                 for note in plan.notes:
                     progress.note(note)
                 for members in plan.cohorts:

@@ -14,14 +14,15 @@ class Reporter:
     """Says how far the work is. Use it as a context manager.
 
     Args:
-      points: how many points there are to train.
-      epochs: how many epochs all of them have together.
+      points: how many points there are.
+      finished: how many of them an earlier run has finished.
+      epochs: how many epochs the others have together.
     """
 
-    def __init__(self, points: int, epochs: int) -> None:
+    def __init__(self, points: int, finished: int, epochs: int) -> None:
         self.console = Console(stderr=True)
-        self.points, self.epochs = points, epochs
-        self.points_done = self.epochs_done = 0
+        self.points, self.points_done, self.epochs = points, finished, epochs
+        self.epochs_done = 0
         self.loss = float("nan")
         self.started: float | None = None  # when the first epoch was done: compiling is behind
         self.epochs_at_start = 0
@@ -38,6 +39,8 @@ class Reporter:
 
     def __enter__(self) -> Self:
         self.bar.start()
+        if self.points_done:
+            self.note(f"{self.points_done} of {self.points} points are finished already")
         return self
 
     def __exit__(

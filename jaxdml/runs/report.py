@@ -32,15 +32,19 @@ def report(place: folder.Folder) -> Report:
     lines = [
         f"# {place.path.name}",
         "",
-        f"{len(results)} points, from {_origin(place)}.",
+        f"{len(results)} point{'s' * (len(results) != 1)} on {_origin(place)}.",
         "",
         text,
+        "",
+        _protocols(),
         "",
     ]
     if pictures:
         lines += ["## Latent space", "", f"![The latent space of each setting]({pictures[0].name})"]
         lines += ["", _caption(), ""]
-    lines += ["## Configuration", "", "```json", _config(place), "```", ""]
+    lines += ["<details><summary>Base configuration</summary>", ""]
+    lines += ["What the table's columns name differs from it; a system reads only some of it.", ""]
+    lines += ["```json", _config(place), "```", "", "</details>", ""]
     folder.write(place.report / "report.md", "\n".join(lines).encode())
     return Report(text, place.report / "report.md", pictures, note)
 
@@ -57,7 +61,7 @@ def _pictures(
             (test, labelled), space = plane(arrays["test"], arrays["labelled"])
             labels = arrays["test_labels"], arrays["labelled_labels"]
         score = result["scores"][0] if result["scores"] else None
-        name = figure.title(group, score)
+        name = figure.title(group, result["config"]["seed"], score)
         panels.append(figure.Panel(name, space, test, labels[0], labelled, labels[1]))
     names = {result["config"]["data.name"] for _, result in chosen}
     if len(names) == 1:
@@ -80,6 +84,14 @@ def _origin(place: folder.Folder) -> str:
     }
     return "; ".join(
         f"{name}, {latent_dim}-D latent space" for name, latent_dim in sorted(versions)
+    )
+
+
+def _protocols() -> str:
+    return (
+        "`thesis`: fitted on two thirds of the test embeddings with all their labels, scored on "
+        "the other third. `labelled`: fitted on the labelled training embeddings, scored on the "
+        "whole test set."
     )
 
 

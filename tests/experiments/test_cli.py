@@ -181,6 +181,7 @@ def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path):
     assert second.stdout == first.stdout
     assert "2/2 points" in first.stderr
     assert second.stderr == ""
+    assert "2 of 2 points are finished already" in command("grid", *flags, "--dry_run").stdout
     refused = command("grid", *flags, "--config.train.batch_size=32")
     assert refused.returncode == 2
     assert "another base configuration (train.batch_size 128 → 32)" in refused.stderr

@@ -63,7 +63,8 @@ def test_a_panels_title_says_the_setting_and_a_score():
         ["system", "data.labelled_percent"],
     )
     score = group.results[0]["scores"][0]
-    assert figure.title(group, score) == "dml · 10 % labelled\nthesis kNN accuracy 0.900"
+    said = "dml · 10 % labelled\nthesis kNN accuracy 0.900 (seed 3)"
+    assert figure.title(group, 3, score) == said
 
 
 def test_a_score_that_only_some_points_have_says_how_many():

@@ -271,6 +271,19 @@ def test_an_own_loss_and_a_system_without_one_go_together_in_a_grid(tmp_path):
     assert ["loss.stiffness" in p.config for p in points] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("vector", r"loss\.name: a loss must return one number, but returns \(8,\)"),
+        ("branching", r"broken:branching branches on a number of loss, which is traced"),
+    ],
+)
+def test_a_loss_that_cannot_be_trained_is_explained(tmp_path, name, said):
+    base = BASE | {"system": "dml", "loss": {"name": f"tests.third_party.broken:{name}"}}
+    with pytest.raises(ConfigError, match=said):
+        execute.run(base, ({},), tmp_path / "run", tmp_path)
+
+
 def test_a_damaged_checkpoint_is_named(finished):
     result = finished.results()[0] | {"checkpoint": {"path": "none/final", "row": 0, "rows": 1}}
     load = execute.planning.loader(finished.path)
