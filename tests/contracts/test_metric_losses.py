@@ -1,7 +1,5 @@
 """What every metric loss promises, whoever wrote it."""
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,12 +12,17 @@ from jaxdml.losses.triplet import make as triplet
 from jaxdml.options import defaults
 from tests.third_party import spring
 
+NAMES = ("mining", "form", "distance")
 LOSSES = {
     **{name: make() for name, make in METRIC.items()},
     **{
-        f"triplet-{mining}-{form}-{distance}": triplet(mining=mining, form=form, distance=distance)
-        for mining, form, distance in itertools.product(
-            ("semihard", "hard"), ("hinge", "softplus", "abs"), ("euclidean", "cosine")
+        "-".join(("triplet", *options)): triplet(**dict(zip(NAMES, options, strict=True)))
+        for options in (
+            ("semihard", "hinge", "euclidean"),
+            ("hard", "hinge", "euclidean"),
+            ("all", "softplus", "cosine"),
+            ("hard", "softplus", "cosine"),
+            ("all", "abs", "euclidean"),
         )
     },
     "third-party": spring.make(),
