@@ -191,6 +191,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Arrays by name, compressed."""
     buffer = io.BytesIO()
+    # numpy types every further keyword as its own option allow_pickle
     np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
     write(path, buffer.getvalue())
 
