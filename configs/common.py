@@ -9,7 +9,7 @@ from ml_collections.config_dict import placeholder
 def get_config() -> ConfigDict:
     """The defaults of the library, by name."""
     config = ConfigDict()
-    config.system = "dml_ae"  # dml: labels only; ae: images only; dml_ae: both
+    config.system = "dml_ae"  # labels: dml; images: ae, vae; both: dml_ae, dml_prior, mvae
     config.seed = 0  # initial parameters, batches and samples follow from it
 
     config.data = data = ConfigDict()
@@ -27,27 +27,44 @@ def get_config() -> ConfigDict:
     model.latent_dim = 10
 
     config.loss = loss = ConfigDict()  # L_S, a metric loss on the labelled stream
-    loss.name = "triplet"  # or a dotted path to a loss of your own
+    loss.name = "triplet"  # supcon, center, arcface, …, or a dotted path to a loss of your own
     loss.on = "sample"  # of the posterior, or its mean
-    loss.margin = 0.2
+    loss.margin = placeholder(float)  # none set: the loss's own default, as for all its options
+    loss.temperature = placeholder(float)  # of supcon
 
     config.reconstruction = reconstruction = ConfigDict()  # L_U, on all images
-    reconstruction.name = "mse"
+    reconstruction.name = "mse"  # bernoulli, gaussian
     reconstruction.reduction = "sum"  # over pixels, or mean
 
+    config.prior = prior = ConfigDict()  # p(z), of systems that have one
+    prior.name = placeholder(str)  # none set: unit, of mvae vamp; hypercube, sphere, …
+
+    config.kl = kl = ConfigDict()  # the divergence from it, part of L_U
+    kl.name = placeholder(str)  # analytic (unit prior), monte_carlo (the others), printed, …
+    kl.beta = 1.0  # its weight in L_U
+    kl.samples = placeholder(int)  # of a Monte-Carlo estimate: 1
+    kl.free_bits = 0.0  # nats of it that cost nothing
+    kl.schedule = "constant"  # of beta: warmup, cyclical
+    kl.schedule_steps = 1000.0
+
     config.routine = routine = ConfigDict()  # how the two losses go together
-    routine.name = "joint"  # both in every step; alternate: by epoch, as the thesis does
+    routine.name = "joint"  # every step has both; alternate, joint_gamma, pretrain, pretrain_joint
     routine.alpha = 0.5  # (1 - alpha) L_S + alpha L_U
     routine.gamma = 1.0  # L_U + gamma L_S (joint_gamma)
+    routine.every = "epoch"  # what takes turns: epochs, as in the thesis, or each batch (alternate)
+    routine.turns = (1, 1)  # so many supervised ones, then so many unsupervised (alternate)
     routine.first = "supervised"  # the phase of epoch 1 (alternate)
     routine.supervised = "weighted"  # L_U in supervised epochs too; metric_only: not (alternate)
     routine.supervised_data = "all"  # what L_U reads in a supervised epoch; or labelled (alternate)
     routine.labelled_steps = "match"  # a supervised epoch is as long as the others; or one pass
+    routine.pretrain_epochs = 5  # of L_U alone, then the labels (pretrain, pretrain_joint)
 
     config.train = train = ConfigDict()
     train.epochs = 10
     train.batch_size = 128
     train.learning_rate = 1e-3  # of Adam
+    train.sampler = "uniform"  # of labelled images; balanced: as many of each class
+    train.classes_per_batch = placeholder(int)  # of balanced batches; none set: all classes
     train.width = 1  # points that a device works on at once
 
     config.eval = evaluation = ConfigDict()

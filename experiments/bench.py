@@ -21,7 +21,7 @@ from absl import flags
 from experiments import cli
 from jaxdml import config, systems
 from jaxdml.options import ConfigError
-from jaxdml.train import population, step
+from jaxdml.train import population, streams
 from jaxdml.types import Dataset, Split
 
 ROUNDS = flags.DEFINE_integer("rounds", 5, "How often each contestant has its turn.", lower_bound=1)
@@ -67,15 +67,15 @@ def ours(options: dict[str, Any], x: np.ndarray, y: np.ndarray) -> Callable[[], 
     where = population.layout(1)
 
     def assemble(numbers: Any) -> Any:
-        return systems.assemble(resolved | dict(numbers), (28, 28, 1), 10)
+        return systems.assemble(resolved | dict(numbers), (28, 28, 1), 10)[:2]
 
     split = Split(x, y)
     dataset = Dataset("random", split, split, split, tuple("0123456789"), "made here")
-    programs = population.programs(assemble, step.Sizes(BATCH, len(x), None), where)
+    programs = population.programs(assemble, streams.Sizes(BATCH, len(x), None), where)
     labelled = [np.arange(LABELLED)]
     batch = population.stack([0], [config.numbers(resolved)], labelled, LABELLED, where)
     images = population.place_images(dataset, where)
-    states = programs.init(batch)
+    states = programs.init(batch, images)
 
     def epoch() -> None:
         nonlocal states

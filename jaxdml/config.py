@@ -5,6 +5,7 @@ A resolved configuration is flat: config path → value. It holds only the paths
 two points are the same training exactly if their resolved configurations are equal.
 """
 
+import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from jaxdml import systems
 from jaxdml.evaluate.protocols import CLASSIFIERS, PROTOCOLS
 from jaxdml.options import ConfigError, at_least, between, coerce, defaults, find, listed, one_of
+from jaxdml.terms import TERMS
 from jaxdml.types import PointConfig
 
 # Which training images keep their label: one of these, or all of them where none is set.
@@ -36,14 +38,17 @@ COMMON: dict[str, Any] = {
     "eval.classifiers": ("knn",),
     "eval.split": "test",
 }
-# The names of the parts, and what is read beside a part's own options.
+# The names of the parts; `None` where the system has its own.
 NAMES: dict[str, Any] = {
     "model.encoder": "mlp",
     "loss.name": "triplet",
-    "loss.on": "sample",
     "reconstruction.name": "mse",
+    "prior.name": None,
+    "kl.name": None,
     "routine.name": "joint",
 }
+# What systems with a metric loss read: how batches of labelled images are drawn.
+SAMPLER: dict[str, Any] = {"train.sampler": "uniform", "train.classes_per_batch": None}
 _AT_LEAST = {
     "data.validation": 0,
     "data.labels_seed": 0,
@@ -52,6 +57,7 @@ _AT_LEAST = {
     "train.width": 1,
     "train.learning_rate": 0,
 }
+SAMPLERS = ("uniform", "balanced")
 # Fields that say how a run is executed or judged, not what is trained.
 _NOT_TRAINING = ("eval.", "train.width")
 # Fields that differ between the points of a cohort without being numbers of an objective.
@@ -112,20 +118,17 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"system must be one of {listed(systems.SYSTEMS)}, but is {name!r}")
     base = {
         path: coerce(path, given.get(path, default), default)
-        for path, default in (COMMON | NAMES).items()
+        for path, default in (COMMON | SAMPLER | NAMES).items()
     }
     system = systems.SYSTEMS[name]
-    parts = systems.parts(system, base)
-
-    read = {path: base[path] for path in COMMON}
-    for section, make in parts.items():
-        paths = {f"{section}.{o}": default for o, default in defaults(make).items()}
-        read |= {p: coerce(p, given.get(p, default), default) for p, default in paths.items()}
-        own_name = f"{section}.{systems.PARTS[section][0]}"
-        if section != "routine" or (system.metric and system.reconstruction):
-            read[own_name] = base[own_name]
-        if section == "loss":
-            read["loss.on"] = base["loss.on"]
+    read = {path: base[path] for path in COMMON} | systems.names(system, base)
+    if system.metric:
+        read |= {path: base[path] for path in SAMPLER}
+        if read["train.sampler"] == "uniform":
+            del read["train.classes_per_batch"]
+    for path, default in systems.options(system, base).items():
+        value = given.get(path)
+        read[path] = default if value is None else coerce(path, value, default)
     _refuse_unknown(given, base)
     _check(read)
     resolved = {"system": name} | dict(sorted(read.items()))
@@ -141,10 +144,8 @@ def numbers(resolved: Mapping[str, Any]) -> dict[str, float]:
     >>> numbers(resolve({"system": "ae"}))
     {'train.learning_rate': 0.001}
     """
-    parts = systems.parts(systems.SYSTEMS[resolved["system"]], resolved)
-    paths = ["train.learning_rate"]
-    for section, make in parts.items():
-        paths += [f"{section}.{o}" for o, d in defaults(make).items() if isinstance(d, float)]
+    options = systems.options(systems.SYSTEMS[resolved["system"]], resolved)
+    paths = ["train.learning_rate", *(p for p, d in options.items() if isinstance(d, float))]
     return {path: resolved[path] for path in sorted(paths)}
 
 
@@ -158,6 +159,24 @@ def static_options(resolved: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     )
 
 
+def balanced(resolved: Mapping[str, Any], classes: int) -> tuple[int, int] | None:
+    """Of balanced batches: how many classes a batch has, and how many there are.
+
+    Raises:
+      ConfigError: if so many classes leave no room for two images each.
+    """
+    if resolved.get("train.sampler") != "balanced":
+        return None
+    size = resolved["train.batch_size"]
+    per_batch = min(resolved["train.classes_per_batch"] or classes, classes)
+    if size < 2 * per_batch:
+        raise ConfigError(
+            f"train.sampler=balanced needs two images of a class in a batch: {per_batch} classes "
+            f"need train.batch_size to be at least {2 * per_batch}, but it is {size}"
+        )
+    return per_batch, classes
+
+
 def point(config: Mapping[str, Any]) -> PointConfig:
     """A point of the grid: its resolved configuration, and a hash of what is trained as its id."""
     resolved = resolve(config)
@@ -168,16 +187,20 @@ def point(config: Mapping[str, Any]) -> PointConfig:
 
 def _refuse_unknown(given: Mapping[str, Any], base: Mapping[str, Any]) -> None:
     """An option of a part that this system does not read is no mistake: a grid may hold both."""
-    known = {"system", *COMMON, *NAMES}
+    known = {"system", *COMMON, *SAMPLER, *NAMES}
     for section, (option, table) in systems.PARTS.items():
-        name = f"{section}.{option}"
-        for make in (*table.values(), find(name, base[name], table)):
+        named = base[f"{section}.{option}"]
+        makes = [*table.values(), *([TERMS[section]] if section in TERMS else [])]
+        makes += [find(f"{section}.{option}", named, table)] if named else []
+        for make in makes:
             known |= {f"{section}.{o}" for o in defaults(make)}
     for path in given:
         if path not in known:
             section = path.rpartition(".")[0]
-            near = sorted(p for p in known if p.rpartition(".")[0] == section) or sorted(known)
-            raise ConfigError(f"there is no field {path}; there are {listed(near)}")
+            near = difflib.get_close_matches(path, known, 1)
+            near = near or sorted(p for p in known if p.rpartition(".")[0] == section)
+            near = near or sorted({p.partition(".")[0] for p in known})
+            raise ConfigError(f"there is no field {path}; there is {listed(near)}")
 
 
 def _check(read: dict[str, Any]) -> None:
@@ -185,7 +208,16 @@ def _check(read: dict[str, Any]) -> None:
     try:
         for path, low in _AT_LEAST.items():
             at_least(path, read[path], low)
-        one_of("loss.on", read.get("loss.on", "mean"), ("sample", "mean"))
+        one_of("train.sampler", read.get("train.sampler", "uniform"), SAMPLERS)
+        per_batch = read.get("train.classes_per_batch")
+        if per_batch is not None:
+            at_least("train.classes_per_batch", coerce("train.classes_per_batch", per_batch, 1), 1)
+        pretrained = read.get("routine.pretrain_epochs", 0)
+        if pretrained >= read["train.epochs"]:
+            raise ValueError(
+                f"routine.pretrain_epochs must be less than train.epochs, {read['train.epochs']}, "
+                f"so that labels are seen at all, but is {pretrained}"
+            )
         for protocol in read["eval.protocols"]:
             one_of("eval.protocols", protocol, PROTOCOLS)
         for classifier in read["eval.classifiers"]:

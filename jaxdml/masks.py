@@ -1,7 +1,42 @@
-"""Which pairs of a batch are genuine and which are impostors, from labels alone."""
+"""Which rows of a batch take part in a loss, and which pairs of them are genuine or impostors."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Float, Int
+
+
+def keep(
+    embeddings: Float[Array, "batch dim"], labelled: Bool[Array, " batch"] | None = None
+) -> tuple[Float[Array, "batch dim"], Bool[Array, " batch"]]:
+    """The embeddings with zeros in unlabelled rows, and the mask written out.
+
+    Whatever stood in such a row, even NaN, can reach neither a value nor a gradient.
+
+    Args:
+      embeddings: f32[B, D].
+      labelled: bool[B]; `None` means that every row is.
+
+    >>> keep(jnp.array([[1.0], [jnp.nan]]), jnp.array([True, False]))[0].tolist()
+    [[1.0], [0.0]]
+    """
+    if labelled is None:
+        labelled = jnp.ones(embeddings.shape[0], bool)
+    return jnp.where(labelled[:, None], embeddings, 0), labelled
+
+
+def mean(values: Array, where: Array) -> Array:
+    """The mean of the values that the mask names, 0 where it names none.
+
+    Each is divided before they are added: a sum of large finite values could overflow.
+
+    Args:
+      values: f32[…].
+      where: bool[…], of the same shape.
+
+    >>> float(mean(jnp.array([1.0, 3.0, jnp.nan]), jnp.array([True, True, False])))
+    2.0
+    """
+    count = jnp.maximum(where.sum(), 1).astype(values.dtype)
+    return jnp.sum(jnp.where(where, values, 0) / count)
 
 
 def pairs(

@@ -1,4 +1,4 @@
-"""The systems of the thesis: which losses each one has, and how they become terms of an objective.
+"""The systems of the thesis: which losses each one has, and how a configuration becomes one.
 
 A system is a row of the table below, not a class: everything else about it is configuration.
 """
@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-from jax import Array
 
-from jaxdml.losses import METRIC, RECONSTRUCTION
+from jaxdml.losses import KL, METRIC, RECONSTRUCTION
 from jaxdml.models import MODELS
-from jaxdml.options import ConfigError, defaults, find, one_of, where
+from jaxdml.options import ConfigError, defaults, find, where
+from jaxdml.priors import PRIORS
 from jaxdml.routines import ROUTINES, single
-from jaxdml.types import Batch, Metrics, Model, ModelSpec, Outputs, Params, Routine, Term
+from jaxdml.terms import TERMS
+from jaxdml.types import Model, ModelSpec, Prior, Routine, Term
 
 
 class System(NamedTuple):
@@ -22,12 +22,22 @@ class System(NamedTuple):
 
     metric: bool  # L_S, a metric loss on labelled images
     reconstruction: bool  # part of L_U, on all images
+    prior: str | None  # part of L_U is the KL to a prior; this one, where none is named
+
+    @property
+    def supervision(self) -> str:
+        """Whether it has L_S, L_U or both."""
+        unsupervised = self.reconstruction or self.prior is not None
+        return "both" if self.metric and unsupervised else "metric" if self.metric else "none"
 
 
 SYSTEMS = {
-    "dml": System(metric=True, reconstruction=False),  # Algorithm 1
-    "dml_ae": System(metric=True, reconstruction=True),  # Algorithm 2
-    "ae": System(metric=False, reconstruction=True),  # its α = 1 end
+    "dml": System(metric=True, reconstruction=False, prior=None),  # Algorithm 1
+    "dml_ae": System(metric=True, reconstruction=True, prior=None),  # Algorithm 2
+    "dml_prior": System(metric=True, reconstruction=False, prior="unit"),  # Algorithm 3
+    "mvae": System(metric=True, reconstruction=True, prior="vamp"),  # Algorithm 5
+    "ae": System(metric=False, reconstruction=True, prior=None),  # Algorithm 2 at α = 1
+    "vae": System(metric=False, reconstruction=True, prior="unit"),  # Algorithm 5 at α = 1
 }
 
 # section of the config → (the option that names its part, the parts that the library has)
@@ -35,8 +45,37 @@ PARTS: dict[str, tuple[str, Mapping[str, Callable[..., Any]]]] = {
     "model": ("encoder", MODELS),
     "loss": ("name", METRIC),
     "reconstruction": ("name", RECONSTRUCTION),
+    "prior": ("name", PRIORS),
+    "kl": ("name", KL),
     "routine": ("name", ROUTINES),
 }
+
+
+def names(system: System, config: Mapping[str, Any]) -> dict[str, str]:
+    """The config path that names each part which the system reads, and the part's name.
+
+    Args:
+      system: a row of `SYSTEMS`.
+      config: config path → value; `None` for the prior means the system's own, and for the KL the
+        exact one where the prior is `unit`, else the Monte-Carlo estimate.
+    """
+    sections = ["model"]
+    sections += ["loss"] * system.metric
+    sections += ["reconstruction"] * system.reconstruction
+    sections += ["prior", "kl"] * (system.prior is not None)
+    sections += ["routine"] * (system.supervision == "both")
+    paths = {section: f"{section}.{PARTS[section][0]}" for section in sections}
+    named = {path: config[path] for path in paths.values()}
+    if system.prior is not None:
+        prior = named["prior.name"] or system.prior
+        kl = named["kl.name"] or ("analytic" if prior == "unit" else "monte_carlo")
+        if kl == "analytic" and prior != "unit":
+            raise ConfigError(
+                f"kl.name=analytic is for prior.name=unit only, but the prior is {prior}: "
+                "choose monte_carlo"
+            )
+        named |= {"prior.name": prior, "kl.name": kl}
+    return named
 
 
 def parts(system: System, config: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
@@ -46,28 +85,41 @@ def parts(system: System, config: Mapping[str, Any]) -> dict[str, Callable[..., 
       system: a row of `SYSTEMS`.
       config: config path → value; only the paths that name a part are read.
     """
-
-    def named(section: str) -> Callable[..., Any]:
-        option, table = PARTS[section]
-        path = f"{section}.{option}"
-        return find(path, config[path], table)
-
-    found = {"model": named("model")}
-    if system.metric:
-        found["loss"] = named("loss")
-    if system.reconstruction:
-        found["reconstruction"] = named("reconstruction")
-    if system.metric and system.reconstruction:
-        found["routine"] = named("routine")
-    else:
-        found["routine"] = single.make_supervised if system.metric else single.make_unsupervised
+    found: dict[str, Callable[..., Any]] = {}
+    for path, name in names(system, config).items():
+        section = path.partition(".")[0]
+        found[section] = find(path, name, PARTS[section][1])
+    if system.supervision != "both":
+        one = single.make_supervised if system.metric else single.make_unsupervised
+        found["routine"] = one
     return found
+
+
+def options(system: System, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config path of every option that the system's parts read, and its default."""
+    found: dict[str, Any] = {}
+    for section, make in parts(system, config).items():
+        own = defaults(make)
+        if section in TERMS:
+            own = own | defaults(TERMS[section])
+        found |= {f"{section}.{option}": default for option, default in own.items()}
+    if system.prior is None:
+        found.pop("loss.on", None)  # there is no posterior: a sample is the mean
+    return found
+
+
+class Assembly(NamedTuple):
+    """What a resolved configuration describes."""
+
+    model: Model
+    routine: Routine
+    prior: Prior | None  # its parameters are `params["terms"]["kl"]`
 
 
 def assemble(
     config: Mapping[str, Any], image_shape: tuple[int, int, int], classes: int
-) -> tuple[Model, Routine]:
-    """The model and the routine that a resolved configuration describes.
+) -> Assembly:
+    """The model, the routine and the prior that a resolved configuration describes.
 
     Inside a compiled program the numbers of `config` may be traced.
 
@@ -82,10 +134,12 @@ def assemble(
     system = SYSTEMS[config["system"]]
     makes = parts(system, config)
 
-    def made(section: str, *arguments: Any) -> Any:
-        make = makes[section]
+    def call(section: str, make: Callable[..., Any], *arguments: Any) -> Any:
+        given = {o: f"{section}.{o}" for o in defaults(make)}
         try:
-            return make(*arguments, **{o: config[f"{section}.{o}"] for o in defaults(make)})
+            return make(*arguments, **{o: config[p] for o, p in given.items() if p in config})
+        except ConfigError:
+            raise
         except ValueError as error:
             raise ConfigError(f"{section}.{error}") from error
         except jax.errors.TracerBoolConversionError as error:
@@ -96,48 +150,23 @@ def assemble(
         except TypeError as error:
             raise ConfigError(f"{where(make)} cannot make a part of {section}: {error}") from error
 
-    spec = ModelSpec(image_shape, classes, stochastic=False, decoder=system.reconstruction)
-    objectives: list[tuple[Term, ...]] = []
-    if system.metric:
-        objectives.append((metric_term(made("loss"), config["loss.on"]),))
+    def made(section: str, *arguments: Any) -> Any:
+        return call(section, makes[section], *arguments)
+
+    def term(section: str, *arguments: Any) -> Term:
+        term: Term = call(section, TERMS[section], made(section), *arguments)
+        return term
+
+    stochastic = system.prior is not None
+    model = made("model", ModelSpec(image_shape, classes, stochastic, system.reconstruction))
+    prior = made("prior", model.latent_dim, classes) if stochastic else None
+    unsupervised: tuple[Term, ...] = ()
     if system.reconstruction:
-        objectives.append((reconstruction_term(made("reconstruction")),))
-    return made("model", spec), made("routine", *objectives)
-
-
-def metric_term(loss: Callable[..., Array], on: str = "sample") -> Term:
-    """A metric loss as a term called `metric`, on the sampled z or on the posterior's mean.
-
-    Its metric `spread` is the root mean square distance of the embeddings from their mean: a loss
-    that has collapsed to a point shows it.
-    """
-    one_of("on", on, ("sample", "mean"))
-
-    def value(
-        params: Params, extra: Any, model: Model, outputs: Outputs, batch: Batch, key: Array
-    ) -> tuple[Array, Any, Metrics]:
-        embeddings = outputs.z if on == "sample" else outputs.mean
-        labelled = batch.labelled & batch.valid
-        rows = labelled[:, None]
-        count = jnp.maximum(labelled.sum(), 1)
-        mean = jnp.where(rows, embeddings, 0).sum(axis=0, keepdims=True) / count
-        variance = jnp.where(rows, (embeddings - mean) ** 2, 0).sum() / count
-        loss_value = jnp.asarray(loss(embeddings, batch.y, labelled=labelled))
-        if loss_value.shape != ():
-            raise ConfigError(
-                f"loss.name: a loss must return one number, but returns {loss_value.shape}"
-            )
-        return loss_value, extra, {"spread": jnp.sqrt(variance)}
-
-    return Term("metric", value)
-
-
-def reconstruction_term(loss: Callable[..., Array]) -> Term:
-    """A reconstruction loss as a term called `reconstruction`."""
-
-    def value(
-        params: Params, extra: Any, model: Model, outputs: Outputs, batch: Batch, key: Array
-    ) -> tuple[Array, Any, Metrics]:
-        return loss(batch.x, outputs.reconstruction, valid=batch.valid), extra, {}
-
-    return Term("reconstruction", value)
+        unsupervised += (term("reconstruction", model, classes),)
+    if prior is not None:
+        unsupervised += (term("kl", prior),)
+    objectives: tuple[tuple[Term, ...], ...] = (
+        ((term("loss", model, classes),),) if system.metric else ()
+    )
+    objectives += (unsupervised,) if unsupervised else ()
+    return Assembly(model, made("routine", *objectives), prior)

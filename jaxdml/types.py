@@ -91,18 +91,50 @@ class Model(NamedTuple):
 # ---------------------------------------------------------------- objectives
 
 
+class Learned(NamedTuple):
+    """A loss that learns something (class weights), or keeps something from step to step.
+
+    `init(key, classes, latent_dim) → (params, extra)`: gradients move `params` only.
+    `value(params, extra, …) → (loss f32[], extra)`, where … is what a plain loss takes.
+    """
+
+    init: Callable[[Array, int, int], tuple[Params, Any]]
+    value: Callable[..., tuple[Array, Any]]
+
+
+class Components(NamedTuple):
+    """A mixture of K diagonal normal distributions in D dimensions."""
+
+    log_weights: Array  # f32[K], normalised
+    means: Array  # f32[K, D]
+    logvars: Array  # f32[K, D], natural logarithm
+
+
+class Prior(NamedTuple):
+    """A distribution p(z) over the latent space.
+
+    `encode(x) → (mean, logvar)` is the encoder as it stands: a prior may be made of it.
+    """
+
+    init: Callable[..., Params]  # (key, examples) → what it learns; see `Term`
+    log_prob: Callable[..., Array]  # (params, z f32[B, D], encode) → f32[B], nats
+    sample: Callable[..., Array]  # (params, key, count, encode) → f32[count, D]
+    components: Callable[..., Components]  # (params, encode)
+
+
 class Term(NamedTuple):
     """One named, weighted part of an objective.
 
     `value(params, extra, model, outputs, batch, key) → (loss f32[], extra, metrics)` sees all
-    parameters, and its own `extra`: what gradients do not move. `init(key) → (params, extra)`
-    gives what the term learns or keeps; it then lives in `params["terms"][name]`.
+    parameters, and its own `extra`: what gradients do not move. `init(key, examples) → (params,
+    extra)` gives what the term learns or keeps; it then lives in `params["terms"][name]`.
+    `examples(key, count) → f32[count, H, W, C]` draws training images.
     """
 
     name: str
     value: Callable[..., tuple[Array, Any, Metrics]]
     weight: Callable[[Array], ArrayLike] = lambda step: 1.0
-    init: Callable[[Array], tuple[Params, Any]] = lambda key: ({}, {})
+    init: Callable[..., tuple[Params, Any]] = lambda key, examples: ({}, {})
 
 
 class Phase(NamedTuple):

@@ -9,6 +9,7 @@ from jaxdml import config
 from jaxdml.options import coerce, defaults
 from jaxdml.runs import grid
 from jaxdml.systems import PARTS
+from jaxdml.terms import TERMS
 
 NAMES = sorted(p.stem for p in (Path(__file__).parent.parent / "configs").glob("[a-z]*.py"))
 
@@ -26,12 +27,13 @@ def test_a_configuration_resolves_and_says_how_to_run_it(name):
 def test_the_common_configuration_says_what_the_library_does_by_default():
     given = config.flatten(importlib.import_module("configs.common").get_config().to_dict())
     assert set(config.COMMON | config.NAMES) <= set(given)
-    library = config.COMMON | config.NAMES
+    library = config.COMMON | config.NAMES | config.SAMPLER
     for section, (_, table) in PARTS.items():
-        for make in table.values():
+        for make in (*table.values(), *([TERMS[section]] if section in TERMS else [])):
             library |= {f"{section}.{o}": default for o, default in defaults(make).items()}
     for path, value in given.items():
-        if path != "system":
+        assert path == "system" or path in library
+        if path != "system" and value is not None:  # none set: the library's default
             assert value == library[path], path
             assert coerce(path, value, library[path]) == library[path]
 
@@ -40,7 +42,8 @@ def test_the_fields_that_every_config_has():
     given = config.flatten(importlib.import_module("configs.common").get_config().to_dict())
     contract = """system seed data.name data.labelled_percent data.labelled_count
     data.labels_per_class data.labels_seed data.validation model.encoder model.hidden
-    model.latent_dim loss.name loss.on loss.margin reconstruction.name reconstruction.reduction
+    model.latent_dim loss.name loss.on loss.margin loss.temperature reconstruction.name
+    reconstruction.reduction prior.name kl.name kl.beta kl.samples
     routine.name routine.alpha routine.gamma routine.first routine.supervised
     routine.supervised_data routine.labelled_steps train.epochs train.batch_size
     train.learning_rate train.width eval.protocols eval.classifiers"""

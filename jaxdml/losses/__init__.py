@@ -1,19 +1,69 @@
 """Losses as pure functions of arrays.
 
 A metric loss is `loss(embeddings f32[B, D], labels i32[B], *, labelled bool[B] | None, …) →
-f32[]`; a reconstruction loss is `loss(images, reconstruction, *, valid bool[B] | None, …) →
-f32[]`. The tables name what a config can select; a user's own loss needs no entry here: a dotted
-path finds it.
+f32[]`, with class weights or centres after the labels where it learns some; a reconstruction loss
+is `loss(images, reconstruction, *, valid bool[B] | None, …) → f32[]`; a divergence is in `kl`. The
+tables name what a config can select; a user's own loss needs no entry here: a dotted path finds it.
 """
 
 from collections.abc import Callable
 from typing import Any
 
+from jaxdml.losses import angular as _angular
+from jaxdml.losses import center as _center
+from jaxdml.losses import contrastive as _contrastive
+from jaxdml.losses import kl
+from jaxdml.losses import npair as _npair
+from jaxdml.losses import reconstruction as _reconstruction
+from jaxdml.losses import supcon as _supcon
 from jaxdml.losses import triplet as _triplet
-from jaxdml.losses.reconstruction import make_mse, mse
+from jaxdml.losses.angular import adacos, arcface, cosface, sphereface
+from jaxdml.losses.center import center
+from jaxdml.losses.contrastive import contrastive
+from jaxdml.losses.npair import npair
+from jaxdml.losses.reconstruction import bernoulli, gaussian, mse, optimal_gaussian
+from jaxdml.losses.supcon import supcon
 from jaxdml.losses.triplet import triplet
 
-__all__ = ["METRIC", "RECONSTRUCTION", "mse", "triplet"]
+__all__ = [
+    "KL",
+    "METRIC",
+    "RECONSTRUCTION",
+    "adacos",
+    "arcface",
+    "bernoulli",
+    "center",
+    "contrastive",
+    "cosface",
+    "gaussian",
+    "kl",
+    "mse",
+    "npair",
+    "optimal_gaussian",
+    "sphereface",
+    "supcon",
+    "triplet",
+]
 
-METRIC: dict[str, Callable[..., Any]] = {"triplet": _triplet.make}
-RECONSTRUCTION: dict[str, Callable[..., Any]] = {"mse": make_mse}
+METRIC: dict[str, Callable[..., Any]] = {
+    "contrastive": _contrastive.make,
+    "triplet": _triplet.make,
+    "npair": _npair.make,
+    "supcon": _supcon.make,
+    "center": _center.make,
+    "sphereface": _angular.make_sphereface,
+    "cosface": _angular.make_cosface,
+    "arcface": _angular.make_arcface,
+    "adacos": _angular.make_adacos,
+}
+RECONSTRUCTION: dict[str, Callable[..., Any]] = {
+    "mse": _reconstruction.make_mse,
+    "bernoulli": _reconstruction.make_bernoulli,
+    "gaussian": _reconstruction.make_gaussian,
+}
+KL: dict[str, Callable[..., Any]] = {
+    "analytic": kl.make_analytic,
+    "monte_carlo": kl.make_monte_carlo,
+    "unnormalised": kl.make_unnormalised,
+    "printed": kl.make_printed,
+}

@@ -73,6 +73,7 @@ def triplet(
     one_of("form", form, FORMS)
     one_of("distance", distance, DISTANCES)
     one_of("reduction", reduction, REDUCTIONS)
+    embeddings, labelled = masks.keep(embeddings, labelled)
     positive, negative = masks.pairs(labels, labelled)
     distances = DISTANCES[distance](unit(embeddings) if normalize else embeddings)
     margin = jnp.asarray(margin, distances.dtype)

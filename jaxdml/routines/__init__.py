@@ -6,7 +6,7 @@ loss L_S and of the unsupervised loss L_U. A system that has only one of the two
 
 from collections.abc import Callable
 
-from jaxdml.routines import alternate, joint, single
+from jaxdml.routines import alternate, joint, pretrain, single
 from jaxdml.types import Routine
 
 __all__ = ["ROUTINES", "single"]
@@ -15,4 +15,6 @@ ROUTINES: dict[str, Callable[..., Routine]] = {
     "alternate": alternate.make,
     "joint": joint.make,
     "joint_gamma": joint.make_gamma,
+    "pretrain": pretrain.make,
+    "pretrain_joint": pretrain.make_joint,
 }

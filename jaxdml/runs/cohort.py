@@ -14,8 +14,8 @@ import numpy as np
 from jaxdml import config, systems
 from jaxdml.evaluate import embed
 from jaxdml.runs import folder
-from jaxdml.train import checkpoint, population, step
-from jaxdml.types import Dataset, Model, Params, PointConfig, Routine, Static, TrainState
+from jaxdml.train import checkpoint, population, step, streams
+from jaxdml.types import Dataset, Images, Model, Params, PointConfig, Routine, Static, TrainState
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -31,7 +31,7 @@ class Workshop:
     routine: (
         Routine  # of the first point: names, lengths and pattern of phases are the same for all
     )
-    sizes: step.Sizes
+    sizes: streams.Sizes
     programs: population.Programs
     embed: Callable[[Params, np.ndarray], np.ndarray]
     capacity: int  # labelled rows that a point has room for
@@ -49,10 +49,15 @@ def workshop(
     options = dict(static.options)
 
     def assemble(numbers: Mapping[str, Any]) -> tuple[Model, Routine]:
-        return systems.assemble(options | dict(numbers), shape, classes)
+        return systems.assemble(options | dict(numbers), shape, classes)[:2]
 
     model, routine = assemble(config.numbers(first.config))
-    sizes = step.Sizes(static["train.batch_size"], len(dataset.train.y), static.labelled_count)
+    sizes = streams.Sizes(
+        static["train.batch_size"],
+        len(dataset.train.y),
+        static.labelled_count,
+        config.balanced(options, classes),
+    )
     return Workshop(
         static=static,
         dataset=dataset,
@@ -115,7 +120,7 @@ def train(
         kept = checkpoint.restore(saved / f"epoch_{done}", _template(shop, len(chunk)))
         states = population.place_states(kept, shop.where)
     else:
-        states = shop.programs.init(batch)
+        states = shop.programs.init(batch, images)
     for number in range(done + 1, total + 1):
         pattern = shop.routine.pattern(number)
         states, metrics = shop.programs.epoch(pattern)(states, batch, images, np.int32(number))
@@ -165,7 +170,12 @@ def chunks(
 
 def _template(shop: Workshop, rows: int) -> TrainState:
     """The shapes and dtypes of the states of so many points."""
-    one = jax.eval_shape(lambda: step.init(shop.model, shop.routine, jax.numpy.int32(0)))
+    train = shop.dataset.train
+    arrays = np.int32(0), np.asarray(train.x), np.asarray(train.y, np.int32)
+    shapes = (jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays)
+    one = jax.eval_shape(
+        lambda seed, x, y: step.init(shop.model, shop.routine, seed, Images(x, y)), *shapes
+    )
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), one)
 
 

@@ -83,7 +83,7 @@ def describe(plan: Plan) -> str:
     points = programs = 0
     for cohort in plan.cohorts:
         c = cohort.points[0].config
-        routine = systems.assemble(c, (1, 1, 1), 2)[1]
+        routine = systems.assemble(c, (1, 1, 1), 2).routine
         patterns = {routine.pattern(n) for n in range(1, c["train.epochs"] + 1)}
         parts = [c["system"], *(c[p] for p in ("loss.name", "routine.name") if p in c)]
         epochs = f"{c['train.epochs']} epochs of batches of {c['train.batch_size']}"
@@ -125,7 +125,7 @@ def static(point: PointConfig, dataset: Dataset, labelled_count: int) -> Static:
 
 def routine(point: PointConfig, dataset: Dataset) -> Routine:
     """The routine of a point, with its numbers as they are."""
-    return systems.assemble(point.config, image_shape(dataset), len(dataset.classes))[1]
+    return systems.assemble(point.config, image_shape(dataset), len(dataset.classes)).routine
 
 
 def image_shape(dataset: Dataset) -> tuple[int, int, int]:

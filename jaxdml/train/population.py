@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxdml.train import step
+from jaxdml.train import step, streams
 from jaxdml.types import Dataset, Images, Metrics, Model, Point, Routine, TrainState
 
 AXIS = "points"
@@ -56,11 +56,11 @@ def layout(width: int) -> Layout:
 class Programs(NamedTuple):
     """The compiled functions of one cohort, for any chunk of its points."""
 
-    init: Callable[[Point], TrainState]  # points P → states P
+    init: Callable[[Point, Images], TrainState]  # points P, the training set → states P
     epoch: Callable[[tuple[int, ...]], Callable[..., tuple[TrainState, Metrics]]]
 
 
-def programs(assemble: Assemble, sizes: step.Sizes, where: Layout) -> Programs:
+def programs(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
     """What trains a cohort.
 
     Args:
@@ -80,8 +80,11 @@ def programs(assemble: Assemble, sizes: step.Sizes, where: Layout) -> Programs:
             return jax.lax.map(lambda a: function(*a), arguments)
         return jax.lax.map(lambda a: function(*a), arguments, batch_size=where.width)
 
-    def init(batch: Point) -> TrainState:
-        return over_points(lambda p: step.init(*assemble(p.numbers), p.seed), batch)
+    def init(batch: Point, images: Images) -> TrainState:
+        def one(point: Point) -> TrainState:
+            return step.init(*assemble(point.numbers), point.seed, images)
+
+        return over_points(one, batch)
 
     @functools.cache
     def epoch(pattern: tuple[int, ...]) -> Callable[..., Any]:
@@ -102,7 +105,9 @@ def programs(assemble: Assemble, sizes: step.Sizes, where: Layout) -> Programs:
         return jax.jit(mapped, donate_argnums=0)
 
     return Programs(
-        init=jax.jit(jax.shard_map(init, mesh=where.mesh, in_specs=points, out_specs=points)),
+        init=jax.jit(
+            jax.shard_map(init, mesh=where.mesh, in_specs=(points, shared), out_specs=points)
+        ),
         epoch=epoch,
     )
 

@@ -6,7 +6,7 @@ count stands still, so that momentum of another phase never drags it along.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,25 +22,17 @@ EVERYTHING_FINITE = -1
 SMALL = 2**14
 
 
-class Sizes(NamedTuple):
-    """What shapes an epoch (static)."""
-
-    batch_size: int
-    images: int  # N
-    labelled: int | None  # only where an epoch is a pass over the labelled images
-
-
 def terms(routine: Routine) -> dict[str, Any]:
     """The terms of a routine by name, in order of first appearance."""
     return {term.name: term for phase in routine.phases for term, _ in phase.terms}
 
 
-def epoch_steps(phases: Sequence[Phase], sizes: Sizes) -> int:
+def epoch_steps(phases: Sequence[Phase], sizes: streams.Sizes) -> int:
     """How many steps an epoch of these phases has: the longest pass that one of them asks for."""
-    return max(streams.steps(p, sizes.images, sizes.labelled, sizes.batch_size) for p in phases)
+    return max(streams.steps(phase, sizes) for phase in phases)
 
 
-def count_steps(routine: Routine, sizes: Sizes, epochs: int) -> dict[str, int]:
+def count_steps(routine: Routine, sizes: streams.Sizes, epochs: int) -> dict[str, int]:
     """How many steps of each phase a training of so many epochs has."""
     counts = {phase.name: 0 for phase in routine.phases}
     for number in range(1, epochs + 1):
@@ -50,11 +42,17 @@ def count_steps(routine: Routine, sizes: Sizes, epochs: int) -> dict[str, int]:
     return counts
 
 
-def init(model: Model, routine: Routine, seed: Array) -> TrainState:
-    """The state before the first step; it follows from the seed alone."""
+def init(model: Model, routine: Routine, seed: Array, images: Images) -> TrainState:
+    """The state before the first step; it follows from the seed and the training images alone."""
     model_key, *term_keys = jax.random.split(_keys(seed)[0], 1 + len(terms(routine)))
+
+    def examples(key: Array, count: int) -> Array:
+        """Training images, f32[count, H, W, C], without one twice while there are so many."""
+        rows = jax.random.permutation(key, len(images.x))
+        return streams.pixels(images.x[rows[jnp.arange(count) % len(images.x)]])
+
     own = {
-        name: term.init(key)
+        name: term.init(key, examples)
         for (name, term), key in zip(terms(routine).items(), term_keys, strict=True)
     }
     params = {
@@ -79,7 +77,7 @@ def epoch(
     model: Model,
     routine: Routine,
     pattern: tuple[int, ...],
-    sizes: Sizes,
+    sizes: streams.Sizes,
     state: TrainState,
     point: Point,
     images: Images,
@@ -100,16 +98,17 @@ def epoch(
       The state after it, and the mean over its steps of `loss`, of each term's value by its name,
       and of each term's own metrics as `term.metric`. Steps with a non-finite value are left out.
     """
-    phases = [routine.phases[i] for i in pattern]
+    kinds = sorted(set(pattern))
+    phases = [routine.phases[i] for i in kinds]
+    turns = jnp.array([kinds.index(i) for i in pattern])
     steps = epoch_steps(phases, sizes)
     key = jax.random.fold_in(_keys(point.seed)[1], number)
     labelled_key, all_key, step_key = jax.random.split(key, 3)
     used = {stream for phase in phases for _, stream in phase.terms}
     draws = {}
     if "labelled" in used:
-        draws["labelled"] = streams.labelled(
-            labelled_key, point, sizes.labelled, phases[0], steps, sizes.batch_size
-        )
+        passes = all(phase.length == "labelled" for phase in phases)
+        draws["labelled"] = streams.labelled(labelled_key, point, images.y, passes, steps, sizes)
     if "all" in used:
         draws["all"] = streams.one_pass(all_key, sizes.images, steps, sizes.batch_size)
 
@@ -126,7 +125,7 @@ def epoch(
         if len(branches) == 1:
             return branches[0](state)
         # every point is at the same step, so the predicate is not batched: a real branch
-        return jax.lax.switch(i % len(branches), _same_metrics(branches, state), state)
+        return jax.lax.switch(turns[i % len(pattern)], _same_metrics(branches, state), state)
 
     state, values = jax.lax.scan(body, state, (jnp.arange(steps), draws))
     whole = jnp.isfinite(sum(jnp.sum(leaf) for leaf in jax.tree.leaves(state.params)))

@@ -14,6 +14,15 @@ from jax import Array
 from jaxdml.types import Batch, Images, Phase, Point
 
 
+class Sizes(NamedTuple):
+    """What shapes an epoch (static)."""
+
+    batch_size: int
+    images: int  # N
+    labelled: int | None  # only where an epoch is a pass over the labelled images
+    balanced: tuple[int, int] | None = None  # classes in a labelled batch, and how many there are
+
+
 class Draw(NamedTuple):
     """Rows of the training set for each step of an epoch."""
 
@@ -21,12 +30,12 @@ class Draw(NamedTuple):
     valid: Array  # bool[steps, B]
 
 
-def steps(phase: Phase, images: int, labelled: int | None, batch_size: int) -> int:
+def steps(phase: Phase, sizes: Sizes) -> int:
     """How many steps an epoch of this phase has: one pass over the stream that `length` names."""
     if phase.length == "all":
-        return math.ceil(images / batch_size)
-    assert labelled is not None, "a pass over the labelled images needs their number"
-    return math.ceil(labelled / batch_size)
+        return math.ceil(sizes.images / sizes.batch_size)
+    assert sizes.labelled is not None, "a pass over the labelled images needs their number"
+    return math.ceil(sizes.labelled / sizes.batch_size)
 
 
 def one_pass(key: Array, size: int, steps: int, batch_size: int) -> Draw:
@@ -41,24 +50,73 @@ def one_pass(key: Array, size: int, steps: int, batch_size: int) -> Draw:
     return Draw(index.reshape(steps, batch_size), valid.reshape(steps, batch_size))
 
 
-def labelled(
-    key: Array, point: Point, size: int | None, phase: Phase, steps: int, batch_size: int
-) -> Draw:
-    """The labelled stream: one padded pass if that is the epoch's length, else with replacement."""
-    if phase.length == "labelled":
-        assert size is not None
-        draw = one_pass(key, size, steps, batch_size)
+def labelled(key: Array, point: Point, y: Array, passes: bool, steps: int, sizes: Sizes) -> Draw:
+    """The labelled stream: balanced if `sizes` says so; else a padded pass, or with replacement.
+
+    Args:
+      key: for the draw.
+      point: whose labelled images are drawn.
+      y: i32[N], the labels of the training set.
+      passes: whether the epoch is a pass over the labelled images.
+      steps: how many batches.
+      sizes: static sizes.
+    """
+    if sizes.balanced is not None:
+        return balanced(key, point, y, steps, sizes.batch_size, *sizes.balanced)
+    if passes:
+        assert sizes.labelled is not None
+        draw = one_pass(key, sizes.labelled, steps, sizes.batch_size)
         return Draw(point.labelled_indices[draw.rows], draw.valid)
-    shape = (steps, batch_size)
+    shape = (steps, sizes.batch_size)
     rows = jax.random.randint(key, shape, 0, point.labelled_count)
     return Draw(point.labelled_indices[rows], jnp.ones(shape, bool))
 
 
+def balanced(
+    key: Array, point: Point, y: Array, steps: int, batch_size: int, per_batch: int, classes: int
+) -> Draw:
+    """Batches of P classes × K images, K = batch_size // P, without an image twice.
+
+    Where fewer classes are labelled, or a class has fewer images, the batch holds as many as there
+    are, and padding. The images of a class stand in a new random order each epoch; a batch takes K
+    that follow each other, from a random one on.
+
+    Args:
+      key, point, y, steps, batch_size: as for `labelled`.
+      per_batch: P, at most `classes`.
+      classes: how many there are.
+
+    Returns:
+      A draw of P · K rows a step.
+    """
+    order_key, class_key, start_key = jax.random.split(key, 3)
+    each = batch_size // per_batch  # K
+    capacity = len(point.labelled_indices)
+    known = jnp.arange(capacity) < point.labelled_count
+    label = jnp.where(known, y[point.labelled_indices], classes)
+    order = jax.random.permutation(order_key, capacity)
+    order = order[jnp.argsort(label[order], stable=True)]  # by class, in random order within
+    count = jnp.bincount(label, length=classes + 1)[:classes]
+    begin = jnp.cumsum(count) - count
+    chance = jnp.where(count > 0, jax.random.uniform(class_key, (steps, classes)), -1.0)
+    chosen = jax.lax.top_k(chance, per_batch)[1]  # [steps, P]
+    there = count[chosen]
+    start = jax.random.randint(start_key, there.shape, 0, jnp.maximum(there, 1))
+    place = start[:, :, None] + jnp.arange(each)[None, None, :]  # [steps, P, K]
+    place = begin[chosen][:, :, None] + place % jnp.maximum(there, 1)[:, :, None]
+    valid = jnp.arange(each)[None, None, :] < there[:, :, None]
+    rows = point.labelled_indices[order[jnp.minimum(place, capacity - 1)]]
+    return Draw(rows.reshape(steps, -1), valid.reshape(steps, -1))
+
+
+def pixels(x: Array) -> Array:
+    """Images as floats in [0, 1], from bytes or from such floats."""
+    return x.astype(jnp.result_type(float)) / 255 if x.dtype == jnp.uint8 else x
+
+
 def gather(images: Images, index: Array, valid: Array, stream: str) -> Batch:
     """The images at `index`, as floats in [0, 1]; only the labelled stream has labels."""
-    x = images.x[index]
-    if x.dtype == jnp.uint8:
-        x = x.astype(jnp.result_type(float)) / 255
+    x = pixels(images.x[index])
     if stream == "labelled":
         return Batch(x, images.y[index], valid, valid, index)
     return Batch(x, jnp.full(index.shape, -1, jnp.int32), jnp.zeros_like(valid), valid, index)

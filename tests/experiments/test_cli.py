@@ -80,7 +80,7 @@ def test_a_finished_run_is_scored_again_and_embeds_new_images(one, tmp_path):
 MISTAKES = {
     "an unknown field": (
         ["train", "--config=configs/digits.py", "--workdir=W", "--config.loss.margn=1"],
-        "there is no field loss.margn; there are loss.distance, loss.form, loss.margin",
+        "there is no field loss.margn; there is loss.margin",
     ),
     "a value of another type": (
         ["train", "--config=configs/digits.py", "--workdir=W", "--config.train.epochs=many"],

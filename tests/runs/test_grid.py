@@ -70,7 +70,7 @@ def test_the_identity_follows_from_what_is_trained_and_from_nothing_else():
 @pytest.mark.parametrize(
     ("over", "said"),
     [
-        (({"loss.margn": (1,)},), "there is no field loss.margn; there are loss.distance"),
+        (({"loss.margn": (1,)},), "there is no field loss.margn; there is loss.margin$"),
         (({"eval.split": ("test",)},), "eval.split is the same for a whole run"),
         (({"seed": 3},), "the values of 'seed' in a grid must be a tuple, but are 3"),
         (({("seed", "data.labels_seed"): (1, 2)},), "must have 2 entries, not 1"),
@@ -78,11 +78,17 @@ def test_the_identity_follows_from_what_is_trained_and_from_nothing_else():
         (None, "a grid must be a tuple of mappings, like"),
         (("seed",), "a grid must be a tuple of mappings, but one is 'seed'"),
         (({"system": (["dml"],)},), "system must be one of"),
-        (({"loss.on": ("median",)},), "loss.on must be one of sample, mean, but is 'median'"),
+        (
+            ({"system": ("mvae",), "loss.on": ("median",)},),
+            "loss.on must be one of sample, mean, but is 'median'",
+        ),
         (({"loss.name": (":make",)},), "loss.name must be a dotted path"),
         (({"loss.name": ("json:dumps",)},), "json:dumps cannot make a part of loss"),
         (({7: (1,)},), "a key of a grid must be a config path"),
-        (({"system": ("vea",)},), "system must be one of dml, dml_ae, ae, but is 'vea'"),
+        (
+            ({"system": ("vea",)},),
+            "system must be one of dml, dml_ae, dml_prior, mvae, ae, vae, but is 'vea'",
+        ),
     ],
 )
 def test_a_malformed_grid_is_explained(over, said):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxdml import config, systems
-from jaxdml.train import checkpoint, population, step
+from jaxdml.train import checkpoint, population, streams
 
 COLLECTIVES = re.compile(r"all-reduce|all-gather|collective-permute|all-to-all|reduce-scatter")
 
@@ -19,9 +19,9 @@ def trained(dataset, seeds, width, devices=4, epochs=2, order=None, system="dml_
     where = population.Layout(mesh, width)
 
     def assemble(numbers):
-        return systems.assemble(resolved | dict(numbers), (4, 4, 1), 3)
+        return systems.assemble(resolved | dict(numbers), (4, 4, 1), 3)[:2]
 
-    programs = population.programs(assemble, step.Sizes(8, 30, None), where)
+    programs = population.programs(assemble, streams.Sizes(8, 30, None), where)
     images = population.place_images(dataset, where)
     found = {}
     for start in range(0, len(seeds), where.chunk):
@@ -31,7 +31,7 @@ def trained(dataset, seeds, width, devices=4, epochs=2, order=None, system="dml_
         ]
         labelled = [np.arange(3 + s) for s in chunk]
         points = population.stack(chunk, numbers, labelled, 12, where)
-        states = programs.init(points)
+        states = programs.init(points, images)
         for number in range(1, epochs + 1):
             pattern = assemble(numbers[0])[1].pattern(number)
             states, _ = programs.epoch(pattern)(states, points, images, np.int32(number))
@@ -73,12 +73,13 @@ def test_points_lie_on_all_devices_and_exchange_nothing(tiny):
     assert where.mesh.size == 4
 
     def assemble(numbers):
-        return systems.assemble(resolved | dict(numbers), (4, 4, 1), 3)
+        return systems.assemble(resolved | dict(numbers), (4, 4, 1), 3)[:2]
 
-    programs = population.programs(assemble, step.Sizes(8, 30, None), where)
+    programs = population.programs(assemble, streams.Sizes(8, 30, None), where)
     numbers, labelled = [config.numbers(resolved)] * 4, [np.arange(3)] * 4
     points = population.stack(range(4), numbers, labelled, 3, where)
-    states, images = programs.init(points), population.place_images(tiny, where)
+    images = population.place_images(tiny, where)
+    states = programs.init(points, images)
     leaf = states.params["model"]["encoder"]["Dense_0"]["kernel"]
     assert len({shard.device for shard in leaf.addressable_shards}) == 4
     text = programs.epoch((0,)).lower(states, points, images, np.int32(1)).compile().as_text()

@@ -14,7 +14,7 @@ SMALL = {"model.hidden": (16, 8), "model.latent_dim": 2, "train.batch_size": 8}
 def setting(dataset, labelled=range(9), seed=3, **options):
     """A model, a routine and all else that an epoch takes."""
     resolved = config.resolve(SMALL | options)
-    model, routine = systems.assemble(resolved, (4, 4, 1), 3)
+    model, routine, _ = systems.assemble(resolved, (4, 4, 1), 3)
     point = Point(
         jnp.int32(seed),
         {path: jnp.asarray(value) for path, value in config.numbers(resolved).items()},
@@ -22,12 +22,12 @@ def setting(dataset, labelled=range(9), seed=3, **options):
         jnp.int32(len(labelled)),
     )
     images = Images(jnp.asarray(dataset.train.x), jnp.asarray(dataset.train.y))
-    sizes = step.Sizes(8, len(dataset.train.y), len(labelled))
+    sizes = streams.Sizes(8, len(dataset.train.y), len(labelled))
     return model, routine, sizes, point, images
 
 
 def run(model, routine, sizes, point, images, epochs=1, state=None):
-    state = state or step.init(model, routine, point.seed)
+    state = state or step.init(model, routine, point.seed, images)
     means = []
     for number in range(1, epochs + 1):
         state, metrics = jax.jit(step.epoch, static_argnums=(0, 1, 2, 3))(
@@ -55,8 +55,8 @@ def test_a_pass_that_is_too_short_for_the_epoch_begins_anew():
 
 
 def test_labelled_batches_hold_labelled_images_and_their_labels(tiny):
-    _, routine, _, point, images = setting(tiny, [4, 7, 20], system="dml")
-    draw = streams.labelled(jax.random.key(0), point, None, routine.phases[0], 6, 8)
+    _, _, sizes, point, images = setting(tiny, [4, 7, 20], system="dml")
+    draw = streams.labelled(jax.random.key(0), point, images.y, False, 6, sizes)
     assert set(np.asarray(draw.rows).ravel().tolist()) == {4, 7, 20}
     batch = streams.gather(images, draw.rows[0], draw.valid[0], "labelled")
     np.testing.assert_array_equal(batch.y, tiny.train.y[np.asarray(batch.row)])
@@ -74,12 +74,12 @@ def test_padding_past_the_labelled_count_is_never_drawn(tiny):
 
 def test_an_epoch_equals_a_plain_loop_with_optax(tiny, float64):
     model, routine, sizes, point, images = setting(tiny, system="dml_ae", **{"routine.alpha": 0.3})
-    start = step.init(model, routine, point.seed)
+    start = step.init(model, routine, point.seed, images)
     ours, _ = run(model, routine, sizes, point, images)
 
     key = jax.random.fold_in(jax.random.split(jax.random.key(point.seed))[1], 1)
     labelled_key, all_key, _ = jax.random.split(key, 3)
-    labelled = streams.labelled(labelled_key, point, None, routine.phases[0], 4, 8).rows
+    labelled = streams.labelled(labelled_key, point, images.y, False, 4, sizes).rows
     everything, valid = streams.one_pass(all_key, 30, 4, 8)
     labelled, everything, valid = map(np.asarray, (labelled, everything, valid))
     x, y = np.asarray(images.x) / 255.0, np.asarray(images.y)
@@ -184,7 +184,9 @@ def counting(value, learns=True):
         return value(own, extra["steps"]), {"steps": extra["steps"] + 1}, {}
 
     own = {"number": jnp.ones(())} if learns else {}
-    return Term("own", evaluate, init=lambda key: (own, {"steps": jnp.zeros((), jnp.int32)}))
+    return Term(
+        "own", evaluate, init=lambda key, examples: (own, {"steps": jnp.zeros((), jnp.int32)})
+    )
 
 
 def with_term(tiny, term):

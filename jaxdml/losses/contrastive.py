@@ -1,0 +1,93 @@
+"""Contrastive loss: genuine pairs are pulled together, impostors pushed beyond a margin.
+
+Hadsell, Chopra, LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", 2006.
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxdml import masks
+from jaxdml.distances import DISTANCES, unit
+from jaxdml.options import at_least, one_of
+
+REDUCTIONS = ("mean_nonzero", "mean", "sum")
+
+
+def contrastive(
+    embeddings: Float[Array, "batch dim"],
+    labels: Int[Array, " batch"],
+    *,
+    labelled: Bool[Array, " batch"] | None = None,
+    margin: ArrayLike = 1.0,
+    squared: bool = True,
+    distance: str = "euclidean",
+    reduction: str = "mean_nonzero",
+    normalize: bool = False,
+) -> Float[Array, ""]:
+    """D² over genuine pairs and max(0, margin − D)² over impostors, each reduced, then added.
+
+    Time O(B² D), memory O(B²) for the values.
+
+    Args:
+      embeddings: f32[B, D].
+      labels: i32[B].
+      labelled: bool[B]; rows without take part in no pair. `None` means all.
+      margin: ≥ 0, in units of the distance.
+      squared: square both sides, as Hadsell 2006 does; otherwise D and max(0, margin − D), as the
+        thesis prints them.
+      distance: `euclidean`, `squared_euclidean` or `cosine`.
+      reduction: of each side: `mean_nonzero` over its pairs that are not 0, `mean`, or `sum`.
+      normalize: scale the embeddings to length 1 first.
+
+    Returns:
+      f32[], 0 where there is no pair.
+
+    Raises:
+      ValueError: for an option that is not one of the above.
+
+    >>> z = jnp.array([[0.0], [0.5], [0.9]])
+    >>> round(float(contrastive(z, jnp.array([0, 0, 1]))), 4)  # 0.25 + (0.01 + 0.36) / 2
+    0.435
+    """
+    at_least("margin", margin, 0)
+    one_of("distance", distance, DISTANCES)
+    one_of("reduction", reduction, REDUCTIONS)
+    embeddings, labelled = masks.keep(embeddings, labelled)
+    positive, negative = masks.pairs(labels, labelled)
+    distances = DISTANCES[distance](unit(embeddings) if normalize else embeddings)
+    inside = jnp.maximum(jnp.asarray(margin, distances.dtype) - distances, 0)
+    if squared:
+        distances, inside = distances**2, inside**2
+    return _reduced(distances, positive, reduction) + _reduced(inside, negative, reduction)
+
+
+def make(
+    *,
+    margin: ArrayLike = 1.0,
+    squared: bool = True,
+    distance: str = "euclidean",
+    reduction: str = "mean_nonzero",
+    normalize: bool = False,
+) -> Callable[..., Array]:
+    """The contrastive loss with its options bound, as `loss.name = "contrastive"` selects it."""
+    at_least("margin", margin, 0)
+    one_of("distance", distance, DISTANCES)
+    one_of("reduction", reduction, REDUCTIONS)
+    return functools.partial(
+        contrastive,
+        margin=margin,
+        squared=squared,
+        distance=distance,
+        reduction=reduction,
+        normalize=normalize,
+    )
+
+
+def _reduced(values: Array, pairs: Array, reduction: str) -> Array:
+    if reduction == "sum":
+        return jnp.sum(jnp.where(pairs, values, 0))
+    return masks.mean(values, pairs & (values > 0) if reduction == "mean_nonzero" else pairs)

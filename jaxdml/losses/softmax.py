@@ -1,0 +1,76 @@
+"""Log-sum-exp and cross-entropy, as the losses that are made of a softmax share them."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxdml import masks
+
+
+def log_sum_exp(values: Array, where: Array | None = None) -> Array:
+    """Log Σ exp over the last axis, of the values that the mask names.
+
+    A row of which it names none is summed whole, so that it stays finite; its result means nothing.
+
+    Args:
+      values: f32[…, N].
+      where: bool[…, N]; `None` means all.
+
+    >>> round(log_sum_exp(jnp.zeros(3), jnp.array([True, True, False])).item(), 4)  # log 2
+    0.6931
+    """
+    if where is not None:
+        values = jnp.where(where | ~where.any(axis=-1, keepdims=True), values, -jnp.inf)
+    return _log_sum_exp(values)
+
+
+@jax.custom_jvp
+def _log_sum_exp(values: Array) -> Array:
+    return values.max(axis=-1) + jnp.log(_shares(values).sum(axis=-1))
+
+
+def _shares(values: Array) -> Array:
+    """Exp(values − their maximum): in (0, 1], and 1 at the maximum, whatever the compiler does.
+
+    It may compute `values` a second time, rounded otherwise (a product fused with the difference):
+    values of 1e15 then miss their own maximum by millions.
+    """
+    top = values.argmax(axis=-1)[..., None] == jax.lax.broadcasted_iota(
+        int, values.shape, values.ndim - 1
+    )
+    most = values.max(axis=-1, keepdims=True)
+    return jnp.where(top, 1, jnp.exp(jnp.minimum(values - most, 0)))
+
+
+@_log_sum_exp.defjvp
+def _slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (values,), (tangent,) = primals, tangents
+    shares = _shares(values)
+    softmax = shares / shares.sum(axis=-1, keepdims=True)
+    return _log_sum_exp(values), jnp.sum(softmax * tangent, axis=-1)
+
+
+def cross_entropy(
+    logits: Float[Array, "batch classes"],
+    labels: Int[Array, " batch"],
+    labelled: Bool[Array, " batch"],
+) -> Float[Array, ""]:
+    """Mean over labelled rows of −log softmax(logits)_y, in nats; 0 where there is none.
+
+    >>> logits = jnp.array([[0.0, 0.0], [9.0, 9.0]])
+    >>> round(float(cross_entropy(logits, jnp.array([0, 7]), jnp.array([True, False]))), 4)
+    0.6931
+    """
+    target = at_label(logits, jnp.where(labelled, labels, 0))
+    return masks.mean(log_sum_exp(logits) - target, labelled)
+
+
+def at_label(
+    values: Float[Array, "batch classes"], labels: Int[Array, " batch"]
+) -> Float[Array, " batch"]:
+    """Each row's value at its label.
+
+    >>> at_label(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([1, 0])).tolist()
+    [2.0, 3.0]
+    """
+    return jnp.take_along_axis(values, labels[:, None], axis=1)[:, 0]
