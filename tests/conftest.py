@@ -34,6 +34,15 @@ def float64():
         yield
 
 
+@pytest.fixture(scope="module")
+def compile_quickly():
+    """Programs that need not be fast are compiled in three quarters of the time."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Dataset:
     """Thirty noisy images of 4 × 4 pixels in three classes, and six to test."""

@@ -11,6 +11,7 @@ import pytest
 
 from jaxdml.runs import grid
 
+QUICKLY = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 
@@ -59,7 +60,7 @@ def test_a_command_works_on_two_epochs(command, tmp_path, request):
         text=True,
         cwd=ROOT,
         check=False,
-        env=os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(tmp_path)},
+        env=os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(tmp_path)} | QUICKLY,
     )
     assert done.returncode == 0, done.stderr
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
+QUICKLY = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # programs compile faster, and run slower
 FAST = ["--config.train.epochs=2", "--config.model.hidden=(8,)"]
 
 
 def command(name, *arguments, cwd=ROOT):
-    environment = os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(ROOT)} | QUICKLY
     return subprocess.run(
         [sys.executable, "-m", f"experiments.{name}", *map(str, arguments)],
         capture_output=True,
@@ -152,7 +153,7 @@ def test_a_loss_in_a_file_of_its_own_trains_by_its_dotted_path(tmp_path):
             "--config.loss.name=my_loss:make", "--config.loss.stiffness=0.05", *FAST,
         ],
         capture_output=True, text=True, cwd=ROOT, check=False,
-        env=os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(tmp_path)},
+        env=os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(tmp_path)} | QUICKLY,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     result = next((tmp_path / "run" / "points").glob("*/result.json")).read_text()

@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import pytest
 
-from jaxdml.routines import alternate, joint, single
+from jaxdml.routines import alternate, joint, pretrain, single
 from jaxdml.types import Term
 
 
@@ -72,3 +72,27 @@ def test_a_system_with_one_loss_has_one_phase():
 def test_what_is_not_allowed_is_named(make, options, said):
     with pytest.raises(ValueError, match=said):
         make((METRIC,), (RECONSTRUCTION,), **options)
+
+
+def test_alternation_takes_turns_of_any_length_by_epoch_or_by_batch():
+    terms = (METRIC,), (RECONSTRUCTION,)
+    by_epoch = alternate.make(*terms, turns=(2, 1))
+    assert [by_epoch.pattern(n) for n in range(1, 7)] == [(0,), (0,), (1,), (0,), (0,), (1,)]
+    by_batch = alternate.make(*terms, every="batch", turns=(1, 3))
+    assert by_batch.pattern(1) == by_batch.pattern(2) == (0, 1, 1, 1)
+    reversed_ = alternate.make(*terms, every="batch", turns=(1, 2), first="unsupervised")
+    assert reversed_.pattern(1) == (1, 1, 0)
+    with pytest.raises(ValueError, match="labelled_steps must be one of match, but is 'pass'"):
+        alternate.make(*terms, every="batch", labelled_steps="pass")
+
+
+def test_pretraining_comes_first_and_then_the_labels():
+    alone = pretrain.make((METRIC,), (RECONSTRUCTION, KL), pretrain_epochs=2)
+    assert [alone.pattern(n) for n in (1, 2, 3, 9)] == [(0,), (0,), (1,), (1,)]
+    assert weights(alone.phases[0]) == {"reconstruction": (1.0, "all"), "kl": (3.0, "all")}
+    assert weights(alone.phases[1]) == {"metric": (1.0, "labelled")}
+    both = pretrain.make_joint((METRIC,), (RECONSTRUCTION,), alpha=0.25)
+    assert weights(both.phases[1]) == {
+        "metric": (0.75, "labelled"),
+        "reconstruction": (0.25, "all"),
+    }

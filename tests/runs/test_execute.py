@@ -13,6 +13,8 @@ from jaxdml.train import population
 from jaxdml.types import Split
 from tests.third_party import blobs
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 BASE = {
     "system": "dml_ae",
     "data": {"name": "tests.third_party.blobs:make", "labelled_count": 9},

@@ -80,14 +80,14 @@ def test_the_identity_follows_from_what_is_trained_and_from_nothing_else():
         (({"system": (["dml"],)},), "system must be one of"),
         (
             ({"system": ("mvae",), "loss.on": ("median",)},),
-            "loss.on must be one of sample, mean, but is 'median'",
+            "loss.on must be one of sample, mean, but",
         ),
         (({"loss.name": (":make",)},), "loss.name must be a dotted path"),
         (({"loss.name": ("json:dumps",)},), "json:dumps cannot make a part of loss"),
         (({7: (1,)},), "a key of a grid must be a config path"),
         (
             ({"system": ("vea",)},),
-            "system must be one of dml, dml_ae, dml_prior, mvae, ae, vae, but is 'vea'",
+            "one of dml, dml_ae, dml_prior, mvae, ae, vae, but",
         ),
     ],
 )

@@ -1,0 +1,53 @@
+"""What losses keep from step to step, by loops."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdml import losses
+from jaxdml.losses.angular import first_scale
+from jaxdml.losses.center import moved
+from tests.losses import oracle
+
+
+def batch(seed, size=14, classes=4):
+    random = np.random.default_rng(seed)
+    z, labelled = random.normal(size=(size, 3)), random.random(size) < 0.7
+    return z, random.integers(0, classes, size), labelled, random.normal(size=(classes, 3))
+
+
+def test_centres_move_as_in_loops(float64):
+    for seed in range(4):
+        z, y, labelled, centres = batch(seed)
+        for rate in (0.0, 0.5, 1.0):
+            found = moved(
+                jnp.array(centres), jnp.array(z), jnp.array(y), labelled=jnp.array(labelled),
+                rate=rate,
+            )  # fmt: skip
+            exact = oracle.moved_centres(z, y, labelled, centres, rate=rate)
+            np.testing.assert_allclose(found, exact, rtol=1e-12)
+
+
+def test_repeated_steps_bring_centres_to_the_means_of_their_classes():
+    z, y, labelled, centres = (jnp.array(part) for part in batch(0))
+    for _ in range(60):
+        centres = moved(centres, z, y, labelled=labelled)
+    for c in range(4):
+        mine = z[labelled & (y == c)]
+        np.testing.assert_allclose(centres[c], mine.mean(axis=0), atol=1e-4)
+
+
+def test_the_scale_of_adacos_is_that_of_loops_and_has_no_gradient(float64):
+    scale = first_scale(4)
+    np.testing.assert_allclose(scale, np.sqrt(2) * np.log(3))
+    for seed in range(4):
+        z, y, labelled, weights = batch(seed)
+        arrays = jnp.array(z), jnp.array(y), jnp.array(weights.T)
+        _, found = losses.adacos(*arrays, jnp.asarray(scale), labelled=jnp.array(labelled))
+        _, exact = oracle.adacos(z, y, labelled, weights.T, scale)
+        np.testing.assert_allclose(found, exact, rtol=1e-12)
+        slope = jax.grad(lambda z, s, *rest: losses.adacos(z, *rest, s)[1])(
+            arrays[0], jnp.asarray(scale), *arrays[1:]
+        )
+        assert not slope.any()
+        scale = exact

@@ -1,0 +1,134 @@
+"""Every system with every loss trains by configuration alone."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxdml import config, systems
+from jaxdml.losses import KL, METRIC, RECONSTRUCTION
+from jaxdml.options import ConfigError
+from jaxdml.priors import PRIORS
+from jaxdml.runs import execute, folder
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+BASE = {
+    "data.labelled_count": 120,
+    "model.hidden": (16,),
+    "model.latent_dim": 4,
+    "train.epochs": 1,
+    "eval.protocols": ("thesis",),
+}
+PAIRS = [
+    *((name, loss) for name, s in systems.SYSTEMS.items() if s.metric for loss in METRIC),
+    *((name, None) for name, s in systems.SYSTEMS.items() if not s.metric),
+]
+OTHERS = [
+    *({"system": "dml_prior", "prior.name": name} for name in PRIORS if name != "unit"),
+    *({"system": "vae", "reconstruction.name": name} for name in RECONSTRUCTION if name != "mse"),
+    *({"system": "dml_prior", "prior.name": "sphere", "kl.name": n, "kl.samples": 3}
+      for n in KL if n != "analytic"),
+    {"system": "vae", "reconstruction.name": "gaussian", "reconstruction.variance": "optimal"},
+    {"system": "mvae", "routine.name": "alternate", "routine.every": "batch",
+     "routine.turns": (1, 3), "train.sampler": "balanced"},
+    {"system": "mvae", "prior.name": "learned_mixture", "loss.on": "mean", "kl.schedule": "warmup"},
+]  # fmt: skip
+
+
+def train(options, path):
+    """One point, by the call that the commands make; its result and its one row of history."""
+    place = execute.run(BASE | options, ({},), path, path)
+    [result] = place.results()
+    [row] = folder.read_csv(place.point(result["point"]) / "history.csv")
+    return result, row
+
+
+@pytest.mark.parametrize(("system", "loss"), PAIRS)
+def test_every_system_with_every_loss_trains_an_epoch_on_digits(system, loss, tmp_path):
+    options = {"system": system} | ({"loss.name": loss} if loss else {})
+    result, row = train(options, tmp_path)
+    assert result["status"] == "ok", result["reason"]
+    values = {name: value for name, value in row.items() if name not in ("epoch", "phase")}
+    assert all(value and jnp.isfinite(float(value)) for value in values.values()), values
+    parts = systems.SYSTEMS[system]
+    assert ("metric" in values) == parts.metric
+    assert ("reconstruction" in values) == parts.reconstruction
+    assert ("kl" in values) == (parts.prior is not None)
+
+
+@pytest.mark.parametrize("options", OTHERS, ids=lambda o: " ".join(map(str, o.values())))
+def test_every_other_part_trains_an_epoch_on_digits(options, tmp_path):
+    result, _ = train(options, tmp_path)
+    assert result["status"] == "ok", result["reason"]
+
+
+def test_a_system_has_its_own_prior_and_the_divergence_follows_from_it():
+    def named(**options):
+        resolved = config.resolve({key.replace("__", "."): v for key, v in options.items()})
+        return resolved["prior.name"], resolved["kl.name"]
+
+    assert named(system="mvae") == ("vamp", "monte_carlo")
+    assert named(system="vae") == named(system="dml_prior") == ("unit", "analytic")
+    assert named(system="mvae", prior__name="unit") == ("unit", "analytic")
+    assert named(system="vae", kl__name="monte_carlo") == ("unit", "monte_carlo")
+    with pytest.raises(ConfigError, match=r"analytic is for prior.name=unit only"):
+        config.resolve({"system": "mvae", "kl.name": "analytic"})
+
+
+def test_what_a_system_does_not_read_is_no_part_of_its_points():
+    resolved = config.resolve({"system": "dml", "loss.on": "mean", "kl.beta": 2.0})
+    assert not {"loss.on", "kl.beta", "prior.name", "train.classes_per_batch"} & set(resolved)
+    assert (
+        config.point({"system": "dml", "loss.on": "mean"}).id == config.point({"system": "dml"}).id
+    )
+    assert "loss.on" in config.resolve({"system": "mvae"})
+
+
+def test_an_option_that_is_not_set_has_the_default_of_its_part():
+    for loss, margin in (("triplet", 0.2), ("contrastive", 1.0), ("arcface", 0.5)):
+        resolved = config.resolve({"system": "dml", "loss.name": loss, "loss.margin": None})
+        assert resolved["loss.margin"] == margin
+
+
+def test_numbers_of_every_section_share_a_program():
+    numbers = config.numbers(config.resolve({"system": "mvae", "prior.name": "sphere"}))
+    assert {"kl.beta", "kl.free_bits", "prior.radius", "routine.alpha", "loss.margin"} <= set(
+        numbers
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"system": "vae", "kl.beta": -1.0}, "kl.beta must be at least 0"),
+        ({"system": "vae", "kl.schedule": "late"}, "kl.schedule must be one of constant, warmup"),
+        ({"system": "vae", "prior.name": "cube"}, "prior.name must be one of hypercube, learned"),
+        ({"system": "mvae", "prior.pseudo_inputs": 0}, "prior.pseudo_inputs must be at least 1"),
+        ({"system": "dml", "train.sampler": "even"}, "train.sampler must be one of uniform, bal"),
+        ({"system": "dml_ae", "routine.name": "alternate", "routine.turns": (1,)},
+         "routine.turns must be two whole numbers"),
+        ({"system": "dml_ae", "routine.name": "pretrain", "routine.pretrain_epochs": 10},
+         "routine.pretrain_epochs must be less than train.epochs, 10"),
+        ({"system": "dml", "train.sampler": "balanced", "train.classes_per_batch": 0},
+         "train.classes_per_batch must be at least 1"),
+        ({"system": "dml", "train.sampler": "balanced", "train.classes_per_batch": "all"},
+         "train.classes_per_batch must be a whole number"),
+    ],
+)  # fmt: skip
+def test_what_is_not_allowed_is_named(options, said):
+    with pytest.raises(ConfigError, match=said):
+        config.resolve(options)
+
+
+def test_a_balanced_batch_needs_two_images_of_a_class():
+    resolved = config.resolve(
+        {"system": "dml", "train.sampler": "balanced", "train.batch_size": 16}
+    )
+    assert config.balanced(resolved, 3) == (3, 3)
+    with pytest.raises(ConfigError, match=r"10 classes need train.batch_size to be at least 20"):
+        config.balanced(resolved, 10)
+
+
+def test_adacos_needs_three_classes():
+    with pytest.raises(ConfigError, match="needs at least 3 classes, but there are 2"):
+        METRIC["adacos"]().init(jax.random.key(0), 2, 4)
