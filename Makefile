@@ -28,10 +28,10 @@ demo: $(READY)
 	@$(BIN)/python -m experiments.grid --config=configs/digits_grid.py --workdir=runs/demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 test-all: $(BENCH)
-	@$(BIN)/python -m pytest -q -m 'slow or not slow'
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m 'slow or not slow'
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -16,7 +16,7 @@ each = pytest.mark.parametrize("name", MAKES)
 def setting(name, shape=(7, 5, 3), stochastic=True, decoder=True):
     model = MAKES[name](ModelSpec(shape, 10, stochastic, decoder), latent_dim=3)
     x = jax.random.uniform(jax.random.key(1), (4, *shape))
-    return model, model.init(jax.random.key(0)), x
+    return model, jax.jit(model.init)(jax.random.key(0)), x
 
 
 @each
@@ -65,7 +65,7 @@ def test_compiled_and_eager_agree_and_a_batch_of_models_is_a_loop(name):
     eager = model.apply(params, x, key)
     compiled = jax.jit(model.apply)(params, x, key)
     keys = jax.random.split(jax.random.key(0), 3)
-    several = jax.vmap(model.init)(keys)
+    several = jax.jit(jax.vmap(model.init))(keys)
     together = jax.jit(jax.vmap(lambda p: model.apply(p, x, key)))(several)
     third = model.apply(jax.tree.map(lambda leaf: leaf[2], several), x, key)
     for field in ("z", "mean", "logvar", "reconstruction"):

@@ -1,9 +1,9 @@
 """The commands as users call them: in a process of their own."""
 
+import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -122,25 +122,28 @@ MISTAKES = {
 
 @pytest.fixture(scope="module")
 def mistakes(tmp_path_factory):
-    """All of them, two at a time: what came of each, and its working folder."""
-
-    def make(mistake):
-        workdir = tmp_path_factory.mktemp("mistake") / "W"
-        arguments = [a.replace("=W", f"={workdir}") for a in MISTAKES[mistake][0]]
-        return command(*arguments), str(workdir)
-
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(MISTAKES, pool.map(make, MISTAKES), strict=True))
+    """What came of each, and its working folder."""
+    folders = {m: str(tmp_path_factory.mktemp("mistake") / "W") for m in MISTAKES}
+    commands = [
+        [argument.replace("=W", f"={folders[m]}") for argument in MISTAKES[m][0]] for m in MISTAKES
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.experiments.forks"],
+        input=json.dumps(commands), capture_output=True, text=True, cwd=ROOT, check=True,
+        env=os.environ | {"XLA_FLAGS": ""}, timeout=300,
+    )  # fmt: skip
+    results = json.loads(done.stdout)
+    return {m: (r, folders[m]) for m, r in zip(MISTAKES, results, strict=True)}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_sentence_and_exit_code_2(mistake, mistakes):
-    done, workdir = mistakes[mistake]
+    (code, _, complaint), workdir = mistakes[mistake]
     said = MISTAKES[mistake][1].replace("=W", f"={workdir}").replace(" W/", f" {workdir}/")
-    assert done.returncode == 2, done.stderr
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert code == 2, complaint
+    assert said in complaint
+    assert "Traceback" not in complaint
+    assert len(complaint.strip().splitlines()) == 1
 
 
 def test_a_loss_in_a_file_of_its_own_trains_by_its_dotted_path(tmp_path):
