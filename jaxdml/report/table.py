@@ -70,6 +70,10 @@ def markdown(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> str:
     if left_out:
         lines = [f"- {r['point']}: {r['status']}, {r['reason']}" for r in left_out]
         text += "\n\nLeft out of every mean:\n\n" + "\n".join(lines)
+    noted = [result for result in results if result["status"] == "ok" and result.get("note")]
+    if noted:
+        lines = [f"- {r['point']} ({_setting(r, settings)}): {r['note']}" for r in noted]
+        text += "\n\nWorth knowing:\n\n" + "\n".join(lines)
     return text
 
 
@@ -89,6 +93,15 @@ def _values(group: Group, column: tuple[str, str, str]) -> list[float]:
         for score in result["scores"]
         if (score["protocol"], score["classifier"], score["metric"]) == column
     ]
+
+
+def _setting(result: Mapping[str, Any], settings: Sequence[str]) -> str:
+    """What tells this point from others: what the grid varies, and the seed."""
+    return ", ".join(
+        f"{_short(path, settings)} {_cell(result['config'][path])}"
+        for path in (*settings, "seed")
+        if path in result["config"]
+    )
 
 
 def _cell(value: Any) -> str:

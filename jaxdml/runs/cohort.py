@@ -9,13 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from jaxdml import config, systems
 from jaxdml.evaluate import embed
 from jaxdml.runs import folder
 from jaxdml.train import checkpoint, population, step, streams
-from jaxdml.types import Dataset, Images, Model, Params, PointConfig, Routine, Static, TrainState
+from jaxdml.types import (
+    Batch,
+    Dataset,
+    Images,
+    Model,
+    Outputs,
+    Params,
+    PointConfig,
+    Routine,
+    Static,
+    TrainState,
+)
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -34,6 +47,7 @@ class Workshop:
     sizes: streams.Sizes
     programs: population.Programs
     embed: Callable[[Params, np.ndarray], np.ndarray]
+    at_a_point: Callable[..., Array] | None  # see `_at_a_point`
     capacity: int  # labelled rows that a point has room for
 
 
@@ -67,8 +81,39 @@ def workshop(
         sizes=sizes,
         programs=population.programs(assemble, sizes, where),
         embed=embed.embedder(model),
+        at_a_point=_at_a_point(assemble, model, routine),
         capacity=capacity,
     )
+
+
+def _at_a_point(
+    assemble: Callable[[Mapping[str, Any]], tuple[Model, Routine]], model: Model, routine: Routine
+) -> Callable[..., Array] | None:
+    """The metric loss of embeddings, and what it would be were all of them at their mean.
+
+    Returns:
+      `(numbers, z f32[B, D], y i32[B], valid bool[B]) → f32[2]`, or `None` where there is no such
+      loss, or where it learns class weights, which cannot be had here.
+    """
+    term = step.terms(routine).get("metric")
+    if term is None or jax.tree.leaves(jax.eval_shape(lambda: term.init(jax.random.key(0), None))):
+        return None
+
+    @jax.jit
+    def both(numbers: Mapping[str, Any], z: Array, y: Array, valid: Array) -> Array:
+        term = step.terms(assemble(numbers)[1])["metric"]
+        key = jax.random.key(0)
+        params, extra = term.init(key, None)
+        batch = Batch(z, y, valid, valid, y)
+
+        def loss(z: Array) -> Array:
+            own = {"model": {}, "terms": {"metric": params}}
+            return term.value(own, extra, model, Outputs(z, z, None, None), batch, key)[0]
+
+        mean = jnp.mean(z, axis=0, keepdims=True, where=valid[:, None])
+        return jnp.stack([loss(z), loss(jnp.broadcast_to(mean, z.shape))])
+
+    return both
 
 
 @dataclass(frozen=True)

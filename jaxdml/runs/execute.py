@@ -139,9 +139,14 @@ def trained_point(
       shops: workshops that were made before, and then also this point's.
 
     Raises:
-      ConfigError: if its parameters are missing or damaged.
+      ConfigError: if its parameters are missing or damaged, or if it is of another version.
     """
     point = config.point(result["config"])
+    if point.id != result["point"]:
+        raise ConfigError(
+            f"{place.path} is of another version of jaxdml, whose configuration had other fields: "
+            "train it again in a new folder"
+        )
     dataset: Dataset = load(point.config["data.name"], point.config["data.validation"])
     labelled = planning.select(point, dataset)
     static = planning.static(point, dataset, len(labelled))

@@ -1,14 +1,18 @@
 """From a trained point to its result: status, scores and embeddings."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from jaxdml import config
 from jaxdml.evaluate import embed, protocols
 from jaxdml.runs import plan
 from jaxdml.runs.cohort import Workshop
 from jaxdml.train import step
 from jaxdml.types import Params, PointConfig
+
+SAME = 0.02  # how near to the loss of a single point counts as the same
 
 
 def judge(
@@ -21,7 +25,8 @@ def judge(
     """A point's result, and its embeddings.
 
     Its status is `ok`; `diverged` where training was not finite; or `failed` where the embeddings
-    are constant or not finite. Only `ok` has scores.
+    are constant or not finite. Only `ok` has scores; its note says whether the metric loss is
+    that of a single point, as after a collapse of batch-hard triplets.
 
     Args:
       shop: its cohort's.
@@ -35,6 +40,7 @@ def judge(
         "point": point.id,
         "status": "ok",
         "reason": None,
+        "note": None,
         "config": dict(c),
         "labelled": len(labelled),
         "steps": step.count_steps(shop.routine, shop.sizes, c["train.epochs"]),
@@ -57,5 +63,32 @@ def judge(
     defect = embed.defect(embedded.test) or embed.defect(embedded.labelled)
     if defect is not None:
         return result | {"status": "failed", "reason": defect}, arrays
+    result["note"] = _learned_nothing(shop, c, embedded.labelled, embedded.labelled_labels)
     scores = protocols.evaluate(embedded, c["eval.protocols"], c["eval.classifiers"])
     return result | {"scores": [score._asdict() for score in scores]}, arrays
+
+
+def _learned_nothing(
+    shop: Workshop, resolved: Mapping[str, Any], z: np.ndarray, y: np.ndarray
+) -> str | None:
+    """What to say where the metric loss of labelled images is that of a single point.
+
+    A batch-hard loss above it is no such sign: the hardest triplets of good embeddings may be bad.
+    """
+    if shop.at_a_point is None:
+        return None
+    size = shop.sizes.batch_size
+    rows = np.linspace(0, len(z) - 1, min(len(z), size)).astype(int)  # of all classes, if sorted
+    room = [(0, size - len(rows))]
+    loss, single = shop.at_a_point(
+        config.numbers(resolved),
+        np.pad(z[rows], [*room, (0, 0)]),
+        np.pad(y[rows], room),
+        np.arange(size) < len(rows),
+    )
+    if not single > 0 or abs(loss / single - 1) > SAME:
+        return None
+    return (
+        f"its metric loss on labelled images, {float(loss):.3g}, is what it would be were all of "
+        "them at one point: it has collapsed, or learned nothing"
+    )

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.runs import cohort, execute, folder, grid, report
 from jaxdml.train import population
@@ -300,3 +301,28 @@ def test_the_report_shows_the_table_and_the_picture(finished):
     assert [p.suffix for p in written.pictures] == [".png", ".svg"]
     assert all(p.stat().st_size > 10_000 for p in written.pictures)
     assert grid.paths(GRID) == ["system", "seed", "data.labels_seed"]
+
+
+def test_a_run_of_another_version_is_refused_in_one_sentence(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "old")
+    old = next((tmp_path / "old" / "points").glob("*/result.json"))
+    result = json.loads(old.read_text())
+    del result["config"]["routine.labelled_steps"]  # its id was made without a field of today
+    result["config"]["loss.margin"] = 0.123
+    old.write_text(json.dumps(result))
+    with pytest.raises(ConfigError, match="is of another version of jaxdml"):
+        execute.rescore(tmp_path / "old", tmp_path, (), ())
+
+
+def test_a_metric_loss_of_a_single_point_is_pointed_out(finished, tmp_path):
+    collapsed = {"loss.mining": "hard", "train.learning_rate": 0.0, "model.latent_dim": 1}
+    over = ({"system": ("dml",)},)
+    base = config.flatten(BASE) | collapsed
+    # embeddings that differ by rounding only, as a collapse leaves them: an input scaled to nothing
+    [result] = execute.run(
+        base | {"model.encoder": "tests.third_party.faint:make"}, over, tmp_path, tmp_path
+    ).results()
+    assert result["status"] == "ok"
+    assert "its metric loss on labelled images, 0.2, is what it would be" in result["note"]
+    assert result["note"] in report.report(folder.Folder(tmp_path)).table
+    assert not any(point["note"] for point in finished.results())
