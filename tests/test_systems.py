@@ -132,3 +132,16 @@ def test_a_balanced_batch_needs_two_images_of_a_class():
 def test_adacos_needs_three_classes():
     with pytest.raises(ConfigError, match="needs at least 3 classes, but there are 2"):
         METRIC["adacos"]().init(jax.random.key(0), 2, 4)
+
+
+def test_a_loss_a_prior_a_model_a_routine_and_a_data_set_of_third_parties_train_together(tmp_path):
+    """Each is one file, found by its dotted path; the model is made of Flax NNX."""
+    names = {"loss.name": "spring", "prior.name": "wall", "model.encoder": "nnx_model",
+             "routine.name": "thirds", "data.name": "blobs"}  # fmt: skip
+    options = {path: f"tests.third_party.{module}:make" for path, module in names.items()}
+    numbers = {"loss.stiffness": (0.1, 0.2), "prior.softness": (1.0, 2.0), "seed": (0, 1)}
+    base = {"system": "mvae", "train.epochs": 3, "train.batch_size": 8, "data.labelled_count": 9}
+    results = execute.run(base | options, (numbers,), tmp_path, tmp_path).results()
+    assert [result["status"] for result in results] == ["ok"] * 8
+    assert {result["config"]["model.latent_dim"] for result in results} == {3}
+    assert [result["steps"] for result in results] == [{"labels": 4, "images": 8}] * 8
