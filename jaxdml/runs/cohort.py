@@ -169,7 +169,7 @@ def train(
     for number in range(done + 1, total + 1):
         pattern = shop.routine.pattern(number)
         states, metrics = shop.programs.epoch(pattern)(states, batch, images, np.int32(number))
-        phase = "+".join(shop.routine.phases[i].name for i in pattern)
+        phase = "+".join(dict.fromkeys(shop.routine.phases[i].name for i in pattern))
         values = {name: np.asarray(v)[: len(chunk)] for name, v in sorted(metrics.items())}
         history.append({"epoch": number, "phase": phase} | {k: _listed(values[k]) for k in values})
         finite = values["loss"][np.isfinite(values["loss"])]
