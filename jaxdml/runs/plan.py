@@ -85,7 +85,8 @@ def describe(plan: Plan) -> str:
         c = cohort.points[0].config
         routine = systems.assemble(c, (1, 1, 1), 2).routine
         patterns = {routine.pattern(n) for n in range(1, c["train.epochs"] + 1)}
-        parts = [c["system"], *(c[p] for p in ("loss.name", "prior.name", "routine.name") if p in c)]
+        names = ("system", "loss.name", "prior.name", "routine.name")
+        parts = [c[path] for path in names if path in c]
         epochs = f"{c['train.epochs']} epochs of batches of {c['train.batch_size']}"
         count = len(cohort.points)
         lines.append(
