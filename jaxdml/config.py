@@ -58,6 +58,11 @@ _AT_LEAST = {
     "train.learning_rate": 0,
 }
 SAMPLERS = ("uniform", "balanced")
+# An option → another one, and the value of it that leaves the first unread.
+UNREAD = {
+    "train.classes_per_batch": ("train.sampler", "uniform"),
+    "kl.schedule_steps": ("kl.schedule", "constant"),
+}
 # Fields that say how a run is executed or judged, not what is trained.
 _NOT_TRAINING = ("eval.", "train.width")
 # Fields that differ between the points of a cohort without being numbers of an objective.
@@ -124,15 +129,16 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     read = {path: base[path] for path in COMMON} | systems.names(system, base)
     if system.metric:
         read |= {path: base[path] for path in SAMPLER}
-        if read["train.sampler"] == "uniform":
-            del read["train.classes_per_batch"]
     for path, default in systems.options(system, base).items():
         value = given.get(path)
         read[path] = default if value is None else coerce(path, value, default)
+    for path, (other, value) in UNREAD.items():
+        if read.get(other) == value:
+            read.pop(path, None)
     _refuse_unknown(given, base)
     _check(read)
     resolved = {"system": name} | dict(sorted(read.items()))
-    systems.assemble(resolved, (28, 28, 1), 10)  # each part checks its own options
+    systems.assemble(resolved, (1, 1, 1), 1)  # each part checks its own options
     return resolved
 
 
@@ -146,6 +152,7 @@ def numbers(resolved: Mapping[str, Any]) -> dict[str, float]:
     """
     options = systems.options(systems.SYSTEMS[resolved["system"]], resolved)
     paths = ["train.learning_rate", *(p for p, d in options.items() if isinstance(d, float))]
+    paths = [path for path in paths if path in resolved]
     return {path: resolved[path] for path in sorted(paths)}
 
 
@@ -211,12 +218,12 @@ def _check(read: dict[str, Any]) -> None:
         one_of("train.sampler", read.get("train.sampler", "uniform"), SAMPLERS)
         per_batch = read.get("train.classes_per_batch")
         if per_batch is not None:
-            at_least("train.classes_per_batch", coerce("train.classes_per_batch", per_batch, 1), 1)
-        pretrained = read.get("routine.pretrain_epochs", 0)
-        if pretrained >= read["train.epochs"]:
+            at_least("train.classes_per_batch", coerce("train.classes_per_batch", per_batch, 1), 2)
+        balanced = read.get("train.sampler") == "balanced"
+        if balanced and read.get("routine.labelled_steps") == "pass":
             raise ValueError(
-                f"routine.pretrain_epochs must be less than train.epochs, {read['train.epochs']}, "
-                f"so that labels are seen at all, but is {pretrained}"
+                "routine.labelled_steps=pass visits every labelled image, which balanced batches "
+                "do not: set it to match, or train.sampler to uniform"
             )
         for protocol in read["eval.protocols"]:
             one_of("eval.protocols", protocol, PROTOCOLS)

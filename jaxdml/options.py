@@ -139,10 +139,10 @@ def coerce(path: str, value: Any, default: Any) -> Any:
     kind = type(default)
     if default is None and isinstance(value, list):
         return tuple(value)
-    if default is None or (type(value) is kind and kind is not tuple):
+    if default is None or (type(value) is kind and kind not in (tuple, float)):
         return value
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return float(value) + 0.0  # −0.0 is 0.0
     if kind is tuple and isinstance(value, (list, tuple)):
         if default and not all(type(v) is type(default[0]) for v in value):
             raise ConfigError(f"{path} must hold {_KINDS[type(default[0])]}s, but is {value!r}")

@@ -146,7 +146,10 @@ def kl_term(
             lambda z: prior.log_prob(own, z, encode),
             lambda: prior.components(own, encode),
         )
-        found = jnp.maximum(masks.mean(rows, batch.valid), jnp.asarray(free_bits, rows.dtype))
+        found = masks.mean(rows, batch.valid)
+        # an estimate may be below 0: without free bits it is left alone
+        free = jnp.asarray(free_bits, rows.dtype)
+        found = jnp.where(free > 0, jnp.maximum(found, free), found)
         each = jnp.broadcast_to(batch.valid[:, None], mean.shape)
         metrics = {
             "mean": masks.mean(jnp.abs(mean), each),

@@ -150,9 +150,9 @@ class Phase(NamedTuple):
 
 
 class Routine(NamedTuple):
-    """Phases, and which of them each step of an epoch is: step s is `pattern(epoch)[s % len]`.
+    """Phases, and which of them each step is: step s is `pattern(epoch)[s % len]`.
 
-    Epochs count from 1.
+    Epochs count from 1, steps from the first epoch's first, as if all were as long as this one.
     """
 
     phases: tuple[Phase, ...]

@@ -82,6 +82,8 @@ def test_what_a_system_does_not_read_is_no_part_of_its_points():
         config.point({"system": "dml", "loss.on": "mean"}).id == config.point({"system": "dml"}).id
     )
     assert "loss.on" in config.resolve({"system": "mvae"})
+    for same in ({"kl.schedule_steps": 7.0}, {"kl.free_bits": -0.0}, {"loss.margin": 3.0}):
+        assert config.point({"system": "vae"} | same).id == config.point({"system": "vae"}).id
 
 
 def test_an_option_that_is_not_set_has_the_default_of_its_part():
@@ -107,10 +109,14 @@ def test_numbers_of_every_section_share_a_program():
         ({"system": "dml", "train.sampler": "even"}, "train.sampler must be one of uniform, bal"),
         ({"system": "dml_ae", "routine.name": "alternate", "routine.turns": (1,)},
          "routine.turns must be two whole numbers"),
-        ({"system": "dml_ae", "routine.name": "pretrain", "routine.pretrain_epochs": 10},
-         "routine.pretrain_epochs must be less than train.epochs, 10"),
-        ({"system": "dml", "train.sampler": "balanced", "train.classes_per_batch": 0},
-         "train.classes_per_batch must be at least 1"),
+        ({"system": "dml", "train.sampler": "balanced", "routine.labelled_steps": "pass"},
+         "routine.labelled_steps=pass visits every labelled image, which balanced"),
+        ({"system": "vae", "prior.name": "sphere", "prior.components": "ten"},
+         "prior.components must be a whole number, but is 'ten'"),
+        ({"system": "dml", "loss.name": "contrastive", "loss.distance": "squared_euclidean"},
+         "loss.squared must be False where the distance is squared_euclidean"),
+        ({"system": "dml", "train.sampler": "balanced", "train.classes_per_batch": 1},
+         "train.classes_per_batch must be at least 2"),
         ({"system": "dml", "train.sampler": "balanced", "train.classes_per_batch": "all"},
          "train.classes_per_batch must be a whole number"),
     ],
@@ -127,6 +133,20 @@ def test_a_balanced_batch_needs_two_images_of_a_class():
     assert config.balanced(resolved, 3) == (3, 3)
     with pytest.raises(ConfigError, match=r"10 classes need train.batch_size to be at least 20"):
         config.balanced(resolved, 10)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"routine.name": "pretrain", "routine.pretrain_epochs": 3},
+        {"routine.name": "alternate", "routine.turns": (1, 5), "routine.first": "unsupervised"},
+    ],
+    ids=lambda options: options["routine.name"],
+)
+def test_a_phase_without_a_step_is_refused_before_anything_is_trained(options, tmp_path):
+    base = BASE | {"system": "dml_ae", "train.epochs": 3} | options
+    with pytest.raises(ConfigError, match=r"has no (finetune|supervised) step in train.epochs=3"):
+        execute.run(base, ({},), tmp_path, tmp_path)
 
 
 def test_adacos_needs_three_classes():

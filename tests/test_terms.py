@@ -107,3 +107,19 @@ def test_centres_are_kept_and_moved_by_wen_s_rule_and_not_by_gradients():
     np.testing.assert_allclose(after[0], 0.5 * (z[0] + z[1]) / 3, rtol=1e-5)
     np.testing.assert_allclose(after[1], 0.5 * z[3] / 2, rtol=1e-5)
     assert not after[2].any()
+
+
+def test_an_estimate_below_zero_is_not_cut_off():
+    """The printed form, minimised, runs away from the prior: as a term too."""
+    term = terms.kl_term(KL["printed"](), PRIORS["unit"](2, 3))
+    value, *_ = evaluate(term)
+    assert value < 0
+
+    def of(mean):
+        moved = outputs()._replace(mean=mean)
+        params = {"model": {}, "terms": {"kl": {}}}
+        rows = batch(jnp.ones(4, bool))
+        return term.value(params, {}, MODEL, moved, rows, jax.random.key(0))[0]
+
+    mean = outputs().mean
+    assert (jax.grad(of)(mean) * mean).sum() < -1  # descent leads outwards

@@ -146,16 +146,20 @@ def adacos(
     *,
     labelled: Bool[Array, " batch"] | None = None,
     adaptive: bool = True,
+    largest: ArrayLike = 64.0,
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Logits s cos θ_j without a margin, with a scale s that follows from the batch.
 
     s = log B / cos(min(π/4, θ_med)), where B is the mean over labelled rows of
-    Σ_{j≠y} exp(s_before cos θ_j), and θ_med the median of their θ_y. No gradient flows into s.
+    Σ_{j≠y} exp(s_before cos θ_j), and θ_med the median of their θ_y. No gradient flows into s. It
+    is kept in [0, `largest`], which the paper does not do: where the classes are too many for the
+    dimensions, so that another class's cos θ exceeds cos π/4, it would grow without end.
 
     Args:
       embeddings, labels, weights, labelled: as for `sphereface`.
       scale: s of the step before; `first_scale(C)` to begin with.
       adaptive: otherwise s stays as it is.
+      largest: the greatest s, ≥ 0.
 
     Returns:
       The loss, f32[] in nats, 0 where no row is labelled; and the s that it used, which is the
@@ -175,6 +179,7 @@ def adacos(
         log_mean = log_sum_exp((scale * fixed).ravel(), others.ravel()) - jnp.log(count)
         angle = _median(jnp.arccos(at_label(fixed, labels)), labelled)
         adapted = log_mean / jnp.cos(jnp.minimum(angle, math.pi / 4))
+        adapted = jnp.clip(adapted, 0, jnp.asarray(largest, cosine.dtype))
         scale = jnp.where(labelled.any(), adapted, scale)
     return cross_entropy(scale * cosine, labels, labelled), scale
 
@@ -213,11 +218,12 @@ def make_arcface(*, margin: ArrayLike = 0.5, scale: ArrayLike = 64.0) -> Learned
     return _with_weights(functools.partial(arcface, margin=margin, scale=scale))
 
 
-def make_adacos(*, adaptive: bool = True) -> Learned:
+def make_adacos(*, adaptive: bool = True, largest: ArrayLike = 64.0) -> Learned:
     """AdaCos with its own class weights, as `loss.name = "adacos"` selects it.
 
     Its scale is kept from step to step, and starts at the fixed one.
     """
+    at_least("largest", largest, 0)
 
     def init(key: Array, classes: int, latent_dim: int) -> tuple[Any, Any]:
         return _weights(key, classes, latent_dim), jnp.asarray(first_scale(classes))
@@ -226,7 +232,13 @@ def make_adacos(*, adaptive: bool = True) -> Learned:
         params: Any, scale: Array, embeddings: Array, labels: Array, *, labelled: Array
     ) -> tuple[Array, Array]:
         return adacos(
-            embeddings, labels, params["weights"], scale, labelled=labelled, adaptive=adaptive
+            embeddings,
+            labels,
+            params["weights"],
+            scale,
+            labelled=labelled,
+            adaptive=adaptive,
+            largest=largest,
         )
 
     return Learned(init, value)

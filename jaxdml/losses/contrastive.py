@@ -39,7 +39,7 @@ def contrastive(
       margin: ≥ 0, in units of the distance.
       squared: square both sides, as Hadsell 2006 does; otherwise D and max(0, margin − D), as the
         thesis prints them.
-      distance: `euclidean`, `squared_euclidean` or `cosine`.
+      distance: `euclidean`, `cosine`, or, with `squared=False`, `squared_euclidean`.
       reduction: of each side: `mean_nonzero` over its pairs that are not 0, `mean`, or `sum`.
       normalize: scale the embeddings to length 1 first.
 
@@ -53,9 +53,7 @@ def contrastive(
     >>> round(float(contrastive(z, jnp.array([0, 0, 1]))), 4)  # 0.25 + (0.01 + 0.36) / 2
     0.435
     """
-    at_least("margin", margin, 0)
-    one_of("distance", distance, DISTANCES)
-    one_of("reduction", reduction, REDUCTIONS)
+    _check(margin, squared, distance, reduction)
     embeddings, labelled = masks.keep(embeddings, labelled)
     positive, negative = masks.pairs(labels, labelled)
     distances = DISTANCES[distance](unit(embeddings) if normalize else embeddings)
@@ -74,9 +72,7 @@ def make(
     normalize: bool = False,
 ) -> Callable[..., Array]:
     """The contrastive loss with its options bound, as `loss.name = "contrastive"` selects it."""
-    at_least("margin", margin, 0)
-    one_of("distance", distance, DISTANCES)
-    one_of("reduction", reduction, REDUCTIONS)
+    _check(margin, squared, distance, reduction)
     return functools.partial(
         contrastive,
         margin=margin,
@@ -85,6 +81,16 @@ def make(
         reduction=reduction,
         normalize=normalize,
     )
+
+
+def _check(margin: ArrayLike, squared: bool, distance: str, reduction: str) -> None:
+    at_least("margin", margin, 0)
+    one_of("distance", distance, DISTANCES)
+    one_of("reduction", reduction, REDUCTIONS)
+    if squared and distance == "squared_euclidean":
+        raise ValueError(
+            "squared must be False where the distance is squared_euclidean: it is squared already"
+        )
 
 
 def _reduced(values: Array, pairs: Array, reduction: str) -> Array:

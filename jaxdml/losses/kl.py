@@ -66,9 +66,12 @@ def monte_carlo(
     >>> monte_carlo(jax.random.key(0), *q, p, samples=3).tolist()  # p = q
     [0.0]
     """
-    return _mean_over_samples(
-        key, mean, logvar, samples, lambda z: log_normal(z, mean, logvar) - log_prob(z)
-    )
+
+    def difference(z: Array, noise: Array) -> Array:
+        # log q in terms of the noise: z − μ would lose it to rounding where σ is small
+        return log_normal(noise, 0 * noise, 0 * noise) - 0.5 * logvar.sum(axis=1) - log_prob(z)
+
+    return _mean_over_samples(key, mean, logvar, samples, difference)
 
 
 def unnormalised(
@@ -93,8 +96,8 @@ def unnormalised(
     """
     weights = jnp.exp(components.log_weights)
 
-    def difference(z: Array) -> Array:
-        own = -0.5 * jnp.sum((z - mean) ** 2 * jnp.exp(-logvar), axis=1)
+    def difference(z: Array, noise: Array) -> Array:
+        own = -0.5 * jnp.sum(noise**2, axis=1)  # (z − μ)² / σ²
         away = (z[:, None, :] - components.means[None, :, :]) ** 2  # [B, K, D]
         each = -0.5 * jnp.sum(away * jnp.exp(-components.logvars)[None, :, :], axis=2)
         return own - each @ weights
@@ -152,13 +155,13 @@ def make_printed(*, samples: int = 1) -> Callable[..., Array]:
 
 
 def _mean_over_samples(
-    key: Array, mean: Array, logvar: Array, samples: int, value: Callable[[Array], Array]
+    key: Array, mean: Array, logvar: Array, samples: int, value: Callable[[Array, Array], Array]
 ) -> Array:
-    """The mean of `value(z)`, f32[B], over samples z of N(mean, e^logvar)."""
+    """The mean of `value(z, noise)`, f32[B], over samples z = mean + σ · noise."""
     at_least("samples", samples, 1)
 
     def one(key: Array) -> Array:
         noise = jax.random.normal(key, mean.shape, mean.dtype)
-        return value(mean + jnp.exp(0.5 * logvar) * noise)
+        return value(mean + jnp.exp(0.5 * logvar) * noise, noise)
 
     return jnp.mean(jax.vmap(one)(jax.random.split(key, samples)), axis=0)

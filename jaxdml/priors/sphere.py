@@ -132,6 +132,8 @@ def _start(
     component_std: ArrayLike,
 ) -> Components:
     count = classes if components is None else components
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise ValueError(f"components must be a whole number, but is {count!r}")
     at_least("components", count, 1)
     at_least("radius", radius, 1e-6)
     at_least("component_std", component_std, 1e-6)

@@ -46,6 +46,12 @@ class Folder:
         """Where tables and figures are."""
         return self.path / "report"
 
+    @property
+    def begun(self) -> bool:
+        """Whether it holds a result, or a checkpoint to go on from."""
+        work = [*self.path.glob("points/*/result.json"), *self.checkpoints.glob("*/progress.json")]
+        return (self.path / "plan.json").exists() and bool(work)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Alone in the folder.
@@ -70,12 +76,13 @@ class Folder:
     def check(self, config: Mapping[str, Any]) -> None:
         """Makes sure that what the folder holds, if anything, has the same base configuration.
 
-        How a run is executed (`train.width`) may differ.
+        How a run is executed (`train.width`) may differ; and a folder in which nothing was trained
+        yet is anyone's.
 
         Raises:
           ConfigError: if it is a run of another one.
         """
-        if not (self.path / "plan.json").exists():
+        if not self.begun:
             return
         old, new = read_json(self.path / "config.json"), json.loads(json.dumps(config))
         changed = [p for p in sorted(old | new) if old.get(p) != new.get(p) and p != "train.width"]
@@ -88,7 +95,8 @@ class Folder:
 
     def claim(self, config: Mapping[str, Any]) -> None:
         """Writes the base configuration, unless the folder holds a run already."""
-        if not (self.path / "plan.json").exists():
+        if not self.begun:
+            (self.path / "plan.json").unlink(missing_ok=True)
             write_json(self.path / "config.json", config)
 
     def plan(self) -> dict[str, Any]:

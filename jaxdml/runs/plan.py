@@ -8,6 +8,7 @@ import numpy as np
 from jaxdml import config, data, systems
 from jaxdml.data import labels
 from jaxdml.options import ConfigError
+from jaxdml.train import step, streams
 from jaxdml.types import Cohort, Dataset, PointConfig, Routine, Split, Static
 
 LoadDataset = Callable[[str, int], Dataset]  # (name, validation) → data set
@@ -49,6 +50,9 @@ def plan(points: Sequence[PointConfig], load: LoadDataset) -> Plan:
             missing.setdefault((dataset.name, len(indices)), []).append(lost)
         labelled[point.id] = chosen[(*selection, c["data.labels_seed"])]
         members.setdefault(static(point, dataset, len(labelled[point.id])), []).append(point)
+    for shape, group in members.items():
+        c = group[0].config
+        _check(shape, group[0], datasets[c["data.name"], c["data.validation"]])
     return Plan(
         tuple(Cohort(shape, tuple(group)) for shape, group in members.items()),
         labelled,
@@ -122,6 +126,22 @@ def static(point: PointConfig, dataset: Dataset, labelled_count: int) -> Static:
     """What shapes this point's program."""
     passes = any(phase.length == "labelled" for phase in routine(point, dataset).phases)
     return Static(config.static_options(point.config), labelled_count if passes else None)
+
+
+def _check(shape: Static, point: PointConfig, dataset: Dataset) -> None:
+    """What only the data set and the number of epochs can tell."""
+    c = point.config
+    per_batch = config.balanced(c, len(dataset.classes))
+    sizes = streams.Sizes(
+        c["train.batch_size"], len(dataset.train.y), shape.labelled_count, per_batch
+    )
+    counts = step.count_steps(routine(point, dataset), sizes, c["train.epochs"])
+    for phase, count in counts.items():
+        if not count:
+            raise ConfigError(
+                f"routine.name={c['routine.name']} has no {phase} step in train.epochs="
+                f"{c['train.epochs']}: train longer, or let that phase begin sooner"
+            )
 
 
 def routine(point: PointConfig, dataset: Dataset) -> Routine:

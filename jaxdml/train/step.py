@@ -37,7 +37,8 @@ def count_steps(routine: Routine, sizes: streams.Sizes, epochs: int) -> dict[str
     counts = {phase.name: 0 for phase in routine.phases}
     for number in range(1, epochs + 1):
         phases = [routine.phases[i] for i in routine.pattern(number)]
-        for i in range(epoch_steps(phases, sizes)):
+        steps = epoch_steps(phases, sizes)
+        for i in range((number - 1) * steps, number * steps):
             counts[phases[i % len(phases)].name] += 1
     return counts
 
@@ -102,6 +103,7 @@ def epoch(
     phases = [routine.phases[i] for i in kinds]
     turns = jnp.array([kinds.index(i) for i in pattern])
     steps = epoch_steps(phases, sizes)
+    before = (number - 1) * steps  # turns go on from epoch to epoch
     key = jax.random.fold_in(_keys(point.seed)[1], number)
     labelled_key, all_key, step_key = jax.random.split(key, 3)
     used = {stream for phase in phases for _, stream in phase.terms}
@@ -125,10 +127,12 @@ def epoch(
         if len(branches) == 1:
             return branches[0](state)
         # every point is at the same step, so the predicate is not batched: a real branch
-        return jax.lax.switch(turns[i % len(pattern)], _same_metrics(branches, state), state)
+        turn = turns[(before + i) % len(pattern)]
+        return jax.lax.switch(turn, _same_metrics(branches, state), state)
 
     state, values = jax.lax.scan(body, state, (jnp.arange(steps), draws))
-    whole = jnp.isfinite(sum(jnp.sum(leaf) for leaf in jax.tree.leaves(state.params)))
+    kept = [leaf for leaf in jax.tree.leaves(state.extra) if jnp.issubdtype(leaf, jnp.inexact)]
+    whole = jnp.isfinite(sum(jnp.sum(leaf) for leaf in [*jax.tree.leaves(state.params), *kept]))
     diverged = first_non_finite(
         state.diverged, number, state.step - 1, {len(terms(routine)): whole}
     )

@@ -94,12 +94,13 @@ def balanced(
     capacity = len(point.labelled_indices)
     known = jnp.arange(capacity) < point.labelled_count
     label = jnp.where(known, y[point.labelled_indices], classes)
-    order = jax.random.permutation(order_key, capacity)
-    order = order[jnp.argsort(label[order], stable=True)]  # by class, in random order within
+    # by class, in random order within: drawn for each place, so that room for more changes nothing
+    chance = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(order_key, i)))
+    order = jnp.lexsort((chance(jnp.arange(capacity)), label))
     count = jnp.bincount(label, length=classes + 1)[:classes]
     begin = jnp.cumsum(count) - count
-    chance = jnp.where(count > 0, jax.random.uniform(class_key, (steps, classes)), -1.0)
-    chosen = jax.lax.top_k(chance, per_batch)[1]  # [steps, P]
+    drawn = jnp.where(count > 0, jax.random.uniform(class_key, (steps, classes)), -1.0)
+    chosen = jax.lax.top_k(drawn, per_batch)[1]  # [steps, P]
     there = count[chosen]
     start = jax.random.randint(start_key, there.shape, 0, jnp.maximum(there, 1))
     place = start[:, :, None] + jnp.arange(each)[None, None, :]  # [steps, P, K]

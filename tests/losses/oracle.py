@@ -197,7 +197,7 @@ def arcface(z, y, labelled, weights, *, margin=0.5, scale=64.0):
     return angular(z, y, labelled, weights, target, scale)
 
 
-def adacos(z, y, labelled, weights, scale, *, adaptive=True):
+def adacos(z, y, labelled, weights, scale, *, adaptive=True, largest=64.0):
     rows = angles(z, y, labelled, weights)
     if adaptive and rows:
         mass = [
@@ -206,4 +206,5 @@ def adacos(z, y, labelled, weights, scale, *, adaptive=True):
         ]
         middle = float(np.median([row[label] for row, label, _ in rows]))
         scale = math.log(sum(mass) / len(mass)) / math.cos(min(math.pi / 4, middle))
+        scale = min(max(scale, 0.0), largest)
     return angular(z, y, labelled, weights, math.cos, scale), scale

@@ -134,3 +134,16 @@ def test_the_unnormalised_form_is_the_difference_of_the_quadratic_forms(float64)
 def test_no_samples_are_refused(name):
     with pytest.raises(ValueError, match="samples must be at least 1"):
         getattr(kl, f"make_{name}")(samples=0)
+
+
+@pytest.mark.parametrize("logvar", [-30.0, -40.0, -90.0])
+def test_a_narrow_posterior_loses_nothing_to_rounding(logvar):
+    mean, narrow = jnp.full((1, 4), 3.0), jnp.full((1, 4), logvar)
+    key, log_prob = jax.random.key(0), prior("unit", 4)
+
+    def estimate(v):
+        return kl.monte_carlo(key, mean, v, log_prob, samples=4000)[0]
+
+    value, slope = jax.value_and_grad(estimate)(narrow)
+    np.testing.assert_allclose(value, kl.analytic(mean, narrow)[0], atol=0.1)
+    np.testing.assert_allclose(slope, -0.5, atol=1e-3)

@@ -52,3 +52,17 @@ def test_the_scale_of_adacos_is_that_of_loops_and_has_no_gradient(float64):
         )
         assert not slope.any()
         scale = exact
+
+
+def test_the_scale_of_adacos_stays_bounded_with_many_classes_in_two_dimensions():
+    angles = jnp.arange(10) * 2 * jnp.pi / 10
+    corners = jnp.stack([jnp.cos(angles), jnp.sin(angles)])
+    scale, seen = jnp.asarray(first_scale(10)), []
+    adacos = jax.jit(losses.adacos)
+    for _ in range(60):  # each embedding lies at the corner after the next
+        loss, scale = adacos(jnp.roll(corners.T, 2, axis=0), jnp.arange(10), corners, scale)
+        seen.append(float(scale))
+        assert jnp.isfinite(loss)
+    assert max(seen) == 64
+    three = jnp.eye(3) - 1 / 3  # a simplex: from a large scale the paper's rule turns negative
+    assert losses.adacos(three, jnp.arange(3), three, jnp.asarray(50.0))[1] == 0

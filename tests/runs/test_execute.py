@@ -326,3 +326,14 @@ def test_a_metric_loss_of_a_single_point_is_pointed_out(finished, tmp_path):
     assert "its metric loss on labelled images, 0.2, is what it would be" in result["note"]
     assert result["note"] in report.report(folder.Folder(tmp_path)).table
     assert not any(point["note"] for point in finished.results())
+
+
+def test_a_run_that_was_refused_before_it_began_leaves_its_folder_free(tmp_path):
+    base = config.flatten(BASE) | {"train.epochs": 1}
+    balanced = {"train.sampler": "balanced", "train.batch_size": 4}
+    with pytest.raises(ConfigError, match=r"need train.batch_size to be at least 6"):
+        execute.run(base | balanced, ({},), tmp_path, tmp_path)
+    place = execute.run(base | balanced | {"train.batch_size": 6}, ({},), tmp_path, tmp_path)
+    assert [result["status"] for result in place.results()] == ["ok"]
+    with pytest.raises(ConfigError, match="holds a run of another base configuration"):
+        execute.run(base, ({},), tmp_path, tmp_path)

@@ -172,6 +172,33 @@ def test_two_phases_in_one_epoch_take_turns(tiny):
     assert counts == {2, 4}  # the decoder has half of the steps
 
 
+def test_turns_of_batches_go_on_from_epoch_to_epoch(tiny):
+    options = {"routine.name": "alternate", "routine.every": "batch", "routine.turns": (1, 5)}
+    model, routine, sizes, point, images = setting(
+        tiny, system="dml_ae", **options, **{"routine.supervised": "metric_only"}
+    )
+    assert step.count_steps(routine, sizes, 4) == {"supervised": 3, "unsupervised": 13}
+    state, means = run(model, routine, sizes, point, images, 4)  # four steps an epoch
+    # steps 0, 6 and 12 are supervised: none of the third epoch, 8 to 11
+    assert [not np.isnan(epoch["metric"]) for epoch in means] == [True, True, False, True]
+    counts = {
+        int(s.count)
+        for s in jax.tree.leaves(
+            state.opt["model"], is_leaf=lambda s: isinstance(s, optax.ScaleByAdamState)
+        )
+    }
+    assert counts == {13, 16}
+
+
+def test_what_a_term_keeps_must_stay_finite(tiny):
+    def evaluate(params, extra, model, outputs, batch, key):
+        return 0.0 * outputs.z.sum(), {"kept": extra["kept"] * 1e20}, {}
+
+    term = Term("own", evaluate, init=lambda key, examples: ({}, {"kept": jnp.ones(())}))
+    state, _ = run(*with_term(tiny, term))
+    assert state.diverged[0] == 1
+
+
 def test_steps_are_counted_by_phase(tiny):
     options = {"routine.name": "alternate", "routine.labelled_steps": "pass"}
     _, routine, sizes, *_ = setting(tiny, range(9), system="dml_ae", **options)

@@ -48,3 +48,17 @@ def test_pairs_of_a_class_meet_in_many_combinations():
     assert valid.all()
     # within one epoch neighbours of one random order; another epoch has another order
     assert len({tuple(sorted(pair)) for pair in rows.tolist()}) == 12
+
+
+def test_room_for_more_labelled_images_changes_nothing():
+    """A point's batches do not depend on the company that it keeps."""
+    y = jnp.arange(3000) % 5
+    rows = np.arange(600)
+
+    def first(capacity):
+        padded = jnp.array(np.pad(rows, (0, capacity - 600)))
+        point = Point(jnp.int32(0), {}, padded, jnp.int32(600))
+        return streams.balanced(jax.random.key(1), point, y, 4, 20, 5, 5)
+
+    for capacity in (1700, 2900):
+        np.testing.assert_array_equal(first(600).rows, first(capacity).rows)
