@@ -25,10 +25,9 @@ class System(NamedTuple):
     prior: str | None  # part of L_U is the KL to a prior; this one, where none is named
 
     @property
-    def supervision(self) -> str:
-        """Whether it has L_S, L_U or both."""
-        unsupervised = self.reconstruction or self.prior is not None
-        return "both" if self.metric and unsupervised else "metric" if self.metric else "none"
+    def both(self) -> bool:
+        """Whether it has L_S and L_U, so that a routine has to say when each is minimised."""
+        return self.metric and (self.reconstruction or self.prior is not None)
 
 
 SYSTEMS = {
@@ -63,7 +62,7 @@ def names(system: System, config: Mapping[str, Any]) -> dict[str, str]:
     sections += ["loss"] * system.metric
     sections += ["reconstruction"] * system.reconstruction
     sections += ["prior", "kl"] * (system.prior is not None)
-    sections += ["routine"] * (system.supervision == "both")
+    sections += ["routine"] * system.both
     paths = {section: f"{section}.{PARTS[section][0]}" for section in sections}
     named = {path: config[path] for path in paths.values()}
     if system.prior is not None:
@@ -89,9 +88,8 @@ def parts(system: System, config: Mapping[str, Any]) -> dict[str, Callable[..., 
     for path, name in names(system, config).items():
         section = path.partition(".")[0]
         found[section] = find(path, name, PARTS[section][1])
-    if system.supervision != "both":
-        one = single.make_supervised if system.metric else single.make_unsupervised
-        found["routine"] = one
+    if not system.both:
+        found["routine"] = single.make_supervised if system.metric else single.make_unsupervised
     return found
 
 
@@ -165,8 +163,6 @@ def assemble(
         unsupervised += (term("reconstruction", model, classes),)
     if prior is not None:
         unsupervised += (term("kl", prior),)
-    objectives: tuple[tuple[Term, ...], ...] = (
-        ((term("loss", model, classes),),) if system.metric else ()
-    )
-    objectives += (unsupervised,) if unsupervised else ()
+    supervised: tuple[Term, ...] = (term("loss", model, classes),) if system.metric else ()
+    objectives = [terms for terms in (supervised, unsupervised) if terms]
     return Assembly(model, made("routine", *objectives), prior)
