@@ -31,7 +31,7 @@ def make(
       alpha: α in [0, 1].
       every: what takes turns: each `epoch`, or each `batch` of an epoch.
       turns: so many supervised epochs or batches, then so many unsupervised ones, ≥ 1 each: (1, 10)
-        is one labelled step to ten unlabelled ones.
+        is one labelled step to ten unlabelled ones. Turns go on from epoch to epoch.
       first: which of them begins: `supervised` or `unsupervised`.
       supervised: `weighted`, as above (the thesis), or `metric_only`: L_S alone (the paper).
       supervised_data: what L_U reads in a supervised epoch: `all` images or the `labelled` ones.

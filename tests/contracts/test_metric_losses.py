@@ -84,9 +84,17 @@ VARIANTS = [
     ("adacos", {"adaptive": False}),
     ("third-party", {}),
 ]
-each = pytest.mark.parametrize(
-    "variant", VARIANTS, ids=lambda v: "-".join((v[0], *map(str, v[1].values())))
-)
+
+
+def every(*but):
+    """All variants, but those of the losses named."""
+    chosen = [variant for variant in VARIANTS if variant[0] not in but]
+    return pytest.mark.parametrize(
+        "variant", chosen, ids=lambda v: "-".join((v[0], *map(str, v[1].values())))
+    )
+
+
+each = every()
 
 
 def made(variant):
@@ -226,10 +234,8 @@ def test_value_and_gradient_are_finite_on_degenerate_batches(variant):
         assert finite(value_and_slopes(variant, *case)), name
 
 
-@each
+@every("third-party")  # the README's example does not promise it
 def test_value_and_gradient_are_finite_for_entries_of_1e15(variant):
-    if variant[0] == "third-party":
-        pytest.skip("the README's example does not promise it")
     z, y, _ = batch(1)
     for case in (1e15 * jnp.sign(z), 1e15 * z / jnp.abs(z).max()):
         assert finite(value_and_slopes(variant, case, y, jnp.ones(12, bool)))
@@ -261,10 +267,8 @@ def test_unlabelled_rows_change_nothing_whatever_they_say(variant, seed):
     assert not after[2][0][~labelled].any()
 
 
-@each
+@every("npair")  # its anchors are the first rows of their classes, by definition
 def test_the_order_of_rows_changes_nothing(variant):
-    if variant[0] == "npair":
-        pytest.skip("its anchors are the first rows of their classes, by definition")
     z, y, labelled = batch(4)
     order = jax.random.permutation(jax.random.key(0), 12)
     np.testing.assert_allclose(
