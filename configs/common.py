@@ -65,7 +65,11 @@ def get_config() -> ConfigDict:
     train.learning_rate = 1e-3  # of Adam
     train.sampler = "uniform"  # of labelled images; balanced: as many of each class
     train.classes_per_batch = placeholder(int)  # of balanced batches; none set: all classes
-    train.width = 1  # points that a device works on at once
+    # How it is executed, which may change from one call to the next; a number, auto (the fastest of
+    # some that are tried), or unset: 1 on a CPU, auto on accelerators
+    train.width = placeholder(object)  # points that a device works on at once
+    train.memory_share = 0.75  # of each device's memory, at most
+    train.checkpoint_every = placeholder(int)  # so many epochs; none set: every minute
 
     config.eval = evaluation = ConfigDict()
     evaluation.protocols = ("thesis", "labelled")

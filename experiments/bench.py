@@ -1,16 +1,27 @@
-"""Training speed against PyTorch with pytorch-metric-learning, and against bare matrix products.
+"""Speed against PyTorch with pytorch-metric-learning, and against bare matrix products.
 
-    python -m experiments.bench [--rounds=5]        (`make bench` installs what it needs)
+    python -m experiments.bench [--rounds=5] [--data_dir=DATA] [--nogrid]
 
-The same 784-512-256-10 autoencoder and its losses, Adam, batch 128, on random images that lie in
-memory as bytes; all contestants take turns in one process, and medians and ratios are printed.
+First a step of training: the same 784-512-256-10 networks and losses, Adam, batch 128, on random
+images that lie in memory as bytes. The contestants take turns in one process; PyTorch has a loop
+over tensors in memory and one over a data loader, and the faster one counts.
+
+Then the whole of configs/bench_grid.py on MNIST (on digits where DATA has none): from the start of
+the command to its results, once with nothing compiled before, and once more. `make bench` installs
+what this needs.
 """
 
 import importlib.util
 import itertools
+import os
+import re
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -25,45 +36,60 @@ from jaxdml.train import population, streams
 from jaxdml.types import Dataset, Split
 
 ROUNDS = flags.DEFINE_integer("rounds", 5, "How often each contestant has its turn.", lower_bound=1)
-BATCH, STEPS, LABELLED = 128, 100, 6000
-WIDTHS = (784, 512, 256, 10, 256, 512, 784)
-CASES: dict[str, dict[str, Any]] = {
-    "ae": {"system": "ae"},
-    "dml, hard triplets": {"system": "dml", "loss.mining": "hard"},
-    "dml_ae joint, hard triplets": {"system": "dml_ae", "loss.mining": "hard"},
+GRID = flags.DEFINE_bool("grid", True, "Time the whole grid, too: some minutes.")
+BATCH, STEPS = 128, 100
+ENCODER, DECODER = (784, 512, 256, 10), (10, 256, 512, 784)
+# name → system, labelled images, and the layers that a step goes through
+CASES: dict[str, tuple[str, int, tuple[tuple[int, ...], ...]]] = {
+    "ae": ("ae", 60, (ENCODER + DECODER[1:],)),
+    "dml, 60 labels": ("dml", 60, (ENCODER,)),
+    "dml, 6,000 labels": ("dml", 6000, (ENCODER,)),
+    "dml_ae joint, 6,000 labels": ("dml_ae", 6000, (ENCODER + DECODER[1:], ENCODER)),
 }
+Epoch = Callable[[], None]
 
 
 def main() -> None:
-    """Prints a table: milliseconds a step, and ratios."""
+    """Prints the tables."""
     if not importlib.util.find_spec("pytorch_metric_learning"):
         raise ConfigError("bench needs PyTorch: pip install 'jaxdml[bench]'")
+    steps()
+    if GRID.value:
+        whole_grid()
+
+
+def steps() -> None:
+    """Milliseconds a step, medians of the turns."""
     random = np.random.default_rng(0)
     x = random.integers(0, 256, (BATCH * STEPS, 28, 28, 1), np.uint8)
     y = random.integers(0, 10, len(x)).astype(np.int32)
-    flops = 2 * BATCH * sum(a * b for a, b in itertools.pairwise(WIDTHS)) * 3
-    product = matrix_products()
-    print(f"{'median of ' + str(ROUNDS.value):30} {'jaxdml':>10} {'PyTorch':>10} {'ratio':>7}")
-    for name, options in CASES.items():
-        contestants = {"jaxdml": ours(options, x, y), "PyTorch": theirs(options, x, y)}
-        contestants["products"] = product
-        times: dict[str, list[float]] = {contestant: [] for contestant in contestants}
-        for _ in range(ROUNDS.value):
-            for contestant, epoch in contestants.items():
+    head = ("jaxdml", "PyTorch", "data loader", "products", "× PyTorch", "of products")
+    print(f"{'ms a step, hard triplets':28}" + "".join(f"{name:>13}" for name in head))
+    for name, (system, labelled, layers) in CASES.items():
+        contestants = [
+            ours(system, labelled, x, y),
+            theirs(system, labelled, x, y, "in_memory"),
+            theirs(system, labelled, x, y, "by_loader"),
+            matrix_products(layers),
+        ]
+        times: list[list[float]] = [[] for _ in contestants]
+        for turn in range(1 + ROUNDS.value):
+            for epoch, taken in zip(contestants, times, strict=True):
+                time.sleep(0.3)  # threads of the one before spin for a while
                 start = time.perf_counter()
                 epoch()
-                times[contestant].append((time.perf_counter() - start) / STEPS)
-        a, b, c = (statistics.median(times[contestant]) for contestant in contestants)
-        print(f"{name:30} {a * 1e3:7.2f} ms {b * 1e3:7.2f} ms {b / a:6.2f}×")
-    print(
-        f"\nbare matrix products of the autoencoder's step: {c * 1e3:.2f} ms, "
-        f"{flops / c / 1e9:.0f} GFLOP/s"
-    )
+                if turn:  # the first one warms up
+                    taken.append((time.perf_counter() - start) / STEPS)
+        a, b, c, d = (statistics.median(taken) for taken in times)
+        row = "".join(f"{1e3 * value:13.2f}" for value in (a, b, c, d))
+        print(f"{name:28}{row}{min(b, c) / a:12.2f}×{d / a:13.2f}")
+        flops = sum(2 * BATCH * m * n * 3 for chain in layers for m, n in itertools.pairwise(chain))
+        print(f"{'':28}{'':39}{flops / d / 1e9:7.0f} GF/s")
 
 
-def ours(options: dict[str, Any], x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
-    """An epoch of this library's training program; compiled and warm."""
-    resolved = config.resolve(options)
+def ours(system: str, labelled: int, x: np.ndarray, y: np.ndarray) -> Epoch:
+    """An epoch of this library's training program."""
+    resolved = config.resolve({"system": system, "loss.mining": "hard"})
     where = population.layout(1)
 
     def assemble(numbers: Any) -> Any:
@@ -72,81 +98,104 @@ def ours(options: dict[str, Any], x: np.ndarray, y: np.ndarray) -> Callable[[], 
     split = Split(x, y)
     dataset = Dataset("random", split, split, split, tuple("0123456789"), "made here")
     programs = population.programs(assemble, streams.Sizes(BATCH, len(x), None), where)
-    labelled = [np.arange(LABELLED)]
-    batch = population.stack([0], [config.numbers(resolved)], labelled, LABELLED, where)
+    rows = [np.arange(labelled)]
+    company = population.stack([0], [config.numbers(resolved)], rows, labelled, where)
     images = population.place_images(dataset, where)
-    states = programs.init(batch, images)
+    states = programs.init(company, images)
 
     def epoch() -> None:
         nonlocal states
-        states, metrics = programs.epoch((0,))(states, batch, images, np.int32(1))
+        states, metrics = programs.epoch((0,))(states, company, images, np.int32(1))
         jax.block_until_ready((states, metrics))
 
-    epoch()
     return epoch
 
 
-def theirs(options: dict[str, Any], x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
-    """The same epoch as a plain PyTorch loop over tensors in memory; warm."""
+def theirs(system: str, labelled: int, x: np.ndarray, y: np.ndarray, batches: str) -> Epoch:
+    """The same in PyTorch, with one of the ways to get batches."""
     import torch
-    from pytorch_metric_learning.distances import LpDistance
-    from pytorch_metric_learning.losses import TripletMarginLoss
-    from pytorch_metric_learning.miners import BatchHardMiner
-    from torch import nn
 
-    torch.manual_seed(0)
-    encoder = nn.Sequential(
-        nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)
-    )
-    decoder = nn.Sequential(
-        nn.Linear(10, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 784)
-    )
-    system = options["system"]
-    trained = nn.ModuleList([encoder] if system == "dml" else [encoder, decoder])
-    optimizer = torch.optim.Adam(trained.parameters(), lr=1e-3)
-    distance = LpDistance(normalize_embeddings=False)
-    miner, triplet = BatchHardMiner(distance=distance), TripletMarginLoss(0.2, distance=distance)
+    from experiments import bench_pytorch
+
     images, labels = torch.from_numpy(x.reshape(len(x), -1)), torch.from_numpy(y).long()
-
-    def epoch() -> None:
-        order = torch.randperm(len(images))
-        for i in range(STEPS):
-            loss = torch.zeros(())
-            if system != "dml":
-                batch = images[order[i * BATCH : (i + 1) * BATCH]].float() / 255
-                error = (decoder(encoder(batch)) - batch) ** 2
-                loss = loss + 0.5 * error.sum(dim=1).mean()
-            if system != "ae":
-                rows = torch.randint(LABELLED, (BATCH,))
-                z = encoder(images[rows].float() / 255)
-                loss = loss + 0.5 * triplet(z, labels[rows], miner(z, labels[rows]))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-
-    epoch()
-    return epoch
+    made = getattr(bench_pytorch, batches)(images)
+    _, epoch = bench_pytorch.training(system, images, labels, torch.arange(labelled), made)
+    return lambda: epoch(STEPS)
 
 
-def matrix_products() -> Callable[[], None]:
-    """Only the matrix products of the autoencoder's step: forwards, and both ways backwards."""
+def matrix_products(layers: tuple[tuple[int, ...], ...]) -> Epoch:
+    """Only the matrix products of a step: forwards, and both ways backwards where needed."""
 
-    def step(weights: list[jax.Array], x: jax.Array) -> tuple[list[jax.Array], jax.Array]:
-        layers = [x]
+    def chain(weights: list[jax.Array], x: jax.Array) -> tuple[list[jax.Array], jax.Array]:
+        passed = [x]
         for weight in weights:
-            layers.append(layers[-1] @ weight)
-        back, slopes = layers[-1], []
-        for layer, weight in zip(layers[-2::-1], reversed(weights), strict=True):
-            slopes.append(layer.T @ back)
-            back = back @ weight.T
+            passed.append(passed[-1] @ weight)
+        back, slopes = passed[-1], []
+        for i in reversed(range(len(weights))):
+            slopes.append(passed[i].T @ back)
+            if i:
+                back = back @ weights[i].T
         moved = [w - 1e-9 * s for w, s in zip(weights, reversed(slopes), strict=True)]
         return moved, back.sum()
 
-    weights = [jnp.full(shape, 0.01) for shape in itertools.pairwise(WIDTHS)]
-    x = jnp.ones((STEPS, BATCH, WIDTHS[0]))
+    def step(weights: list[list[jax.Array]], x: jax.Array) -> tuple[list[list[jax.Array]], Any]:
+        done = [chain(own, x) for own in weights]
+        return [moved for moved, _ in done], sum(total for _, total in done)
+
+    weights = [[jnp.full(shape, 0.01) for shape in itertools.pairwise(c)] for c in layers]
+    x = jnp.ones((STEPS, BATCH, layers[0][0]))
     program = jax.jit(lambda weights, x: jax.lax.scan(step, weights, x))
-    jax.block_until_ready(program(weights, x))
     return lambda: jax.block_until_ready(program(weights, x))
+
+
+def whole_grid() -> None:
+    """Seconds from start to results, in processes of their own."""
+    data = cli.data_dir()
+    name = "mnist" if (data / "mnist").is_dir() else "digits"
+    with tempfile.TemporaryDirectory() as scratch:
+        compiled = os.environ | {"JAX_COMPILATION_CACHE_DIR": f"{scratch}/compiled"}
+        module = [sys.executable, "-m"]
+        grid = [*module, "experiments.grid", "--config=configs/bench_grid.py"]
+        grid += [f"--data_dir={data}", f"--config.data.name={name}"]
+        first, said = timed([*grid, f"--workdir={scratch}/first"], compiled)
+        compiling = seconds_compiling(said)
+        second, said = timed([*grid, f"--workdir={scratch}/second"], compiled)
+        other = [*module, "experiments.bench_pytorch", f"--data_dir={data}", f"--data={name}"]
+        plain, their_score = timed(other, dict(os.environ))
+        print(f"\n40 points of two epochs on {name}, scored by nearest neighbours, in seconds")
+        print(f"{'jaxdml, first start':28}{first:13.1f}   compiling {compiling:.1f}")
+        print(
+            f"{'jaxdml, second start':28}{second:13.1f}   compiling {seconds_compiling(said):.1f}"
+        )
+        print(f"{'PyTorch, scikit-learn':28}{theirs:13.1f}   {theirs / first:.2f}× the first start")
+        print(f"PyTorch, {their_score.splitlines()[-1]}; jaxdml: {mean(scratch)}")
+
+
+def timed(command: list[str], environment: dict[str, str]) -> tuple[float, str]:
+    """Seconds that a command took, and what it said."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        command, env=environment, check=True, capture_output=True, text=True, errors="replace"
+    )
+    return time.perf_counter() - start, done.stderr + done.stdout
+
+
+def seconds_compiling(said: str) -> float:
+    """What a run says that it spent on compiling."""
+    found = re.search(r"compiling ([\d.]+) s", said)
+    assert found, said
+    return float(found[1])
+
+
+def mean(scratch: str) -> str:
+    """Mean accuracies of the first run, to see that both trained the same."""
+    from jaxdml.runs import folder
+
+    scores: dict[str, list[float]] = {}
+    for row in folder.read_csv(Path(scratch) / "first" / "results.csv"):
+        if row["metric"] == "accuracy":
+            scores.setdefault(row["protocol"], []).append(float(row["value"]))
+    return ", ".join(f"{protocol} {np.mean(found):.3f}" for protocol, found in scores.items())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -54,9 +55,9 @@ def main(command: Callable[[], None]) -> NoReturn:
         command()
     except (ConfigError, flags.Error) as error:
         _stop(str(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         print("\nstopped: the same command goes on where it was", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(128 + getattr(stopped, "number", signal.SIGINT))
     sys.exit(0)
 
 

@@ -15,7 +15,7 @@ from absl import flags
 
 from experiments import cli
 from jaxdml.options import ConfigError, listed
-from jaxdml.runs import execute, folder, plan
+from jaxdml.runs import execute, folder, plan, work
 
 POINT = flags.DEFINE_string("point", None, "The id of a finished point, or the start of one.")
 INPUT = flags.DEFINE_string("input", None, "An .npz file that holds images as x.")
@@ -31,7 +31,8 @@ def main() -> None:
     result = chosen(place, POINT.value)
     if result["status"] == "diverged":
         raise ConfigError(f"--point={POINT.value} has diverged: {result['reason']}")
-    shop, _, _, params = execute.trained_point(place, result, plan.loader(cli.data_dir()), {})
+    worker = work.Worker(place, plan.loader(cli.data_dir()))
+    shop, _, _, params = execute.trained_point(place, result, worker)
     x = images(Path(INPUT.value), shop.dataset.train.x.shape[1:])
     try:
         folder.write_npz(Path(OUTPUT.value), {"z": shop.embed(params, x)})

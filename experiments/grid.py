@@ -8,9 +8,14 @@ from pathlib import Path
 from absl import flags
 
 from experiments import cli
-from jaxdml.runs import execute, folder, grid, plan
+from jaxdml.runs import estimate, execute, folder, grid, plan, work
 
-DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the plan, and train nothing.")
+DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "Print the plan, memory and time by a few steps of each cohort."
+)
+SCHEDULER = flags.DEFINE_string(
+    "scheduler", None, "A Dask scheduler, like tcp://host:8786, or local:2 for two workers here."
+)
 
 
 def main() -> None:
@@ -22,11 +27,15 @@ def main() -> None:
     if DRY_RUN.value:
         place = folder.Folder(Path(cli.WORKDIR.value)) if cli.WORKDIR.value else None
         pending = [p for p in points if place is None or place.result(p.id) is None]
-        print(plan.describe(plan.plan(pending, plan.loader(cli.data_dir()))))
+        load = plan.loader(cli.data_dir())
+        planned = plan.plan(pending, load)
+        print(plan.describe(planned))
         if len(pending) < len(points):
             print(f"{len(points) - len(pending)} of {len(points)} points are finished already")
+        for line in estimate.lines(planned, work.Worker(folder.Folder(Path()), load)):
+            print(line, flush=True)
         return
-    cli.write_report(execute.run(base, over, cli.workdir(), cli.data_dir()))
+    cli.write_report(execute.run(base, over, cli.workdir(), cli.data_dir(), SCHEDULER.value))
 
 
 if __name__ == "__main__":

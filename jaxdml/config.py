@@ -33,7 +33,9 @@ COMMON: dict[str, Any] = {
     "train.epochs": 10,
     "train.batch_size": 128,
     "train.learning_rate": 1e-3,
-    "train.width": 1,
+    "train.width": None,
+    "train.memory_share": 0.75,
+    "train.checkpoint_every": None,
     "eval.protocols": ("thesis", "labelled"),
     "eval.classifiers": ("knn",),
     "eval.split": "test",
@@ -54,7 +56,6 @@ _AT_LEAST = {
     "data.labels_seed": 0,
     "train.epochs": 1,
     "train.batch_size": 1,
-    "train.width": 1,
     "train.learning_rate": 0,
 }
 SAMPLERS = ("uniform", "balanced")
@@ -63,8 +64,10 @@ UNREAD = {
     "train.classes_per_batch": ("train.sampler", "uniform"),
     "kl.schedule_steps": ("kl.schedule", "constant"),
 }
-# Fields that say how a run is executed or judged, not what is trained.
-_NOT_TRAINING = ("eval.", "train.width")
+# Fields that say how a run is executed: they may change from one call to the next.
+EXECUTION = ("train.width", "train.memory_share", "train.checkpoint_every")
+# Fields that do not say what is trained.
+_NOT_TRAINING = ("eval.", *EXECUTION)
 # Fields that differ between the points of a cohort without being numbers of an objective.
 _OF_A_POINT = ("seed", "data.labels_seed", "data.stratified", *SELECTIONS)
 
@@ -216,6 +219,13 @@ def _check(read: dict[str, Any]) -> None:
         for path, low in _AT_LEAST.items():
             at_least(path, read[path], low)
         one_of("train.sampler", read.get("train.sampler", "uniform"), SAMPLERS)
+        width = read["train.width"]
+        if width not in (None, "auto"):
+            at_least("train.width", coerce("train.width", width, 1), 1)
+        between("train.memory_share", read["train.memory_share"], 0.01, 1)
+        every = read["train.checkpoint_every"]
+        if every is not None:
+            at_least("train.checkpoint_every", coerce("train.checkpoint_every", every, 1), 1)
         per_batch = read.get("train.classes_per_batch")
         if per_batch is not None:
             at_least("train.classes_per_batch", coerce("train.classes_per_batch", per_batch, 1), 2)

@@ -206,3 +206,4 @@ class Cohort:
 
     static: Static
     points: tuple[PointConfig, ...]
+    capacity: int  # the most labelled images that one of them has

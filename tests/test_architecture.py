@@ -38,6 +38,8 @@ ONLY_IN = {
     "orbax": {"jaxdml/train/checkpoint.py"},
     "matplotlib": {"jaxdml/report"},
     "rich": {"jaxdml/runs/progress.py"},
+    "loky": {"jaxdml/runs/scoring.py"},
+    "distributed": {"jaxdml/runs/cluster.py"},
     "absl": set(),
     "ml_collections": set(),
 }

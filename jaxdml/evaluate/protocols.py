@@ -5,8 +5,8 @@ third: it is how the published tables were made. `labelled` fits on the labelled
 alone and scores on the whole test set: it is what a user with few labels gets.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import accuracy_score, adjusted_mutual_info_score
@@ -64,7 +64,8 @@ def labelled(embedded: Embedded) -> Task:
 
 
 PROTOCOLS: dict[str, Callable[[Embedded], Task]] = {"thesis": thesis, "labelled": labelled}
-CLASSIFIERS = {"knn": lambda task: KNeighborsClassifier(task.neighbours)}
+Classifiers = Mapping[str, Callable[[Task], Any]]
+CLASSIFIERS: Classifiers = {"knn": lambda task: KNeighborsClassifier(task.neighbours)}
 
 
 def evaluate(
@@ -72,14 +73,16 @@ def evaluate(
     protocols: Sequence[str],
     classifiers: Sequence[str],
     embedding: str = "mean",
+    table: Classifiers = CLASSIFIERS,
 ) -> list[Score]:
     """Accuracy, and adjusted mutual information between predicted and true labels, both at most 1.
 
     Args:
       embedded: finite embeddings that are not constant.
       protocols: keys of `PROTOCOLS`.
-      classifiers: keys of `CLASSIFIERS`.
+      classifiers: keys of `table`.
       embedding: what the embeddings are, for the record: `mean` or `sample`.
+      table: makes an unfitted classifier for a task.
 
     >>> z = np.repeat(np.eye(3), 6, axis=0)
     >>> y = np.repeat(np.arange(3), 6)
@@ -90,7 +93,7 @@ def evaluate(
     for protocol in protocols:
         task = PROTOCOLS[protocol](embedded)
         for name in classifiers:
-            model = CLASSIFIERS[name](task).fit(task.fit, task.fit_labels)
+            model = table[name](task).fit(task.fit, task.fit_labels)
             predicted = model.predict(task.score)
             values = {
                 "accuracy": accuracy_score(task.score_labels, predicted),

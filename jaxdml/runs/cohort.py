@@ -3,10 +3,11 @@
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +16,11 @@ from jax import Array
 
 from jaxdml import config, systems
 from jaxdml.evaluate import embed
-from jaxdml.runs import folder
+from jaxdml.runs import folder, interrupt
 from jaxdml.train import checkpoint, population, step, streams
 from jaxdml.types import (
     Batch,
+    Cohort,
     Dataset,
     Images,
     Model,
@@ -39,33 +41,48 @@ class Workshop:
 
     static: Static
     dataset: Dataset
-    where: population.Layout
+    assemble: population.Assemble  # from a point's numbers
     model: Model
     routine: (
         Routine  # of the first point: names, lengths and pattern of phases are the same for all
     )
     sizes: streams.Sizes
-    programs: population.Programs
     embed: Callable[[Params, np.ndarray], np.ndarray]
     at_a_point: Callable[..., Array] | None  # see `_at_a_point`
     capacity: int  # labelled rows that a point has room for
 
+    @property
+    def epochs(self) -> int:
+        """How many a training has."""
+        return int(self.static["train.epochs"])
 
-def workshop(
-    static: Static,
-    first: PointConfig,
-    dataset: Dataset,
-    where: population.Layout,
-    capacity: int,
-) -> Workshop:
-    """The workshop of a cohort, from one of its points."""
+    def patterns(self) -> dict[tuple[int, ...], int]:
+        """The different patterns of phases, and how many epochs each has: a program each."""
+        counts: dict[tuple[int, ...], int] = {}
+        for number in range(1, self.epochs + 1):
+            pattern = self.routine.pattern(number)
+            counts[pattern] = counts.get(pattern, 0) + 1
+        return counts
+
+
+class Placed(NamedTuple):
+    """A cohort on the devices."""
+
+    where: population.Layout
+    programs: population.Programs
+    images: Images
+
+
+def workshop(members: Cohort, dataset: Dataset) -> Workshop:
+    """The workshop of a cohort, from any of its points."""
+    static = members.static
     shape, classes = dataset.train.x.shape[1:], len(dataset.classes)
     options = dict(static.options)
 
     def assemble(numbers: Mapping[str, Any]) -> tuple[Model, Routine]:
         return systems.assemble(options | dict(numbers), shape, classes)[:2]
 
-    model, routine = assemble(config.numbers(first.config))
+    model, routine = assemble(config.numbers(members.points[0].config))
     sizes = streams.Sizes(
         static["train.batch_size"],
         len(dataset.train.y),
@@ -75,14 +92,13 @@ def workshop(
     return Workshop(
         static=static,
         dataset=dataset,
-        where=where,
+        assemble=assemble,
         model=model,
         routine=routine,
         sizes=sizes,
-        programs=population.programs(assemble, sizes, where),
         embed=embed.embedder(model),
         at_a_point=_at_a_point(assemble, model, routine),
-        capacity=capacity,
+        capacity=members.capacity,
     )
 
 
@@ -128,56 +144,73 @@ class Trained:
 
 def train(
     shop: Workshop,
+    placed: Placed,
     chunk: Sequence[PointConfig],
     labelled: Sequence[np.ndarray],
     saved: Path,
     on_epoch: Callable[[int, float], None],
+    stop: Callable[[], int] = lambda: 0,
+    every: int | None = None,
 ) -> Trained:
     """All epochs of some points, from their last checkpoint if there is one.
 
     What `train` leaves in `saved` is kept until `clean` is called: a run that is cut off before the
-    results are written does not train again.
+    results are written does not train again. Checkpoints are written while the next epoch is
+    trained.
 
     Args:
       shop: their cohort's.
-      chunk: at most `shop.where.chunk` points.
+      placed: the same.
+      chunk: at most `placed.where.chunk` points.
       labelled: rows of the training set for each of them.
       saved: the folder of this chunk's checkpoints.
       on_epoch: is told, after each epoch, how many epochs have been done since the last call, and
         the mean loss.
+      stop: asked after each epoch; see `interrupt.heeded`.
+      every: epochs between checkpoints; `None`: a minute.
+
+    Raises:
+      Stopped: where `stop()` was not 0, after a checkpoint.
     """
     began = last_saved = time.monotonic()
-    total: int = shop.static["train.epochs"]
+    where, programs, images = placed
     done, history, diverged = 0, [], []
     if (saved / "progress.json").exists():
         progress = folder.read_json(saved / "progress.json")
         done, history, diverged = (progress[k] for k in ("epoch", "history", "diverged"))
         on_epoch(done, float("nan"))  # these are behind us
-    if done == total:
+    if done == shop.epochs:
         params = checkpoint.restore(saved / "final", _template(shop, len(chunk)).params)
         return Trained(params, np.array(diverged), history, 0.0)
 
     seeds = [point.config["seed"] for point in chunk]
     numbers = [config.numbers(point.config) for point in chunk]
-    batch = population.stack(seeds, numbers, labelled, shop.capacity, shop.where)
-    images = population.place_images(shop.dataset, shop.where)
+    company = population.stack(seeds, numbers, labelled, shop.capacity, where)
     if done:
         kept = checkpoint.restore(saved / f"epoch_{done}", _template(shop, len(chunk)))
-        states = population.place_states(kept, shop.where)
+        states = population.place_states(kept, where)
     else:
-        states = shop.programs.init(batch, images)
-    for number in range(done + 1, total + 1):
-        pattern = shop.routine.pattern(number)
-        states, metrics = shop.programs.epoch(pattern)(states, batch, images, np.int32(number))
-        phase = "+".join(dict.fromkeys(shop.routine.phases[i].name for i in pattern))
-        values = {name: np.asarray(v)[: len(chunk)] for name, v in sorted(metrics.items())}
-        history.append({"epoch": number, "phase": phase} | {k: _listed(values[k]) for k in values})
-        finite = values["loss"][np.isfinite(values["loss"])]
-        on_epoch(1, float(finite.mean()) if finite.size else float("nan"))
-        if number == total or time.monotonic() - last_saved > SECONDS_BETWEEN_CHECKPOINTS:
-            kept = jax.tree.map(lambda leaf: np.asarray(leaf)[: len(chunk)], states)
-            _save(saved, number, total, kept, history, chunk)
-            last_saved = time.monotonic()
+        states = programs.init(company, images)
+    with _Saver(saved, shop.epochs, chunk) as saver:
+        for number in range(done + 1, shop.epochs + 1):
+            pattern = shop.routine.pattern(number)
+            states, metrics = programs.epoch(pattern)(states, company, images, np.int32(number))
+            phase = "+".join(dict.fromkeys(shop.routine.phases[i].name for i in pattern))
+            values = population.unstack(dict(sorted(metrics.items())), len(chunk), where)
+            record = {name: _listed(value) for name, value in values.items()}
+            history.append({"epoch": number, "phase": phase} | record)
+            finite = values["loss"][np.isfinite(values["loss"])]
+            on_epoch(1, float(finite.mean()) if finite.size else float("nan"))
+            since = time.monotonic() - last_saved
+            due = since > SECONDS_BETWEEN_CHECKPOINTS if every is None else number % every == 0
+            stopping = stop()
+            if due or stopping or number == shop.epochs:
+                kept = population.unstack(states, len(chunk), where)
+                saver.save(number, kept, history)
+                last_saved = time.monotonic()
+            if stopping:
+                saver.wait()
+                raise interrupt.Stopped(stopping)
     return Trained(kept.params, kept.diverged, history, time.monotonic() - began)
 
 
@@ -200,14 +233,25 @@ def chunk_name(chunk: Sequence[PointConfig]) -> str:
 
 
 def chunks(
-    points: Sequence[PointConfig], size: int, checkpoints: Path
+    points: Sequence[PointConfig], finished: Set[str], size: int, checkpoints: Path
 ) -> Iterator[Sequence[PointConfig]]:
-    """Points in groups of at most `size`; groups that were cut off in training come first."""
-    left = {point.id: point for point in points}
+    """Points in groups of at most `size`; before them, groups that were cut off, of any size.
+
+    Args:
+      points: all of a cohort.
+      finished: ids of those that have a result. They come again only in a group that was cut off
+        while its results were written.
+      size: the room of a chunk.
+      checkpoints: the folder of all checkpoints.
+    """
+    known = {point.id: point for point in points}
+    left = {point.id: point for point in points if point.id not in finished}
     for file in sorted(checkpoints.glob("*/progress.json")):
         group = folder.read_json(file)["points"]
-        if len(group) <= size and all(identity in left for identity in group):
-            yield [left.pop(identity) for identity in group]
+        if left.keys() & set(group) and known.keys() >= set(group):
+            for identity in group:
+                left.pop(identity, None)
+            yield [known[identity] for identity in group]
     rest = list(left.values())
     for start in range(0, len(rest), size):
         yield rest[start : start + size]
@@ -224,13 +268,48 @@ def _template(shop: Workshop, rows: int) -> TrainState:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), one)
 
 
+class _Saver:
+    """Writes checkpoints, one at a time, while training goes on. Use it as a context manager."""
+
+    def __init__(self, saved: Path, total: int, chunk: Sequence[PointConfig]) -> None:
+        self.saved, self.total, self.points = saved, total, [point.id for point in chunk]
+        self.thread = ThreadPoolExecutor(1, "checkpoint")
+        self.writing: Future[None] | None = None
+
+    def __enter__(self) -> "_Saver":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.wait()
+        finally:
+            self.thread.shutdown()
+
+    def save(self, number: int, states: TrainState, history: list[dict[str, Any]]) -> None:
+        """Begins to write the states after epoch `number`, as soon as the last one is written."""
+        self.wait()
+        self.writing = self.thread.submit(
+            _save, self.saved, number, self.total, states, list(history), self.points
+        )
+
+    def wait(self) -> None:
+        """Until it is written.
+
+        Raises:
+          OSError: if it could not be.
+        """
+        if self.writing is not None:
+            self.writing.result()
+
+
 def _save(
     saved: Path,
     number: int,
     total: int,
     states: TrainState,
     history: list[dict[str, Any]],
-    chunk: Sequence[PointConfig],
+    points: list[str],
 ) -> None:
     """A checkpoint counts once progress.json names its epoch; after the last, only parameters."""
     if number == total:
@@ -239,7 +318,7 @@ def _save(
         checkpoint.save(saved / f"epoch_{number}", states)
     progress = {
         "epoch": number,
-        "points": [point.id for point in chunk],
+        "points": points,
         "diverged": states.diverged.tolist(),
         "history": history,
     }

@@ -1,22 +1,27 @@
 """Carries out a grid in a run folder, and scores a finished one again."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import cohort, folder, grid, judge
+from jaxdml.runs import cluster, cohort, folder, grid, interrupt, judge, scoring, work
 from jaxdml.runs import plan as planning
 from jaxdml.runs.progress import Reporter
-from jaxdml.train import population
-from jaxdml.types import Cohort, Dataset, PointConfig, Static
+from jaxdml.types import Cohort, PointConfig
 
 
-def run(base: Mapping[str, Any], over: grid.Grid, workdir: Path, data_dir: Path) -> folder.Folder:
+def run(
+    base: Mapping[str, Any],
+    over: grid.Grid,
+    workdir: Path,
+    data_dir: Path,
+    scheduler: str | None = None,
+) -> folder.Folder:
     """Trains and evaluates every point of a grid that is not finished yet.
 
     Args:
@@ -25,69 +30,131 @@ def run(base: Mapping[str, Any], over: grid.Grid, workdir: Path, data_dir: Path)
       workdir: the run folder. The same call continues where an earlier one stopped; a larger grid
         over the same base adds its points.
       data_dir: the folder that holds the data sets.
+      scheduler: of a Dask cluster that does the work, like `tcp://host:8786`, or `local:N` for N
+        processes here; `None`: this process does it.
 
     Raises:
       ConfigError: for anything that the user can mend.
+      Stopped: after SIGTERM or Ctrl-C, with everything saved.
     """
     points = grid.expand(base, over)
     place = folder.Folder(workdir)
     with place.locked():
-        place.check(config.flatten(base))
-        pending = [point for point in points if place.result(point.id) is None]
+        place.check(config.flatten(base), config.EXECUTION)
+        finished = frozenset(p.id for p in points if place.result(p.id) is not None)
         load = planning.loader(data_dir)
-        where = population.layout(min(points[0].config["train.width"], max(1, len(pending))))
-        plan = planning.plan(pending, load)
+        plan = planning.plan(points if len(finished) < len(points) else (), load)
         place.claim(config.flatten(base))
-        _remember(place, points, grid.paths(over), plan, where)
-        if pending:
-            epochs = sum(point.config["train.epochs"] for point in pending)
-            with Reporter(len(points), len(points) - len(pending), epochs) as progress:
+        _remember(place, points, grid.paths(over), plan)
+        left = [
+            members
+            for members in plan.cohorts
+            if not finished.issuperset(point.id for point in members.points)
+        ]
+        if left:
+            epochs = sum(p.config["train.epochs"] for p in points if p.id not in finished)
+            with (
+                Reporter(len(points), len(finished), epochs) as progress,
+                interrupt.heeded(progress.note) as stop,
+            ):
                 for note in plan.notes:
                     progress.note(note)
-                for members in plan.cohorts:
-                    _train_cohort(members, plan, load, where, place, progress)
+                if scheduler is None:
+                    _here(left, finished, place, load, progress, stop)
+                else:
+                    _on_cluster(scheduler, left, finished, place, data_dir, progress, stop)
         place.drop_orphans()
         place.write_results()
     return place
 
 
-def _train_cohort(
-    members: Cohort,
-    plan: planning.Plan,
-    load: planning.LoadDataset,
-    where: population.Layout,
+def _here(
+    cohorts: Sequence[Cohort],
+    finished: Set[str],
     place: folder.Folder,
+    load: planning.LoadDataset,
     progress: Reporter,
+    stop: Callable[[], int],
 ) -> None:
-    static, points = members.static, members.points
-    shop = cohort.workshop(
-        static,
-        points[0],
-        load(static["data.name"], static["data.validation"]),
-        where,
-        capacity=max(len(plan.labelled[point.id]) for point in points),
-    )
-    for chunk in cohort.chunks(points, where.chunk, place.checkpoints):
-        labelled = [plan.labelled[point.id] for point in chunk]
-        saved = place.checkpoints / cohort.chunk_name(chunk)
+    """Trains in this process, chunk by chunk, on all its devices."""
+    worker = work.Worker(place, load)
+    with scoring.Scorer(sum(len(members.points) for members in cohorts)) as scorer:
+        for members in cohorts:
+            size = worker.size(members, _size_before(place, members))
+            for chunk in _chunks(place, members, size, finished):
+                new = sum(point.id not in finished for point in chunk.members.points)
 
-        def on_epoch(epochs: int, loss: float, points: int = len(chunk)) -> None:
-            progress.epoch(points, loss, epochs)
+                def on_epoch(epochs: int, loss: float, new: int = new) -> None:
+                    progress.epoch(new, loss, epochs)
 
-        trained = cohort.train(shop, chunk, labelled, saved, on_epoch)
-        for row, point in enumerate(chunk):
-            params = jax.tree.map(lambda leaf, row=row: leaf[row], trained.params["model"])
-            result, embeddings = judge.judge(
-                shop, point, params, trained.diverged[row], labelled[row]
-            )
-            result |= {
-                "checkpoint": {"path": f"{saved.name}/final", "row": row, "rows": len(chunk)},
-                "seconds": round(trained.seconds / len(chunk), 3),
-                "devices": where.devices,
-            }
-            place.write_result(result, _history(trained.history, row), embeddings)
-        cohort.clean(saved)
-        progress.finished(len(chunk))
+                worker.carry_out(chunk, finished, scorer, on_epoch, stop, progress.finished)
+        while scorer.busy:
+            scorer.collect(0.5)
+            if stop():
+                raise interrupt.Stopped(stop())
+    progress.spent(worker.spent, worker.programs)
+
+
+def _on_cluster(
+    scheduler: str,
+    cohorts: Sequence[Cohort],
+    finished: Set[str],
+    place: folder.Folder,
+    data_dir: Path,
+    progress: Reporter,
+    stop: Callable[[], int],
+) -> None:
+    """Has the workers of a Dask cluster train, each on its own devices."""
+    with cluster.connected(scheduler) as client:
+        tasks = cluster.Tasks(client, place, data_dir, stop)
+
+        def sized(size: work.Size, members: Cohort) -> None:
+            groups = len(members.points) // (size.width * size.devices * tasks.workers)
+            size = size._replace(rounds=max(1, min(size.rounds, groups)))  # something for each
+            for chunk in _chunks(place, members, size, finished):
+                tasks.submit(done, chunk, cluster.carry_out, chunk, finished)
+
+        def done(loss: float, chunk: work.Chunk) -> None:
+            for point in chunk.members.points:
+                if point.id not in finished:
+                    progress.epoch(1, loss, point.config["train.epochs"])
+                    progress.finished()
+
+        for members in cohorts:
+            before = _size_before(place, members)
+            tasks.submit(sized, members, cluster.size, members, before)
+        tasks.finish()
+
+
+def _chunks(
+    place: folder.Folder, members: Cohort, size: work.Size, finished: Set[str]
+) -> list[work.Chunk]:
+    """A cohort split into chunks; how it travels is kept for another time."""
+    known = place.plan()
+    _entry(known, members)["size"] = size._asdict()
+    sizes = [old["size"] for old in known["cohorts"] if old["size"]]
+    known |= {"width": max(old["width"] for old in sizes), "devices": size.devices}
+    place.write_plan(known)
+    return [
+        work.Chunk(dataclasses.replace(members, points=tuple(group)), size.holding(len(group)))
+        for group in cohort.chunks(members.points, finished, size.chunk, place.checkpoints)
+    ]
+
+
+def _size_before(place: folder.Folder, members: Cohort) -> work.Size | None:
+    """How a cohort travelled in an earlier call."""
+    size = _entry(place.plan(), members)["size"]
+    return work.Size(**size) if size else None
+
+
+def _entry(known: dict[str, Any], members: Cohort) -> dict[str, Any]:
+    """A cohort in a plan: the one that has a point of it, or a new one."""
+    ids = {point.id for point in members.points}
+    for old in known["cohorts"]:
+        if ids & set(old["points"]):
+            return old
+    known["cohorts"].append({"static": dict(members.static.options), "points": [], "size": None})
+    return known["cohorts"][-1]
 
 
 def rescore(
@@ -106,37 +173,43 @@ def rescore(
     place = existing(workdir)
     load = planning.loader(data_dir)
     changes = {"eval.protocols": tuple(protocols), "eval.classifiers": tuple(classifiers)}
-    shops: Workshops = {}
+    worker = work.Worker(place, load)
     with place.locked():
-        for old in place.results():
-            shop, point, labelled, params = trained_point(place, old, load, shops)
-            wanted = {path: value for path, value in changes.items() if value}
-            point = config.point(dict(point.config) | wanted)
-            result, embeddings = judge.judge(
-                shop, point, params, np.array(old["diverged"]), labelled
-            )
-            history = folder.read_csv(place.point(point.id) / "history.csv")
-            place.write_result(old | result, history, embeddings)
+        results = place.results()
+        with scoring.Scorer(len(results)) as scorer, Reporter(len(results), 0, 0) as progress:
+            for old in results:
+                shop, point, labelled, params = trained_point(place, old, worker)
+                wanted = {path: value for path, value in changes.items() if value}
+                point = config.point(dict(point.config) | wanted)
+                judged = judge.judge(shop, point, params, np.array(old["diverged"]), labelled)
+
+                def write(
+                    scores: scoring.Scores,
+                    old: Mapping[str, Any] = old,
+                    judged: judge.Judged = judged,
+                ) -> None:
+                    history = folder.read_csv(place.point(old["point"]) / "history.csv")
+                    result = {**old, **judged.result, "scores": scores}
+                    place.write_result(result, history, judged.arrays)
+                    progress.finished()
+
+                scorer.submit(judged, write)
+                scorer.collect()
+            while scorer.busy:
+                scorer.collect(0.5)
         place.write_results()
     return place
 
 
-Workshops = dict[Static, cohort.Workshop]
-
-
 def trained_point(
-    place: folder.Folder,
-    result: Mapping[str, Any],
-    load: planning.LoadDataset,
-    shops: Workshops,
+    place: folder.Folder, result: Mapping[str, Any], worker: work.Worker
 ) -> tuple[cohort.Workshop, PointConfig, np.ndarray, Any]:
     """Workshop, identity, labelled rows and the model's parameters of a finished point.
 
     Args:
       place: its run folder.
       result: as `result.json` holds it.
-      load: gives its data set.
-      shops: workshops that were made before, and then also this point's.
+      worker: whose workshops are used.
 
     Raises:
       ConfigError: if its parameters are missing or damaged, or if it is of another version.
@@ -147,19 +220,17 @@ def trained_point(
             f"{place.path} is of another version of jaxdml, whose configuration had other fields: "
             "train it again in a new folder"
         )
-    dataset: Dataset = load(point.config["data.name"], point.config["data.validation"])
+    dataset = worker.load(point.config["data.name"], point.config["data.validation"])
     labelled = planning.select(point, dataset)
     static = planning.static(point, dataset, len(labelled))
-    if static not in shops:
-        where = population.layout(1)
-        shops[static] = cohort.workshop(static, point, dataset, where, len(labelled))
+    shop = worker.shop(Cohort(static, (point,), len(labelled)))
     kept = result["checkpoint"]
     path = place.checkpoints / kept["path"]
     try:
-        params = cohort.trained_params(shops[static], path, kept["row"], kept["rows"])
+        params = cohort.trained_params(shop, path, kept["row"], kept["rows"])
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is missing or damaged: it holds point {point.id}") from error
-    return shops[static], point, labelled, params
+    return shop, point, labelled, params
 
 
 def existing(workdir: Path) -> folder.Folder:
@@ -179,25 +250,13 @@ def _remember(
     points: Sequence[PointConfig],
     paths: Sequence[str],
     plan: planning.Plan,
-    where: population.Layout,
 ) -> None:
     """Adds points, cohorts and grid paths to what the folder already knows."""
     known = place.plan()
     known["grid_paths"] = list(dict.fromkeys([*known["grid_paths"], *paths]))
     known["points"] |= {point.id: dict(point.config) for point in points}
     known["classes"] |= plan.classes
-    planned = {identity for old in known["cohorts"] for identity in old["points"]}
     for members in plan.cohorts:
-        new = [point.id for point in members.points if point.id not in planned]
-        if new:
-            known["cohorts"].append({"static": dict(members.static.options), "points": new})
-    if plan.cohorts:
-        known |= {"width": where.width, "devices": int(where.mesh.size)}
+        ids = _entry(known, members)["points"]
+        ids += [point.id for point in members.points if point.id not in set(ids)]
     place.write_plan(known)
-
-
-def _history(history: Sequence[Mapping[str, Any]], row: int) -> list[dict[str, Any]]:
-    """One point's records."""
-    return [
-        {k: v[row] if isinstance(v, list) else v for k, v in record.items()} for record in history
-    ]

@@ -14,7 +14,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,11 +73,14 @@ class Folder:
                 ) from error
             yield
 
-    def check(self, config: Mapping[str, Any]) -> None:
+    def check(self, config: Mapping[str, Any], execution: Container[str]) -> None:
         """Makes sure that what the folder holds, if anything, has the same base configuration.
 
-        How a run is executed (`train.width`) may differ; and a folder in which nothing was trained
-        yet is anyone's.
+        How it is executed may differ; and a folder in which nothing was trained yet is anyone's.
+
+        Args:
+          config: the base configuration, flat.
+          execution: its fields that may differ.
 
         Raises:
           ConfigError: if it is a run of another one.
@@ -85,7 +88,7 @@ class Folder:
         if not self.begun:
             return
         old, new = read_json(self.path / "config.json"), json.loads(json.dumps(config))
-        changed = [p for p in sorted(old | new) if old.get(p) != new.get(p) and p != "train.width"]
+        changed = [p for p in sorted(old | new) if old.get(p) != new.get(p) and p not in execution]
         if changed:
             said = ", ".join(f"{p} {old.get(p)!r} → {new.get(p)!r}" for p in changed)
             raise ConfigError(
@@ -106,7 +109,6 @@ class Folder:
             "grid_paths": [],
             "points": {},
             "cohorts": [],
-            "width": None,
             "classes": {},
             "devices": None,
         }

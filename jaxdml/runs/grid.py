@@ -18,7 +18,7 @@ from jaxdml.options import ConfigError
 from jaxdml.types import PointConfig
 
 Grid = Sequence[Mapping[Any, Any]]
-_FIXED = ("eval.", "train.width")
+_FIXED = ("eval.", *config.EXECUTION)
 
 
 def expand(base: Mapping[str, Any], grid: Grid) -> list[PointConfig]:

@@ -1,7 +1,7 @@
-"""From a trained point to its result: status, scores and embeddings."""
+"""From a trained point to its result: status, and embeddings to be scored."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,17 +15,25 @@ from jaxdml.types import Params, PointConfig
 SAME = 0.02  # how near to the loss of a single point counts as the same
 
 
+class Judged(NamedTuple):
+    """A point before it is scored."""
+
+    result: dict[str, Any]  # with no scores yet
+    embedded: protocols.Embedded | None  # `None` where there is nothing to score
+    arrays: dict[str, np.ndarray]  # what is kept of its embeddings
+
+
 def judge(
     shop: Workshop,
     point: PointConfig,
     params: Params,
     diverged: np.ndarray,
     labelled: np.ndarray,
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """A point's result, and its embeddings.
+) -> Judged:
+    """A point's result but for its scores, and its embeddings.
 
     Its status is `ok`; `diverged` where training was not finite; or `failed` where the embeddings
-    are constant or not finite. Only `ok` has scores; its note says whether the metric loss is
+    are constant or not finite. Only `ok` is scored; its note says whether the metric loss is
     that of a single point, as after a collapse of batch-hard triplets.
 
     Args:
@@ -51,7 +59,7 @@ def judge(
         names = [*step.terms(shop.routine), "the gradient"]
         epoch, at, code = (int(i) for i in diverged)
         reason = f"{names[code]} was not finite in epoch {epoch}, step {at}"
-        return result | {"status": "diverged", "reason": reason}, {}
+        return Judged(result | {"status": "diverged", "reason": reason}, None, {})
     train, scored = shop.dataset.train, plan.scored(shop.dataset, c["eval.split"])
     embedded = protocols.Embedded(
         shop.embed(params, scored.x),
@@ -62,10 +70,9 @@ def judge(
     arrays = embedded._asdict() | {"labelled_index": labelled}
     defect = embed.defect(embedded.test) or embed.defect(embedded.labelled)
     if defect is not None:
-        return result | {"status": "failed", "reason": defect}, arrays
+        return Judged(result | {"status": "failed", "reason": defect}, None, arrays)
     result["note"] = _learned_nothing(shop, c, embedded.labelled, embedded.labelled_labels)
-    scores = protocols.evaluate(embedded, c["eval.protocols"], c["eval.classifiers"])
-    return result | {"scores": [score._asdict() for score in scores]}, arrays
+    return Judged(result, embedded, arrays)
 
 
 def _learned_nothing(
@@ -80,11 +87,13 @@ def _learned_nothing(
     size = shop.sizes.batch_size
     rows = np.linspace(0, len(z) - 1, min(len(z), size)).astype(int)  # of all classes, if sorted
     room = [(0, size - len(rows))]
-    loss, single = shop.at_a_point(
-        config.numbers(resolved),
-        np.pad(z[rows], [*room, (0, 0)]),
-        np.pad(y[rows], room),
-        np.arange(size) < len(rows),
+    loss, single = np.asarray(
+        shop.at_a_point(
+            config.numbers(resolved),
+            np.pad(z[rows], [*room, (0, 0)]),
+            np.pad(y[rows], room),
+            np.arange(size) < len(rows),
+        )
     )
     if not single > 0 or abs(loss / single - 1) > SAME:
         return None

@@ -54,7 +54,10 @@ def plan(points: Sequence[PointConfig], load: LoadDataset) -> Plan:
         c = group[0].config
         _check(shape, group[0], datasets[c["data.name"], c["data.validation"]])
     return Plan(
-        tuple(Cohort(shape, tuple(group)) for shape, group in members.items()),
+        tuple(
+            Cohort(shape, tuple(group), max(len(labelled[point.id]) for point in group))
+            for shape, group in members.items()
+        ),
         labelled,
         tuple(
             f"{name}: {count} labelled images leave {_span(lost)} "
@@ -89,13 +92,10 @@ def describe(plan: Plan) -> str:
         c = cohort.points[0].config
         routine = systems.assemble(c, (1, 1, 1), 2).routine
         patterns = {routine.pattern(n) for n in range(1, c["train.epochs"] + 1)}
-        names = ("system", "loss.name", "prior.name", "routine.name")
-        parts = [c[path] for path in names if path in c]
         epochs = f"{c['train.epochs']} epochs of batches of {c['train.batch_size']}"
         count = len(cohort.points)
         lines.append(
-            f"{' · '.join(parts)} on {c['data.name']}, {c['model.latent_dim']}-D: "
-            f"{_many(count, 'point')}, {epochs}, {_many(len(patterns), 'program')}"
+            f"{title(cohort)}: {_many(count, 'point')}, {epochs}, {_many(len(patterns), 'program')}"
         )
         points, programs = points + count, programs + len(patterns)
     total = (
@@ -103,6 +103,14 @@ def describe(plan: Plan) -> str:
         f"{_many(programs, 'program')} to compile"
     )
     return "\n".join([*lines, total, *(f"note: {note}" for note in plan.notes)])
+
+
+def title(cohort: Cohort) -> str:
+    """A cohort in a few words."""
+    c = cohort.points[0].config
+    names = ("system", "loss.name", "prior.name", "routine.name")
+    parts = " · ".join(c[path] for path in names if path in c)
+    return f"{parts} on {c['data.name']}, {c['model.latent_dim']}-D"
 
 
 def _many(count: int, what: str) -> str:

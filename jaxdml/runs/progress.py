@@ -1,6 +1,7 @@
 """Progress of long work: points done, loss and time left; a bar in a terminal, lines elsewhere."""
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -63,10 +64,15 @@ class Reporter:
             self.started, self.epochs_at_start = time.monotonic(), self.epochs_done
         self._show()
 
-    def finished(self, points: int) -> None:
-        """`points` points are trained, evaluated and written."""
-        self.points_done += points
+    def finished(self) -> None:
+        """Another point is trained, scored and written."""
+        self.points_done += 1
         self._show(last=self.points_done == self.points)
+
+    def spent(self, seconds: Mapping[str, float], programs: int) -> None:
+        """Says where the time went."""
+        said = ", ".join(f"{activity} {spent:.1f} s" for activity, spent in seconds.items())
+        self.note(f"{programs} compiled programs; {said}")
 
     def time_left(self) -> float | None:
         """Seconds, from the speed so far; `None` while there is nothing to go by."""

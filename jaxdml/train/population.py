@@ -1,11 +1,12 @@
 """Points side by side: a leading axis over points, split over the devices at hand.
 
-Each device gets its own points and works on `width` of them at once; nothing is exchanged between
-devices. Only this file and `checkpoint` name devices.
+Each device gets its own points, works on `width` of them at once, and on one such group after the
+other; nothing is exchanged between devices. Only this file and `checkpoint` name devices.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +16,7 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxdml.train import step, streams
-from jaxdml.types import Dataset, Images, Metrics, Model, Point, Routine, TrainState
+from jaxdml.types import Dataset, Images, Model, Point, Routine, TrainState
 
 AXIS = "points"
 Assemble = Callable[[Any], tuple[Model, Routine]]
@@ -26,11 +27,12 @@ class Layout(NamedTuple):
 
     mesh: Mesh
     width: int  # points that one device works on at once
+    rounds: int = 1  # such groups that it works on one after the other
 
     @property
     def chunk(self) -> int:
-        """Points that are trained together, from their first epoch to their last."""
-        return int(self.mesh.size) * self.width
+        """Room for so many points, trained together from their first epoch to their last."""
+        return int(self.mesh.size) * self.width * self.rounds
 
     @property
     def devices(self) -> str:
@@ -47,17 +49,45 @@ class Layout(NamedTuple):
         """Of arrays that all points share."""
         return NamedSharding(self.mesh, PartitionSpec())
 
+    def places(self, count: int) -> np.ndarray:
+        """Where each of `count` points lies in the chunk: dealt out to the devices like cards."""
+        return np.array([self._place(i) for i in range(count)], np.int64)
 
-def layout(width: int) -> Layout:
+    def _place(self, i: int) -> int:
+        devices = int(self.mesh.size)
+        return i % devices * self.width * self.rounds + i // devices
+
+
+def layout(width: int, rounds: int = 1) -> Layout:
     """All local devices, each with `width` points at once."""
-    return Layout(Mesh(np.array(jax.local_devices()), (AXIS,)), width)
+    return Layout(Mesh(np.array(jax.local_devices()), (AXIS,)), width, rounds)
+
+
+def accelerated() -> bool:
+    """Whether the devices are accelerators."""
+    return jax.default_backend() != "cpu"
+
+
+def memory(where: Layout) -> int:
+    """Bytes that each device of a layout has; on a CPU, its share of the machine's."""
+    stats = where.mesh.devices.flat[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // int(where.mesh.size)
+
+
+class Company(NamedTuple):
+    """A chunk's points; where there are fewer than it has room for, copies of the last one."""
+
+    points: Point  # leading axis P
+    there: Array  # bool[P], False for copies
 
 
 class Programs(NamedTuple):
     """The compiled functions of one cohort, for any chunk of its points."""
 
-    init: Callable[[Point, Images], TrainState]  # points P, the training set → states P
-    epoch: Callable[[tuple[int, ...]], Callable[..., tuple[TrainState, Metrics]]]
+    init: Any  # jitted: (points P, the training set) → states P
+    epoch: Callable[[tuple[int, ...]], Any]  # pattern of phases → one epoch, jitted
 
 
 def programs(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
@@ -70,30 +100,49 @@ def programs(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Program
 
     Returns:
       Functions of arrays with a leading axis of `where.chunk` points. `epoch` is given which phase
-      each step is, and gives one program for each such pattern: `(states, points, images, number)
+      each step is, and gives one program for each such pattern: `(states, company, images, number)
       → states, metrics`. It uses up the states that it takes; epochs count from 1.
     """
     points, shared = PartitionSpec(AXIS), PartitionSpec()
 
-    def over_points(function: Callable[..., Any], *arguments: Any) -> Any:
-        if where.width == 1:  # no batching rule has a say: exactly one point's program
-            return jax.lax.map(lambda a: function(*a), arguments)
-        return jax.lax.map(lambda a: function(*a), arguments, batch_size=where.width)
+    def over_points(function: Callable[..., Any], there: Array, *arguments: Any) -> Any:
+        """Group after group; one in which no point is there costs nothing."""
 
-    def init(batch: Point, images: Images) -> TrainState:
+        @jax.jit  # traced once, for its shapes and for its value
+        def several(arguments: Any) -> Any:
+            if where.width > 1:
+                return jax.vmap(function)(*arguments)
+            # no batching rule has a say: exactly one point's program
+            result = function(*jax.tree.map(lambda leaf: leaf[0], arguments))
+            return jax.tree.map(lambda leaf: leaf[None], result)
+
+        def none(arguments: Any) -> Any:
+            shapes = jax.eval_shape(several, arguments)
+            return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+        def group(there: Array, arguments: Any) -> Any:
+            return jax.lax.cond(there.any(), several, none, arguments)
+
+        grouped = jax.tree.map(
+            lambda leaf: leaf.reshape(-1, where.width, *leaf.shape[1:]), (there, arguments)
+        )
+        result = jax.lax.map(lambda a: group(*a), grouped)
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), result)
+
+    def init(company: Company, images: Images) -> TrainState:
         def one(point: Point) -> TrainState:
             return step.init(*assemble(point.numbers), point.seed, images)
 
-        return over_points(one, batch)
+        return over_points(one, company.there, company.points)
 
     @functools.cache
     def epoch(pattern: tuple[int, ...]) -> Callable[..., Any]:
-        def all_points(states: TrainState, batch: Point, images: Images, number: Array) -> Any:
+        def all_points(states: TrainState, company: Company, images: Images, number: Array) -> Any:
             def one(state: TrainState, point: Point) -> Any:
                 model, routine = assemble(point.numbers)
                 return step.epoch(model, routine, pattern, sizes, state, point, images, number)
 
-            return over_points(one, states, batch)
+            return over_points(one, company.there, states, company.points)
 
         mapped = jax.shard_map(
             all_points,
@@ -106,10 +155,46 @@ def programs(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Program
 
     return Programs(
         init=jax.jit(
-            jax.shard_map(init, mesh=where.mesh, in_specs=(points, shared), out_specs=points)
+            jax.shard_map(
+                init,
+                mesh=where.mesh,
+                in_specs=(points, shared),
+                out_specs=points,
+                check_vma=False,
+            )
         ),
         epoch=epoch,
     )
+
+
+def compile_all(
+    programs: Programs,
+    patterns: Iterable[tuple[int, ...]],
+    company: Company,
+    images: Images,
+    where: Layout,
+) -> int:
+    """Compiles a cohort's programs, so that later calls need not.
+
+    Returns:
+      Bytes that the largest of them needs on each device, all that it is given included.
+    """
+    programs.init.lower(company, images).compile()
+    states = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where.sharded),
+        jax.eval_shape(programs.init, company, images),
+    )
+    sizes = []
+    for pattern in patterns:
+        compiled = programs.epoch(pattern).lower(states, company, images, np.int32(1)).compile()
+        needed = compiled.memory_analysis()
+        sizes.append(
+            needed.argument_size_in_bytes
+            + needed.output_size_in_bytes
+            + needed.temp_size_in_bytes
+            - needed.alias_size_in_bytes
+        )
+    return int(max(sizes))
 
 
 def place_images(dataset: Dataset, where: Layout) -> Images:
@@ -120,9 +205,8 @@ def place_images(dataset: Dataset, where: Layout) -> Images:
 
 def place_states(states: TrainState, where: Layout) -> TrainState:
     """States of the points of a chunk from host memory, filled up as `stack` does."""
-    count = len(states.step)
-    rows = [min(i, count - 1) for i in range(where.chunk)]
-    filled = jax.tree.map(lambda leaf: leaf[np.array(rows)], states)
+    rows = _rows(len(states.step), where)
+    filled = jax.tree.map(lambda leaf: leaf[rows], states)
     return jax.device_put(filled, where.sharded)
 
 
@@ -132,17 +216,17 @@ def stack(
     labelled: Sequence[np.ndarray],
     capacity: int,
     where: Layout,
-) -> Point:
+) -> Company:
     """Points as one record with a leading axis of `where.chunk`, on their devices.
-
-    Fewer points than a chunk holds are filled up with copies of the last one.
 
     Args:
       seeds, numbers, labelled: of each point; `labelled` holds rows of the training set.
       capacity: room for so many labelled rows, the same for all chunks of a cohort.
       where: how the points lie on the devices.
     """
-    rows = [min(i, len(seeds) - 1) for i in range(where.chunk)]
+    rows = _rows(len(seeds), where)
+    there = np.zeros(where.chunk, bool)
+    there[where.places(len(seeds))] = True
     padded = [np.pad(indices, (0, capacity - len(indices))) for indices in labelled]
     arrays = (
         np.array([seeds[i] for i in rows], np.int32),
@@ -153,4 +237,19 @@ def stack(
         np.array([padded[i] for i in rows], np.int32),
         np.array([len(labelled[i]) for i in rows], np.int32),
     )
-    return Point(*jax.device_put(arrays, where.sharded))
+    return Company(
+        Point(*jax.device_put(arrays, where.sharded)), jax.device_put(there, where.sharded)
+    )
+
+
+def unstack(tree: Any, count: int, where: Layout) -> Any:
+    """A chunk's `count` points in host memory, in the order in which `stack` took them."""
+    places = where.places(count)
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[places], tree)
+
+
+def _rows(count: int, where: Layout) -> np.ndarray:
+    """Which point lies at each place of a chunk; the last one at places that are left."""
+    rows = np.full(where.chunk, count - 1)
+    rows[where.places(count)] = np.arange(count)
+    return rows

@@ -9,7 +9,8 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import cohort, execute, folder, grid, report
+from jaxdml.runs import cohort, execute, folder, grid, report, work
+from jaxdml.runs import plan as planning
 from jaxdml.train import population
 from jaxdml.types import Split
 from tests.third_party import blobs
@@ -29,6 +30,10 @@ GRID = ({"system": ("dml", "dml_ae"), ("seed", "data.labels_seed"): ((0, 0), (1,
 def finished(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "grid"
     return execute.run(BASE, GRID, path, path)
+
+
+def worker(place):
+    return work.Worker(place, planning.loader(place.path))
 
 
 def rows(place):
@@ -68,9 +73,9 @@ def test_the_same_call_trains_nothing_and_a_larger_grid_only_what_is_new(finishe
     trained = []
     original = cohort.train
 
-    def spy(shop, chunk, *arguments):
+    def spy(shop, placed, chunk, *arguments):
         trained.extend(point.config["seed"] for point in chunk)
-        return original(shop, chunk, *arguments)
+        return original(shop, placed, chunk, *arguments)
 
     monkeypatch.setattr(cohort, "train", spy)
     execute.run(BASE, GRID, finished.path, finished.path)
@@ -111,7 +116,7 @@ def run_and_die_after(saves, path, monkeypatch, where=None):
         patch.setattr(cohort, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
         patch.setattr(cohort, "_save", save_and_die)
         if where is not None:
-            patch.setattr(execute.population, "layout", lambda width: where)
+            patch.setattr(population, "layout", lambda width, rounds=1: where)
         with pytest.raises(Killed):
             execute.run(BASE, GRID, path, path)
 
@@ -119,24 +124,23 @@ def run_and_die_after(saves, path, monkeypatch, where=None):
 def epochs_trained(path, monkeypatch):
     """Runs to the end; the epochs that had to be trained."""
     trained = []
-    original = cohort.population.programs
+    original = cohort.train
 
-    def spying(*arguments):
-        made = original(*arguments)
-
+    def spying(shop, placed, *arguments):
         def epoch(pattern):
-            program = made.epoch(pattern)
+            program = placed.programs.epoch(pattern)
 
-            def run(states, batch, images, number):
+            def run(states, company, images, number):
                 trained.append(int(number))
-                return program(states, batch, images, number)
+                return program(states, company, images, number)
 
             return run
 
-        return made._replace(epoch=epoch)
+        spied = placed._replace(programs=placed.programs._replace(epoch=epoch))
+        return original(shop, spied, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cohort.population, "programs", spying)
+        patch.setattr(cohort, "train", spying)
         place = execute.run(BASE, GRID, path, path)
     return place, trained
 
@@ -214,8 +218,7 @@ def test_scoring_again_from_checkpoints_gives_the_same_results(finished):
 
 def test_embeddings_belong_to_the_images_and_labels_beside_them(finished):
     result = finished.results()[0]
-    load = execute.planning.loader(finished.path)
-    shop, _, labelled, params = execute.trained_point(finished, result, load, {})
+    shop, _, labelled, params = execute.trained_point(finished, result, worker(finished))
     with np.load(finished.point(result["point"]) / "embeddings.npz") as arrays:
         test = shop.dataset.test
         np.testing.assert_allclose(arrays["test"], shop.embed(params, test.x), rtol=1e-5)
@@ -251,8 +254,7 @@ def test_scoring_on_validation_images_needs_some(tmp_path):
     base = BASE | {"eval": {"split": "validation"}, "system": "ae"}
     place = execute.run(base, ({},), tmp_path / "run", tmp_path)
     result = place.results()[0]
-    load = execute.planning.loader(tmp_path)
-    shop, _, _, params = execute.trained_point(place, result, load, {})
+    shop, _, _, params = execute.trained_point(place, result, worker(place))
     with np.load(place.point(result["point"]) / "embeddings.npz") as arrays:
         expected = shop.embed(params, shop.dataset.validation.x)
         np.testing.assert_allclose(arrays["test"], expected, rtol=1e-5)
@@ -289,9 +291,8 @@ def test_a_loss_that_cannot_be_trained_is_explained(tmp_path, name, said):
 
 def test_a_damaged_checkpoint_is_named(finished):
     result = finished.results()[0] | {"checkpoint": {"path": "none/final", "row": 0, "rows": 1}}
-    load = execute.planning.loader(finished.path)
     with pytest.raises(ConfigError, match="none/final is missing or damaged"):
-        execute.trained_point(finished, result, load, {})
+        execute.trained_point(finished, result, worker(finished))
 
 
 def test_the_report_shows_the_table_and_the_picture(finished):

@@ -10,13 +10,13 @@ from jaxdml.train import checkpoint, population, streams
 COLLECTIVES = re.compile(r"all-reduce|all-gather|collective-permute|all-to-all|reduce-scatter")
 
 
-def trained(dataset, seeds, width, devices=4, epochs=2, order=None, system="dml_ae"):
+def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, system="dml_ae"):
     """Parameters by seed, after some epochs, of points that travel together."""
     resolved = config.resolve(
         {"system": system, "model.hidden": (16, 8), "model.latent_dim": 2, "train.batch_size": 8}
     )
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:devices]), (population.AXIS,))
-    where = population.Layout(mesh, width)
+    where = population.Layout(mesh, width, rounds)
 
     def assemble(numbers):
         return systems.assemble(resolved | dict(numbers), (4, 4, 1), 3)[:2]
@@ -30,13 +30,14 @@ def trained(dataset, seeds, width, devices=4, epochs=2, order=None, system="dml_
             config.numbers(resolved) | {"train.learning_rate": 1e-3 * (1 + s)} for s in chunk
         ]
         labelled = [np.arange(3 + s) for s in chunk]
-        points = population.stack(chunk, numbers, labelled, 12, where)
-        states = programs.init(points, images)
+        company = population.stack(chunk, numbers, labelled, 12, where)
+        states = programs.init(company, images)
         for number in range(1, epochs + 1):
             pattern = assemble(numbers[0])[1].pattern(number)
-            states, _ = programs.epoch(pattern)(states, points, images, np.int32(number))
+            states, _ = programs.epoch(pattern)(states, company, images, np.int32(number))
+        params = population.unstack(states.params, len(chunk), where)
         for i, seed in enumerate(chunk):
-            found[seed] = jax.tree.map(lambda leaf, i=i: np.asarray(leaf[i]), states.params)
+            found[seed] = jax.tree.map(lambda leaf, i=i: leaf[i], params)
     return found
 
 
@@ -52,17 +53,21 @@ def alone(tiny):
 
 
 @pytest.mark.parametrize(
-    ("seeds", "width", "devices"),
+    ("seeds", "width", "devices", "rounds"),
     [
-        ([0, 1, 2, 3, 4], 1, 4),
-        ([0, 1, 2, 3, 4], 3, 1),
-        ([0, 1, 2, 3, 4], 2, 4),
-        ([4, 2, 0, 3, 1], 8, 1),
+        ([0, 1, 2, 3, 4], 1, 4, 1),
+        ([0, 1, 2, 3, 4], 3, 1, 1),
+        ([0, 1, 2, 3, 4], 2, 4, 1),
+        ([4, 2, 0, 3, 1], 8, 1, 1),
+        ([4, 2, 0, 3, 1], 1, 2, 4),
+        ([3, 1, 4, 2, 0], 2, 1, 2),
     ],
 )
-def test_company_order_width_and_devices_change_nothing(tiny, alone, seeds, width, devices):
+def test_company_order_width_rounds_and_devices_change_nothing(
+    tiny, alone, seeds, width, devices, rounds
+):
     with jax.enable_x64(True):
-        together = trained(tiny, seeds, width, devices)
+        together = trained(tiny, seeds, width, devices, rounds)
     for seed in seeds:
         close(together[seed], alone[seed], 1e-7)
 

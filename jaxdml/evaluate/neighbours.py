@@ -1,0 +1,77 @@
+"""The nearest-neighbour classifier on an accelerator, with scikit-learn's answer."""
+
+import functools
+from typing import Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+SPARE = 8  # candidates beyond the k nearest, so that float32 misses none
+ENTRIES = 2**26  # distances held at once
+
+
+class KNeighbors:
+    """As scikit-learn's `KNeighborsClassifier(k)`: uniform votes, Euclidean distance, ties to the
+    smallest label.
+
+    The device proposes candidates in float32; their distances are computed again in float64. A row
+    for which float32 cannot tell that nothing else is as near is compared with everything. So only
+    exactly equal distances at the k-th place may be resolved in another way.
+
+    Args:
+      k: neighbours, at least 1.
+
+    >>> KNeighbors(1).fit(np.eye(2, dtype="f"), np.array([3, 5])).predict(np.array([[0.1, 0.9]]))
+    array([5])
+    """
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+
+    def fit(self, z: np.ndarray, y: np.ndarray) -> Self:
+        """Keeps the embeddings f32[N, D], N ≥ k, and their labels i32[N]."""
+        self.z, self.y = np.asarray(z, np.float32), np.asarray(y)
+        return self
+
+    def predict(self, z: np.ndarray) -> np.ndarray:
+        """Labels i32[M] of embeddings f32[M, D]."""
+        z = np.asarray(z, np.float32)
+        centre = self.z.mean(axis=0, dtype=np.float64)  # distances stay, rounding shrinks
+        fit, scored = ((a - centre).astype(np.float32) for a in (self.z, z))
+        largest = np.square(fit).sum(axis=1).max()
+        wanted = min(self.k + SPARE, len(fit))
+        rows = max(1, ENTRIES // len(fit))
+        classes, votes = np.unique(self.y, return_inverse=True)
+        predicted = []
+        for start in range(0, len(z), rows):
+            part = scored[start : start + rows]
+            padded = np.pad(part, ((0, min(rows, len(z)) - len(part)), (0, 0)))
+            near, limit = (np.array(a)[: len(part)] for a in _candidates(fit, padded, wanted))
+            exact = _squared(z[start : start + rows, None], self.z[near])
+            order = np.argsort(exact, axis=1, kind="stable")[:, : self.k]
+            nearest = np.take_along_axis(near, order, axis=1)
+            if wanted < len(fit):
+                last = np.take_along_axis(exact, order, axis=1)[:, -1]
+                rounding = (fit.shape[1] + 8) * 2.0**-23 * (np.square(part).sum(axis=1) + largest)
+                unsure = last >= limit - rounding
+                for row in np.flatnonzero(unsure):
+                    everything = _squared(z[start + row], self.z)
+                    nearest[row] = np.argsort(everything, kind="stable")[: self.k]
+            counts = np.zeros((len(part), len(classes)), int)
+            np.add.at(counts, (np.arange(len(part))[:, None], votes[nearest]), 1)
+            predicted.append(classes[counts.argmax(axis=1)])
+        return np.concatenate(predicted) if predicted else self.y[:0]
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _candidates(fit: jax.Array, scored: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
+    """Rows of the nearest so many, and the squared distance of the last of them, in float32."""
+    product = jnp.matmul(scored, fit.T, precision=jax.lax.Precision.HIGHEST)
+    squares = jnp.square(scored).sum(1)[:, None] + jnp.square(fit).sum(1)[None, :]
+    negative, near = jax.lax.top_k(2 * product - squares, count)
+    return near, -negative[:, -1]
+
+
+def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.square(a.astype(np.float64) - b).sum(axis=-1)

@@ -1,0 +1,29 @@
+"""What a plan needs on this machine: memory and time, measured by a few steps of each cohort."""
+
+from collections.abc import Iterator
+
+from jaxdml.runs import sizing
+from jaxdml.runs.plan import Plan, title
+from jaxdml.runs.progress import clock
+from jaxdml.runs.work import Worker
+
+
+def lines(plan: Plan, worker: Worker) -> Iterator[str]:
+    """A line for each cohort as soon as it is measured, and one for all of them.
+
+    Args:
+      plan: what is to be trained.
+      worker: measures.
+    """
+    total, most = 0.0, 0
+    for members in plan.cohorts:
+        size = worker.size(members)
+        trial = worker.trial(members, size.width)
+        seconds = trial.compiling + len(members.points) * trial.seconds
+        total, most = total + seconds, max(most, trial.memory)
+        yield (
+            f"{title(members)}: about {clock(seconds)} to train, {clock(trial.compiling)} of it to "
+            f"compile; {sizing.gib(trial.memory)} on a device for {size.width} at once"
+        )
+    if plan.cohorts:
+        yield f"all: about {clock(total)}, and {sizing.gib(most)} on a device; scoring comes on top"

@@ -1,0 +1,121 @@
+"""Scores of embeddings: here, or in worker processes while the next points are trained."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import loky
+
+from jaxdml.evaluate import neighbours, protocols
+from jaxdml.runs import judge
+from jaxdml.train import population
+
+SECONDS_TO_START = 5.0  # of worker processes, all in all
+SECONDS_OF_IDLENESS = 10  # after which a worker ends, also when this process was killed
+ON_DEVICE: protocols.Classifiers = {"knn": lambda task: neighbours.KNeighbors(task.neighbours)}
+
+
+Scores = list[dict[str, Any]]
+
+
+class Order(NamedTuple):
+    """What is to be scored, and who is told."""
+
+    embedded: protocols.Embedded
+    protocols: Sequence[str]
+    classifiers: Sequence[str]
+    done: Callable[[Scores], None]
+
+
+class Scorer:
+    """Scores embeddings by protocols and classifiers. Use it as a context manager.
+
+    The first point is scored at once, in this process. If what is left would take longer than
+    worker processes take to start, it goes to them, and is done while others are trained.
+    On accelerators nearest neighbours are found there, at once.
+
+    Args:
+      count: how many points will be scored.
+      workers: processes; `None`: one for each core.
+    """
+
+    def __init__(self, count: int, workers: int | None = None) -> None:
+        self.left, self.workers = count, workers or os.cpu_count() or 1
+        self.pool: Executor | None = None
+        self.waiting: dict[Future[list[protocols.Score]], Order] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.pool is not None:
+            self.pool.shutdown(wait=kind is None, cancel_futures=True)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is still to be scored."""
+        return bool(self.waiting)
+
+    def submit(self, judged: judge.Judged, done: Callable[[Scores], None]) -> None:
+        """Has a point scored as its configuration says, now or later.
+
+        Args:
+          judged: with its embeddings; without any, there are no scores.
+          done: is called with the scores, in this thread.
+        """
+        self.left -= 1
+        if judged.embedded is None:
+            done([])
+            return
+        c = judged.result["config"]
+        classifiers = c["eval.classifiers"]
+        order = Order(judged.embedded, c["eval.protocols"], classifiers, done)
+        if population.accelerated():
+            order = _on_device(order)
+        if self.pool is not None and order.classifiers:
+            future = self.pool.submit(protocols.evaluate, *order[:3])
+            self.waiting[future] = order
+            return
+        began = time.monotonic()
+        _score_here(order)
+        if (time.monotonic() - began) * self.left > SECONDS_TO_START:
+            self.pool = loky.ProcessPoolExecutor(self.workers, timeout=SECONDS_OF_IDLENESS)
+
+    def collect(self, seconds: float = 0.0) -> None:
+        """Hands over the scores that are ready, or become so in the given time."""
+        if self.waiting:
+            wait(self.waiting, seconds, return_when="FIRST_COMPLETED")
+        for future in [future for future in self.waiting if future.done()]:
+            order = self.waiting.pop(future)
+            try:
+                order.done([score._asdict() for score in future.result()])
+            except BrokenExecutor:  # a worker was killed, perhaps for want of memory
+                self.pool = None
+                _score_here(order)
+
+
+def _score_here(order: Order) -> None:
+    found = protocols.evaluate(order.embedded, order.protocols, order.classifiers)
+    order.done([score._asdict() for score in found])
+
+
+def _on_device(order: Order) -> Order:
+    """What is left of an order once the device has done its part."""
+    mine = [name for name in order.classifiers if name in ON_DEVICE]
+    scores = protocols.evaluate(order.embedded, order.protocols, mine, table=ON_DEVICE)
+    places = [(p, c) for p in order.protocols for c in order.classifiers]
+
+    def done(others: Scores) -> None:
+        found = [score._asdict() for score in scores] + others
+        order.done(sorted(found, key=lambda s: places.index((s["protocol"], s["classifier"]))))
+
+    left = [name for name in order.classifiers if name not in ON_DEVICE]
+    return order._replace(classifiers=left, done=done)

@@ -1,0 +1,209 @@
+"""Carrying out a plan in this process: sizes, training, scores, and the writing of results."""
+
+import functools
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Self
+
+import jax
+
+from jaxdml.runs import cohort, folder, judge, scoring, sizing
+from jaxdml.runs import plan as planning
+from jaxdml.train import population
+from jaxdml.types import Cohort, Images, PointConfig, Static
+
+
+class Size(NamedTuple):
+    """How the points of a cohort travel."""
+
+    width: int  # so many at once on a device
+    rounds: int  # so many times, before results are written
+    devices: int
+
+    @property
+    def chunk(self) -> int:
+        """Points that are trained together."""
+        return self.width * self.rounds * self.devices
+
+    def holding(self, points: int) -> Self:
+        """With as many rounds as so many points need, if it has fewer."""
+        needed = math.ceil(points / (self.width * self.devices))
+        return self._replace(rounds=max(self.rounds, needed))
+
+
+class Chunk(NamedTuple):
+    """Points of a cohort that are trained together, from their first epoch to their last."""
+
+    members: Cohort  # of these points only
+    size: Size
+
+
+class Worker:
+    """What one process keeps from chunk to chunk: compiled programs, and images on the devices.
+
+    Args:
+      place: the run folder.
+      load: gives data sets.
+    """
+
+    def __init__(self, place: folder.Folder, load: planning.LoadDataset) -> None:
+        self.place, self.load = place, load
+        self.spent: dict[str, float] = {}  # seconds by activity
+        self._trials: dict[tuple[Static, int, int], sizing.Trial] = {}
+        self._shops: dict[tuple[Static, int], cohort.Workshop] = {}
+        self._placed: dict[tuple[Static, int, Size], cohort.Placed] = {}
+        self._images: tuple[Any, Images] | None = None  # one data set's at a time
+
+    @property
+    def programs(self) -> int:
+        """How many programs trained the cohorts so far."""
+        return sum(1 + len(shop.patterns()) for shop in self._shops.values())
+
+    def shop(self, members: Cohort) -> cohort.Workshop:
+        """The workshop of a cohort, from any of its points; made once."""
+        key = members.static, members.capacity
+        if key not in self._shops:
+            dataset = self.load(*_source(members.points[0]))
+            self._shops[key] = cohort.workshop(members, dataset)
+        return self._shops[key]
+
+    def size(self, members: Cohort, before: Size | None = None) -> Size:
+        """How the points of a cohort travel: as `train.width` says, or as trials show.
+
+        Args:
+          members: all its points.
+          before: how it travelled in an earlier call: trials are not repeated on as many devices.
+        """
+        points, asked = members.points, members.points[0].config["train.width"]
+        devices = int(population.layout(1).mesh.size)
+        most = math.ceil(len(points) / devices)
+        if asked is None:
+            asked = "auto" if population.accelerated() else 1
+        if asked != "auto":
+            width = min(asked, most)
+        elif before and before.devices == devices:
+            width = before.width
+        elif most == 1:
+            width = 1
+        else:
+            limit = points[0].config["train.memory_share"] * population.memory(population.layout(1))
+            width = sizing.fastest(functools.partial(self.trial, members), most, limit).width
+        return Size(width, sizing.rounds(self.shop(members), len(points), width, devices), devices)
+
+    def trial(self, members: Cohort, width: int) -> sizing.Trial:
+        """A few steps of a cohort; made once."""
+        key = members.static, members.capacity, width
+        if key not in self._trials:
+            with self.during("compiling"):
+                shop = self.shop(members)
+                images = self._on_devices(shop, members.points[0])
+                where = population.layout(width)
+                self._trials[key] = sizing.trial(shop, members.points, images, where)
+        return self._trials[key]
+
+    def carry_out(
+        self,
+        chunk: Chunk,
+        finished: Set[str],
+        scorer: scoring.Scorer,
+        on_epoch: Callable[[int, float], None],
+        stop: Callable[[], int],
+        written: Callable[[], None],
+    ) -> None:
+        """Trains a chunk and hands its points to be scored; results are written as scores come.
+
+        Args:
+          chunk: what is to be trained.
+          finished: ids of points that have a result: they are not scored again.
+          scorer: whose `collect` has results written.
+          on_epoch, stop: as in `cohort.train`.
+          written: is called for each point whose result is on disk.
+        """
+        points = chunk.members.points
+        shop = self.shop(chunk.members)
+        placed = self._place(chunk, shop)
+        labelled = [planning.select(point, shop.dataset) for point in points]
+        saved = self.place.checkpoints / cohort.chunk_name(points)
+
+        def after_epoch(epochs: int, loss: float) -> None:
+            on_epoch(epochs, loss)
+            scorer.collect()
+
+        every = points[0].config["train.checkpoint_every"]
+        with self.during("training"):
+            trained = cohort.train(shop, placed, points, labelled, saved, after_epoch, stop, every)
+        rows = [row for row, point in enumerate(points) if point.id not in finished]
+        waiting = set(rows)
+
+        def write(row: int, judged: judge.Judged, scores: list[dict[str, Any]]) -> None:
+            result = judged.result | {
+                "scores": scores,
+                "checkpoint": {"path": f"{saved.name}/final", "row": row, "rows": len(points)},
+                "seconds": round(trained.seconds / len(points), 3),
+                "devices": placed.where.devices,
+            }
+            with self.during("writing"):
+                self.place.write_result(result, _history(trained.history, row), judged.arrays)
+                waiting.discard(row)
+                if not waiting:
+                    cohort.clean(saved)
+            written()
+
+        for row in rows:
+            with self.during("scoring"):
+                judged = judge.judge(
+                    shop,
+                    points[row],
+                    jax.tree.map(lambda leaf, row=row: leaf[row], trained.params["model"]),
+                    trained.diverged[row],
+                    labelled[row],
+                )
+                scorer.submit(judged, functools.partial(write, row, judged))
+
+    def _place(self, chunk: Chunk, shop: cohort.Workshop) -> cohort.Placed:
+        static, points, capacity = (
+            chunk.members.static,
+            chunk.members.points,
+            chunk.members.capacity,
+        )
+        key = static, capacity, chunk.size
+        if key not in self._placed:
+            with self.during("compiling"):
+                where = population.layout(chunk.size.width, chunk.size.rounds)
+                images = self._on_devices(shop, points[0])
+                share = points[0].config["train.memory_share"]
+                self._placed[key] = sizing.place(shop, points, where, images, share)
+        return self._placed[key]
+
+    def _on_devices(self, shop: cohort.Workshop, point: PointConfig) -> Images:
+        source = _source(point)
+        if self._images is None or self._images[0] != source:
+            self._images = None  # another data set's are let go
+            self._placed.clear()
+            placed = population.place_images(shop.dataset, population.layout(1))
+            self._images = source, placed
+        return self._images[1]
+
+    @contextmanager
+    def during(self, activity: str) -> Iterator[None]:
+        """Adds the time within to what is `spent` on an activity, but for what others took."""
+        began, others = time.monotonic(), sum(self.spent.values())
+        try:
+            yield
+        finally:
+            inner = sum(self.spent.values()) - others
+            took = time.monotonic() - began - inner
+            self.spent[activity] = self.spent.get(activity, 0.0) + took
+
+
+def _source(point: PointConfig) -> tuple[str, int]:
+    return point.config["data.name"], point.config["data.validation"]
+
+
+def _history(history: Sequence[Mapping[str, Any]], row: int) -> list[dict[str, Any]]:
+    """One point's records."""
+    return [
+        {k: v[row] if isinstance(v, list) else v for k, v in record.items()} for record in history
+    ]
