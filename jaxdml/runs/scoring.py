@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, wait
+from concurrent.futures import BrokenExecutor, Future, wait
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -44,7 +44,7 @@ class Scorer:
 
     def __init__(self, count: int, workers: int | None = None) -> None:
         self.left, self.workers = count, workers or os.cpu_count() or 1
-        self.pool: Executor | None = None
+        self.pool: loky.ProcessPoolExecutor | None = None
         self.waiting: dict[Future[list[protocols.Score]], Order] = {}
 
     def __enter__(self) -> Self:
@@ -57,7 +57,7 @@ class Scorer:
         trace: TracebackType | None,
     ) -> None:
         if self.pool is not None:
-            self.pool.shutdown(wait=kind is None, cancel_futures=True)
+            self.pool.shutdown(wait=kind is None, kill_workers=kind is not None)
 
     @property
     def busy(self) -> bool:

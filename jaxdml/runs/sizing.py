@@ -53,7 +53,7 @@ def place(
     limit = share * population.memory(where)
     while True:
         programs = population.programs(shop.assemble, shop.sizes, where)
-        company = _company(shop, points, where)
+        company = full_chunk(shop, points, where)
         needed = population.compile_all(programs, shop.patterns(), company, images, where)
         if needed <= limit:
             return Placed(where, programs, images)
@@ -119,7 +119,7 @@ def trial(
         labelled=None if shop.sizes.labelled is None else min(shop.sizes.labelled, size),
     )
     programs = population.programs(shop.assemble, few, where)
-    company = _company(shop, points, where)
+    company = full_chunk(shop, points, where)
     began = time.monotonic()
     memory = population.compile_all(programs, shop.patterns(), company, images, where)
     compiling = time.monotonic() - began
@@ -150,7 +150,7 @@ def _steps(shop: Workshop, pattern: tuple[int, ...], sizes: streams.Sizes) -> in
     return step.epoch_steps([shop.routine.phases[i] for i in pattern], sizes)
 
 
-def _company(
+def full_chunk(
     shop: Workshop, points: Sequence[PointConfig], where: population.Layout
 ) -> population.Company:
     """A full chunk, as far as shapes and times go: any images may be its labelled ones."""

@@ -7,6 +7,7 @@ other; nothing is exchanged between devices. Only this file and `checkpoint` nam
 import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -69,11 +70,14 @@ def accelerated() -> bool:
 
 
 def memory(where: Layout) -> int:
-    """Bytes that each device of a layout has; on a CPU, its share of the machine's."""
+    """Bytes that each device of a layout has; on a CPU, its share of the machine or container."""
     stats = where.mesh.devices.flat[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"])
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // int(where.mesh.size)
+    here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    container = Path("/sys/fs/cgroup/memory.max")
+    limit = container.read_text().strip() if container.is_file() else "max"
+    return min(here, int(limit) if limit.isdigit() else here) // int(where.mesh.size)
 
 
 class Company(NamedTuple):

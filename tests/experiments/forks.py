@@ -1,29 +1,52 @@
 """Runs commands, each in a fork of one process that has imported the library: seconds less each.
 
-Reads a JSON list of argument lists from stdin, like [["train", "--workdir=W"], …], and prints a
-JSON list of [exit code, what was printed, what was complained].
+Reads a JSON object a line from stdin, {"arguments": ["train", "--workdir=W", …]}, and prints a list
+a line: exit code, what was printed, what was complained. With {"until": GLOB, "signal": N} too, the
+command is sent that signal as soon as a path of that form exists.
 """
 
+import gc
+import glob
 import json
 import os
 import runpy
 import sys
 import tempfile
+import time
+import traceback
 import warnings
 
 import experiments.cli  # noqa: F401  its imports are what takes long
 import jaxdml.runs.execute  # noqa: F401
 
 
-def run(name, *arguments):
+def run(arguments, until=None, signal=None):
+    name, *arguments = arguments
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         pid = os.fork()
         if pid == 0:
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
             sys.argv = [f"experiments/{name}.py", *arguments]
-            runpy.run_module(f"experiments.{name}", run_name="__main__", alter_sys=True)
-        status = os.waitpid(pid, 0)[1]
+            code = 1
+            try:
+                runpy.run_module(f"experiments.{name}", run_name="__main__", alter_sys=True)
+            except SystemExit as ended:
+                code = ended.code
+            except BaseException:
+                traceback.print_exc()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)  # to take all modules apart would take a second
+        ended = 0
+        while until and not ended:
+            if glob.glob(until):  # noqa: PTH207
+                os.kill(pid, signal)
+                break
+            time.sleep(0.005)
+            ended, status = os.waitpid(pid, os.WNOHANG)
+        if not ended:
+            status = os.waitpid(pid, 0)[1]
         texts = []
         for file in (out, err):
             file.seek(0)
@@ -32,5 +55,7 @@ def run(name, *arguments):
 
 
 if __name__ == "__main__":
+    gc.freeze()
     warnings.simplefilter("ignore")  # a fork of JAX is fine while no device is in use
-    print(json.dumps([run(*arguments) for arguments in json.load(sys.stdin)]))
+    for line in sys.stdin:
+        print(json.dumps(run(**json.loads(line))), flush=True)

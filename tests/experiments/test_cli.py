@@ -1,7 +1,7 @@
-"""The commands as users call them: in a process of their own."""
+"""The commands as users call them."""
 
-import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,21 +14,8 @@ QUICKLY = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # programs compile faster, an
 FAST = ["--config.train.epochs=2", "--config.model.hidden=(8,)"]
 
 
-def command(name, *arguments, cwd=ROOT):
-    environment = os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(ROOT)} | QUICKLY
-    return subprocess.run(
-        [sys.executable, "-m", f"experiments.{name}", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment,
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
-def one(tmp_path_factory):
+def one(tmp_path_factory, command):
     workdir = tmp_path_factory.mktemp("cli") / "one"
     done = command("train", "--config=configs/digits.py", f"--workdir={workdir}", *FAST)
     return workdir, done
@@ -44,20 +31,22 @@ def test_training_prints_the_table_and_where_things_lie(one):
     assert "1/1 points" in done.stderr
 
 
-def test_what_nothing_reads_is_pointed_out(tmp_path):
-    flags = ["--config=configs/digits_grid.py", f"--workdir={tmp_path}", "--dry_run"]
-    done = command("grid", *flags, "--config.routine.gamma=5", "--config.routine.alpha=0.1")
-    assert done.stderr == "note: nothing reads --config.routine.gamma here\n"
+def test_what_nothing_reads_is_pointed_out(one, command):
+    workdir, _ = one
+    flags = ["--config=configs/digits.py", f"--workdir={workdir}", *FAST]
+    done = command("train", *flags, "--config.routine.gamma=5")
+    assert done.returncode == 2, "another base configuration"
+    assert done.stderr.startswith("note: nothing reads --config.routine.gamma here\n")
 
 
-def test_the_report_can_be_had_again(one):
+def test_the_report_can_be_had_again(one, command):
     workdir, done = one
     again = command("report", f"--workdir={workdir}")
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout
 
 
-def test_a_finished_run_is_scored_again_and_embeds_new_images(one, tmp_path):
+def test_a_finished_run_is_scored_again_and_embeds_new_images(one, tmp_path, command):
     workdir, _ = one
     scored = command("evaluate", f"--workdir={workdir}", "--protocols=thesis")
     assert scored.returncode == 0, scored.stderr
@@ -115,24 +104,29 @@ MISTAKES = {
         ["train", "--config=tests/third_party/broken_config.py", "--workdir=W"],
         "broken_config.py:5: ModuleNotFoundError: No module named 'nowhere'",
     ),
+    "workers that cannot be counted": (
+        [
+            "grid",
+            "--config=configs/bench_grid.py",
+            "--workdir=W",
+            "--config.data.name=digits",
+            "--scheduler=local:many",
+        ],
+        "--scheduler=local:many: say how many workers, as in local:2",
+    ),
     "an empty folder": (["report", "--workdir=W"], "--workdir=W holds no finished points"),
     "an embedding of nothing": (["embed", "--workdir=W", "--point=x"], "--input is missing"),
 }
 
 
 @pytest.fixture(scope="module")
-def mistakes(tmp_path_factory):
+def mistakes(tmp_path_factory, command):
     """What came of each, and its working folder."""
     folders = {m: str(tmp_path_factory.mktemp("mistake") / "W") for m in MISTAKES}
     commands = [
         [argument.replace("=W", f"={folders[m]}") for argument in MISTAKES[m][0]] for m in MISTAKES
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.experiments.forks"],
-        input=json.dumps(commands), capture_output=True, text=True, cwd=ROOT, check=True,
-        env=os.environ | {"XLA_FLAGS": ""}, timeout=300,
-    )  # fmt: skip
-    results = json.loads(done.stdout)
+    results = [command(*arguments) for arguments in commands]
     return {m: (r, folders[m]) for m, r in zip(MISTAKES, results, strict=True)}
 
 
@@ -143,7 +137,9 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(mistake, mistakes):
     assert code == 2, complaint
     assert said in complaint
     assert "Traceback" not in complaint
-    assert len(complaint.strip().splitlines()) == 1
+    *notes, error = complaint.strip().splitlines()
+    assert error.startswith("error: ")
+    assert all(note.startswith("note: ") for note in notes)
 
 
 def test_a_loss_in_a_file_of_its_own_trains_by_its_dotted_path(tmp_path):
@@ -164,7 +160,7 @@ def test_a_loss_in_a_file_of_its_own_trains_by_its_dotted_path(tmp_path):
     assert '"status": "ok"' in result
 
 
-def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path):
+def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path, command):
     config = tmp_path / "small_grid.py"
     config.write_text(
         "from configs import digits\n"
@@ -179,11 +175,15 @@ def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path):
     flags = [f"--config={config}", f"--workdir={tmp_path / 'run'}"]
     plan = command("grid", *flags, "--dry_run")
     assert "1 cohort, 2 points, 1 program to compile" in plan.stdout
+    assert re.search(
+        r"all: about \d+ s, and \d+ MiB on a device; scoring comes on top", plan.stdout
+    )
     assert not (tmp_path / "run").exists()
     first, second = command("grid", *flags), command("grid", *flags)
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert second.stdout == first.stdout
     assert "2/2 points" in first.stderr
+    assert re.search(r"note: 2 compiled programs; compiling [\d.]+ s, training", first.stderr)
     assert second.stderr == ""
     assert "2 of 2 points are finished already" in command("grid", *flags, "--dry_run").stdout
     refused = command("grid", *flags, "--config.train.batch_size=32")

@@ -1,0 +1,88 @@
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from jaxdml.evaluate import protocols
+from jaxdml.runs import judge, scoring
+from jaxdml.train import population
+
+BY = ("labelled", "thesis")
+
+
+def judged(seed):
+    random = np.random.default_rng(seed)
+    y = np.arange(90) % 3
+    z = (random.normal(size=(90, 2)) + y[:, None]).astype(np.float32)
+    config = {"eval.protocols": BY, "eval.classifiers": ("knn",)}
+    embedded = protocols.Embedded(z, y, z[:12], y[:12])
+    return judge.Judged({"config": config}, embedded, {})
+
+
+def plain(seed):
+    return [s._asdict() for s in protocols.evaluate(judged(seed).embedded, BY, ["knn"])]
+
+
+def until_done(scorer, then=lambda: None):
+    deadline = time.monotonic() + 60
+    while scorer.busy:
+        assert time.monotonic() < deadline
+        scorer.collect(0.1)
+        then()
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Worker processes are worth it from the second point on."""
+    monkeypatch.setattr(scoring, "SECONDS_TO_START", 0.0)
+
+
+def test_a_point_without_embeddings_has_no_scores():
+    found = []
+    with scoring.Scorer(1) as scorer:
+        scorer.submit(judged(0)._replace(embedded=None), found.append)
+    assert found == [[]]
+
+
+def test_little_work_is_done_here():
+    found = []
+    with scoring.Scorer(3) as scorer:
+        for seed in range(3):
+            scorer.submit(judged(seed), found.append)
+        assert not scorer.busy
+        assert scorer.pool is None
+    assert found == [plain(seed) for seed in range(3)]
+
+
+def test_worker_processes_give_the_same_scores_and_a_killed_one_loses_none(at_once):
+    found = {}
+    with scoring.Scorer(6, workers=1) as scorer:
+        for seed in range(4):
+            scorer.submit(judged(seed), lambda scores, seed=seed: found.update({seed: scores}))
+        assert scorer.busy
+        assert list(found) == [0]
+        until_done(scorer)
+        victim, pool = scorer.pool.submit(os.getpid).result(), scorer.pool
+        assert victim != os.getpid()
+        pool.submit(time.sleep, 60)
+        scorer.submit(judged(4), lambda scores: found.update({4: scores}))
+        os.kill(victim, signal.SIGKILL)
+        until_done(scorer)
+        scorer.submit(judged(5), lambda scores: found.update({5: scores}))
+        until_done(scorer)
+        pool.shutdown(kill_workers=True)
+    assert found == {seed: plain(seed) for seed in range(6)}
+
+
+def test_nearest_neighbours_are_found_on_an_accelerator(monkeypatch):
+    monkeypatch.setattr(population, "accelerated", lambda: True)
+    made = []
+    original = scoring.neighbours.KNeighbors
+    monkeypatch.setattr(scoring.neighbours, "KNeighbors", lambda k: made.append(k) or original(k))
+    found = []
+    with scoring.Scorer(1) as scorer:
+        scorer.submit(judged(0), found.append)
+    assert made == [4, 5]
+    assert found == [plain(0)]

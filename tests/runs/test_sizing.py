@@ -1,0 +1,203 @@
+import json
+import re
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from configs import bench_grid
+from jaxdml import config
+from jaxdml.options import ConfigError
+from jaxdml.runs import estimate, execute, folder, grid, sizing, work
+from jaxdml.runs import plan as planning
+from jaxdml.train import population
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+COLLECTIVES = re.compile(r"all-reduce|all-gather|collective-permute|all-to-all|reduce-scatter")
+BASE = {
+    "system": "dml_ae",
+    "data": {"name": "tests.third_party.blobs:make", "labelled_count": 9},
+    "model": {"hidden": (16,), "latent_dim": 2},
+    "train": {"epochs": 2, "batch_size": 8},
+}
+
+
+def cohort(count=6, **options):
+    over = ({"seed": tuple(range(count))},)
+    points = grid.expand(config.flatten(BASE) | options, over)
+    load = planning.loader(Path())
+    [members] = planning.plan(points, load).cohorts
+    return members, work.Worker(folder.Folder(Path("nowhere")), load)
+
+
+def placed(members, worker, where, share):
+    shop = worker.shop(members)
+    images = worker._on_devices(shop, members.points[0])
+    return sizing.place(shop, members.points, where, images, share)
+
+
+def test_the_benchmarks_grid_lies_on_four_devices_that_exchange_nothing():
+    base = config.flatten(bench_grid.get_config().to_dict())
+    base |= {"data.name": "digits", "model.hidden": (8,)}
+    points = grid.expand(base, bench_grid.get_grid())
+    load = planning.loader(Path())
+    plan = planning.plan(points, load)
+    assert [len(members.points) for members in plan.cohorts] == [20, 20]
+    worker = work.Worker(folder.Folder(Path("nowhere")), load)
+    for members in plan.cohorts:
+        size = worker.size(members)
+        assert (size.devices, size.width, size.rounds) == (4, 1, 5)
+        where = population.layout(size.width, size.rounds)
+        _, programs, images = placed(members, worker, where, 0.75)
+        company = sizing.full_chunk(worker.shop(members), members.points, where)
+        states = programs.init(company, images)
+        program = programs.epoch((0,))
+        text = program.lower(states, company, images, np.int32(1)).compile().as_text()
+        assert not COLLECTIVES.search(text)
+        states, _ = program(states, company, images, np.int32(1))
+        leaf = jax.tree.leaves(states.params)[0]
+        assert {len(s.data) for s in leaf.addressable_shards} == {5}
+        assert len({s.device for s in leaf.addressable_shards}) == 4
+        assert program._cache_size() == 1
+
+
+def test_points_are_dealt_out_evenly_and_come_back_in_their_order():
+    where = population.layout(2, 3)
+    assert where.chunk == 24
+    places = where.places(9)
+    assert len(set(places)) == 9
+    assert np.bincount(places // 6, minlength=4).tolist() == [3, 2, 2, 2]
+    company = population.stack(
+        list(range(9)), [{"a": float(i)} for i in range(9)], [np.arange(1)] * 9, 2, where
+    )
+    assert np.asarray(company.there).sum() == 9
+    back = population.unstack(company.points, 9, where)
+    np.testing.assert_array_equal(back.seed, np.arange(9))
+    np.testing.assert_array_equal(back.numbers["a"], np.arange(9.0))
+
+
+def test_more_points_need_more_memory():
+    members, worker = cohort(16)
+    shop = worker.shop(members)
+    images = worker._on_devices(shop, members.points[0])
+
+    def needed(width, rounds):
+        where = population.layout(width, rounds)
+        programs = population.programs(shop.assemble, shop.sizes, where)
+        company = sizing.full_chunk(shop, members.points, where)
+        return population.compile_all(programs, shop.patterns(), company, images, where)
+
+    assert needed(4, 3) > needed(1, 3) > 3 * shop.dataset.train.x.nbytes
+
+
+@pytest.mark.parametrize(
+    ("allowed", "width", "rounds"),
+    [(1200, 4, 3), (1199, 4, 2), (799, 4, 1), (399, 2, 1), (100, 1, 1)],
+)
+def test_what_does_not_fit_goes_in_fewer_rounds_then_in_narrower_groups(
+    monkeypatch, allowed, width, rounds
+):
+    members, worker = cohort()
+
+    def needed(programs, patterns, company, images, where):
+        return 100 * where.width * where.rounds
+
+    monkeypatch.setattr(population, "compile_all", needed)
+    monkeypatch.setattr(population, "memory", lambda where: 2 * allowed)
+    assert placed(members, worker, population.layout(4, 3), 0.5).where[1:] == (width, rounds)
+
+
+def test_a_point_that_does_not_fit_is_refused(monkeypatch):
+    members, worker = cohort()
+    monkeypatch.setattr(population, "memory", lambda where: 2**13)
+    with pytest.raises(ConfigError, match=r"a single point needs \d+ MiB on a device, but train"):
+        placed(members, worker, population.layout(1), 0.5)
+
+
+def test_many_short_trainings_travel_together_and_long_ones_alone():
+    members, worker = cohort(400)
+    shop = worker.shop(members)
+    steps = sum(execute.judge.step.count_steps(shop.routine, shop.sizes, shop.epochs).values())
+    assert sizing.rounds(shop, 400, width=2, devices=4) == min(50, 10_000 // steps)
+    assert sizing.rounds(shop, 5, width=2, devices=4) == 1
+    long, worker = cohort(400, **{"train.epochs": 10_000})
+    assert sizing.rounds(worker.shop(long), 400, width=2, devices=4) == 1
+
+
+def test_a_trial_says_how_long_and_how_much_and_is_made_once(monkeypatch):
+    members, worker = cohort()
+    found = worker.trial(members, 2)
+    assert found.width == 2
+    assert 0 < found.seconds < 60
+    assert 0 < found.compiling < 60
+    assert 2**10 < found.memory < 2**30
+    monkeypatch.setattr(sizing, "trial", None)
+    assert worker.trial(members, 2) is found
+
+
+def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
+    base = config.flatten(BASE) | {"train.width": "auto"}
+    over = ({"system": ("dml",), "seed": tuple(range(9))},)
+    tried = []
+
+    def trial(shop, points, images, where):
+        tried.append(where.width)
+        return sizing.Trial(where.width, {1: 3.0, 3: 1.0}[where.width], 0.0, 0)
+
+    monkeypatch.setattr(sizing, "trial", trial)
+    execute.run(base, ({"system": ("dml",), "seed": tuple(range(8, 9))},), tmp_path / "1", tmp_path)
+    assert tried == []  # a single point has nothing to be wide about
+    place = execute.run(base, over, tmp_path / "run", tmp_path)
+    assert tried == [1, 3]
+    plan = json.loads((place.path / "plan.json").read_text())
+    assert plan["cohorts"][0]["size"] == {"width": 3, "rounds": 1, "devices": 4}
+    assert (plan["width"], plan["devices"]) == (3, 4)
+    more = ({"system": ("dml",), "seed": tuple(range(10))},)
+    place = execute.run(base, more, tmp_path / "run", tmp_path)
+    assert tried == [1, 3]
+    assert len(place.results()) == 10
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"train.width": "wide"}, "train.width must be a whole number"),
+        ({"train.width": 0}, "train.width must be at least 1"),
+        ({"train.memory_share": 1.5}, r"train.memory_share must lie between 0.01 and 1"),
+        ({"train.checkpoint_every": 0}, "train.checkpoint_every must be at least 1"),
+    ],
+)
+def test_a_wrong_way_to_execute_is_refused(option, said):
+    with pytest.raises(ConfigError, match=said):
+        config.resolve({"system": "ae"} | option)
+
+
+def test_a_plan_is_estimated_line_by_line():
+    members, worker = cohort()
+    plan = planning.plan(members.points, worker.load)
+    *lines, total = estimate.lines(plan, worker)
+    assert len(lines) == 1
+    assert re.fullmatch(
+        r"dml_ae · triplet · joint on tests.*, 2-D: about \d+ s to train, \d+ s of it to "
+        r"compile; \d+ MiB on a device for 1 at once",
+        lines[0],
+    )
+    assert total.startswith("all: about ")
+
+
+def test_a_thousand_points_are_planned_in_two_seconds():
+    base = {"system": "dml_ae", "data": {"labelled_percent": 10.0}}
+    over = (
+        {
+            "routine.alpha": tuple(i / 20 for i in range(1, 11)),
+            ("seed", "data.labels_seed"): tuple((i, i) for i in range(100)),
+        },
+    )
+    load = planning.loader(Path())
+    load("digits", 0)
+    began = time.process_time()
+    plan = planning.plan(grid.expand(base, over), load)
+    assert time.process_time() - began < 2
+    assert [len(members.points) for members in plan.cohorts] == [1000]
