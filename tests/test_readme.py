@@ -1,5 +1,6 @@
 """The README is true: its code runs, its commands exist, its files are there."""
 
+import importlib
 import os
 import re
 import shlex
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxdml.runs import grid
+from jaxdml.runs import grid, plan
 
 QUICKLY = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 ROOT = Path(__file__).parent.parent
@@ -41,7 +42,19 @@ def test_a_python_block_runs(block):
         assert not names["slope"][~names["labelled"]].any()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "experiments.grid" in c])
+def test_a_grid_can_be_planned(command, request):
+    words = dict(word.removeprefix("--").split("=", 1) for word in shlex.split(command)[3:])
+    name = words["config"].removesuffix(".py").replace("/", ".")
+    module = importlib.import_module(name)
+    base = module.get_config().to_dict()
+    data = words.get("data_dir") and request.getfixturevalue("real_data")
+    points = grid.expand(base, module.get_grid())
+    planned = plan.plan(points, plan.loader(data))
+    assert sum(len(cohort.points) for cohort in planned.cohorts) == len(points)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "experiments.grid" not in c])
 def test_a_command_works_on_two_epochs(command, tmp_path, request):
     words = shlex.split(command)
     if "DATA" in command:
@@ -51,8 +64,6 @@ def test_a_command_works_on_two_epochs(command, tmp_path, request):
         [loss] = [block for block in blocks("python") if block.startswith("# my_loss.py")]
         (tmp_path / "my_loss.py").write_text(loss)
     words = [re.sub("--workdir=.*", f"--workdir={tmp_path / 'run'}", word) for word in words]
-    if "experiments.grid" in command:
-        words.append("--dry_run")
     words += ["--config.train.epochs=2", "--config.model.hidden=(8,)"]
     done = subprocess.run(
         [sys.executable, *words[1:]],

@@ -19,7 +19,7 @@ from jaxdml.runs import folder, interrupt, scoring, work
 from jaxdml.runs import plan as planning
 from jaxdml.types import Cohort
 
-SECONDS_TO_CONNECT = 10
+SECONDS_TO_CONNECT = 5
 _one_at_a_time = threading.Lock()
 
 

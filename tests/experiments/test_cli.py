@@ -104,6 +104,16 @@ MISTAKES = {
         ["train", "--config=tests/third_party/broken_config.py", "--workdir=W"],
         "broken_config.py:5: ModuleNotFoundError: No module named 'nowhere'",
     ),
+    "a scheduler that is not there": (
+        [
+            "grid",
+            "--config=configs/bench_grid.py",
+            "--workdir=W",
+            "--config.data.name=digits",
+            "--scheduler=tcp://127.0.0.1:9",
+        ],
+        "--scheduler=tcp://127.0.0.1:9 cannot be reached: name the address of a Dask scheduler",
+    ),
     "workers that cannot be counted": (
         [
             "grid",
@@ -189,3 +199,11 @@ def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path, command
     refused = command("grid", *flags, "--config.train.batch_size=32")
     assert refused.returncode == 2
     assert "another base configuration (train.batch_size 128 → 32)" in refused.stderr
+
+
+def test_a_job_script_asks_slurm_for_what_was_said(command):
+    done = command("slurm", "--show", "--queue=gpu", "--gres=gpu:4", "--prologue=module load cuda")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert {"#SBATCH -p gpu", "#SBATCH --gres=gpu:4", "module load cuda"} <= set(lines)
+    assert lines[-1].endswith("--nthreads 1") or lines[-2].endswith("--nthreads 1")
