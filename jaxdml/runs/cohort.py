@@ -151,6 +151,7 @@ def train(
     on_epoch: Callable[[int, float], None],
     stop: Callable[[], int] = lambda: 0,
     every: int | None = None,
+    wait: Callable[[Any], Any] = jax.block_until_ready,
 ) -> Trained:
     """All epochs of some points, from their last checkpoint if there is one.
 
@@ -168,6 +169,7 @@ def train(
         the mean loss.
       stop: asked after each epoch; see `interrupt.heeded`.
       every: epochs between checkpoints; `None`: a minute.
+      wait: waits for the devices.
 
     Raises:
       Stopped: where `stop()` was not 0, after a checkpoint.
@@ -194,7 +196,8 @@ def train(
     with _Saver(saved, shop.epochs, chunk) as saver:
         for number in range(done + 1, shop.epochs + 1):
             pattern = shop.routine.pattern(number)
-            states, metrics = programs.epoch(pattern)(states, company, images, np.int32(number))
+            program = programs.epoch(pattern)
+            states, metrics = wait(program(states, company, images, np.int32(number)))
             phase = "+".join(dict.fromkeys(shop.routine.phases[i].name for i in pattern))
             values = population.unstack(dict(sorted(metrics.items())), len(chunk), where)
             record = {name: _listed(value) for name, value in values.items()}

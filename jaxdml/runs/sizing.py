@@ -15,6 +15,7 @@ from jaxdml.train import population, step, streams
 from jaxdml.types import Images, PointConfig
 
 STEPS_OF_A_CHUNK = 10_000  # one after the other on a device: seconds to minutes of work
+MOST_ROUNDS = 32  # all states of a chunk lie in memory, more than once
 STEPS_OF_A_TRIAL = 8
 TURNS_OF_A_TRIAL = 3
 WIDER = 4  # from one trial's width to the next
@@ -82,7 +83,8 @@ def rounds(shop: Workshop, points: int, width: int, devices: int) -> int:
     """
     steps = sum(step.count_steps(shop.routine, shop.sizes, shop.epochs).values())
     most = math.ceil(points / (width * devices))
-    return max(1, min(most, STEPS_OF_A_CHUNK // steps))
+    wanted = max(1, min(most, MOST_ROUNDS, STEPS_OF_A_CHUNK // steps))
+    return 1 << (wanted - 1).bit_length()  # few different programs; rounds without points are free
 
 
 def fastest(measure: Callable[[int], Trial], most: int, limit: float) -> Trial:

@@ -131,9 +131,15 @@ class Worker:
             on_epoch(epochs, loss)
             scorer.collect()
 
+        def wait(arrays: Any) -> Any:
+            with self.during("training"):
+                return jax.block_until_ready(arrays)
+
         every = points[0].config["train.checkpoint_every"]
-        with self.during("training"):
-            trained = cohort.train(shop, placed, points, labelled, saved, after_epoch, stop, every)
+        with self.during("writing"):
+            trained = cohort.train(
+                shop, placed, points, labelled, saved, after_epoch, stop, every, wait
+            )
         rows = [row for row, point in enumerate(points) if point.id not in finished]
         waiting = set(rows)
 

@@ -48,7 +48,7 @@ def test_the_benchmarks_grid_lies_on_four_devices_that_exchange_nothing():
     worker = work.Worker(folder.Folder(Path("nowhere")), load)
     for members in plan.cohorts:
         size = worker.size(members)
-        assert (size.devices, size.width, size.rounds) == (4, 1, 5)
+        assert (size.devices, size.width, size.rounds) == (4, 1, 8)
         where = population.layout(size.width, size.rounds)
         _, programs, images = placed(members, worker, where, 0.75)
         company = sizing.full_chunk(worker.shop(members), members.points, where)
@@ -58,7 +58,7 @@ def test_the_benchmarks_grid_lies_on_four_devices_that_exchange_nothing():
         assert not COLLECTIVES.search(text)
         states, _ = program(states, company, images, np.int32(1))
         leaf = jax.tree.leaves(states.params)[0]
-        assert {len(s.data) for s in leaf.addressable_shards} == {5}
+        assert {len(s.data) for s in leaf.addressable_shards} == {8}
         assert len({s.device for s in leaf.addressable_shards}) == 4
         assert program._cache_size() == 1
 
@@ -116,14 +116,13 @@ def test_a_point_that_does_not_fit_is_refused(monkeypatch):
         placed(members, worker, population.layout(1), 0.5)
 
 
-def test_many_short_trainings_travel_together_and_long_ones_alone():
-    members, worker = cohort(400)
-    shop = worker.shop(members)
-    steps = sum(execute.judge.step.count_steps(shop.routine, shop.sizes, shop.epochs).values())
-    assert sizing.rounds(shop, 400, width=2, devices=4) == min(50, 10_000 // steps)
-    assert sizing.rounds(shop, 5, width=2, devices=4) == 1
-    long, worker = cohort(400, **{"train.epochs": 10_000})
-    assert sizing.rounds(worker.shop(long), 400, width=2, devices=4) == 1
+@pytest.mark.parametrize(
+    ("epochs", "points", "rounds"),
+    [(2, 400, 32), (2, 80, 16), (2, 5, 1), (500, 400, 8), (10_000, 400, 1)],
+)
+def test_many_short_trainings_travel_together_and_long_ones_alone(epochs, points, rounds):
+    members, worker = cohort(1, **{"train.epochs": epochs})  # of four steps each
+    assert sizing.rounds(worker.shop(members), points, width=2, devices=4) == rounds
 
 
 def test_a_trial_says_how_long_and_how_much_and_is_made_once(monkeypatch):
