@@ -183,7 +183,7 @@ def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path, command
         "    return ({'system': ('ae',), 'seed': (0, 1)},)\n"
     )
     flags = [f"--config={config}", f"--workdir={tmp_path / 'run'}"]
-    plan = command("grid", *flags, "--dry_run")
+    plan = command("grid", *flags, "--dry_run", "--config.train.width=auto")
     assert "1 cohort, 2 points, 1 program to compile" in plan.stdout
     assert re.search(
         r"all: about \d+ s, and \d+ MiB on a device; scoring comes on top", plan.stdout

@@ -10,10 +10,10 @@ from jaxdml.train import checkpoint, population, streams
 COLLECTIVES = re.compile(r"all-reduce|all-gather|collective-permute|all-to-all|reduce-scatter")
 
 
-def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, system="dml_ae"):
+def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, images=30):
     """Parameters by seed, after some epochs, of points that travel together."""
     resolved = config.resolve(
-        {"system": system, "model.hidden": (16, 8), "model.latent_dim": 2, "train.batch_size": 8}
+        {"system": "dml_ae", "model.hidden": (16, 8), "model.latent_dim": 2, "train.batch_size": 8}
     )
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:devices]), (population.AXIS,))
     where = population.Layout(mesh, width, rounds)
@@ -21,8 +21,8 @@ def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, system="dml_ae
     def assemble(numbers):
         return systems.assemble(resolved | dict(numbers), (4, 4, 1), 3)[:2]
 
-    programs = population.programs(assemble, streams.Sizes(8, 30, None), where)
-    images = population.place_images(dataset, where)
+    programs = population.programs(assemble, streams.Sizes(8, images, None), where)
+    placed = population.place_images(dataset, where)
     found = {}
     for start in range(0, len(seeds), where.chunk):
         chunk = seeds[start : start + where.chunk]
@@ -31,10 +31,10 @@ def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, system="dml_ae
         ]
         labelled = [np.arange(3 + s) for s in chunk]
         company = population.stack(chunk, numbers, labelled, 12, where)
-        states = programs.init(company, images)
+        states = programs.init(company, placed)
         for number in range(1, epochs + 1):
             pattern = assemble(numbers[0])[1].pattern(number)
-            states, _ = programs.epoch(pattern)(states, company, images, np.int32(number))
+            states, _ = programs.epoch(pattern)(states, company, placed, np.int32(number))
         params = population.unstack(states.params, len(chunk), where)
         for i, seed in enumerate(chunk):
             found[seed] = jax.tree.map(lambda leaf, i=i: leaf[i], params)
@@ -70,6 +70,15 @@ def test_company_order_width_rounds_and_devices_change_nothing(
         together = trained(tiny, seeds, width, devices, rounds)
     for seed in seeds:
         close(together[seed], alone[seed], 1e-7)
+
+
+def test_a_step_in_float32_depends_on_nothing_else_either(tiny):
+    one = {"epochs": 1, "images": 8}  # a single batch
+    alone = trained(tiny, [0, 1, 2], 1, devices=1, **one)
+    for layout in ({"width": 1}, {"width": 3, "devices": 1}, {"width": 2, "rounds": 2}):
+        together = trained(tiny, [2, 0, 1], **layout, **one)
+        for seed, params in alone.items():
+            close(together[seed], params, 1e-5)
 
 
 def test_points_lie_on_all_devices_and_exchange_nothing(tiny):
