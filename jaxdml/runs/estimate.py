@@ -17,13 +17,12 @@ def lines(plan: Plan, worker: Worker) -> Iterator[str]:
     """
     total, most = 0.0, 0
     for members in plan.cohorts:
-        size = worker.size(members)
-        trial = worker.trial(members, size.width)
+        trial = worker.trial(members, worker.width(members))
         seconds = trial.compiling + len(members.points) * trial.seconds
         total, most = total + seconds, max(most, trial.memory)
         yield (
             f"{title(members)}: about {clock(seconds)} to train, {clock(trial.compiling)} of it to "
-            f"compile; {sizing.gib(trial.memory)} on a device for {size.width} at once"
+            f"compile; {sizing.gib(trial.memory)} on a device for {trial.width} at once"
         )
     if plan.cohorts:
         yield f"all: about {clock(total)}, and {sizing.gib(most)} on a device; scoring comes on top"

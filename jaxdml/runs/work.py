@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import jax
 
+from jaxdml.options import ConfigError
 from jaxdml.runs import cohort, folder, judge, scoring, sizing
 from jaxdml.runs import plan as planning
 from jaxdml.train import population
@@ -69,28 +70,38 @@ class Worker:
             self._shops[key] = cohort.workshop(members, dataset)
         return self._shops[key]
 
-    def size(self, members: Cohort, before: Size | None = None) -> Size:
-        """How the points of a cohort travel: as `train.width` says, or as trials show.
+    def width(self, members: Cohort, before: Size | None = None) -> int:
+        """How many points of a cohort go through a device at once.
 
         Args:
-          members: all its points.
+          members: all its points; `train.width` is a number, or `auto`: as trials show.
           before: how it travelled in an earlier call: trials are not repeated on as many devices.
         """
-        points, asked = members.points, members.points[0].config["train.width"]
-        devices = int(population.layout(1).mesh.size)
-        most = math.ceil(len(points) / devices)
+        asked = members.points[0].config["train.width"]
+        one = population.layout(1)
+        most = math.ceil(len(members.points) / one.mesh.size)
         if asked is None:
             asked = "auto" if population.accelerated() else 1
         if asked != "auto":
-            width = min(asked, most)
-        elif before and before.devices == devices:
-            width = before.width
-        elif most == 1:
-            width = 1
-        else:
-            limit = points[0].config["train.memory_share"] * population.memory(population.layout(1))
-            width = sizing.fastest(functools.partial(self.trial, members), most, limit).width
-        return Size(width, sizing.rounds(self.shop(members), len(points), width, devices), devices)
+            return min(asked, most)
+        if before is not None and before.devices == one.mesh.size:
+            return before.width
+        if most == 1:
+            return 1
+        limit = members.points[0].config["train.memory_share"] * population.memory(one)
+        return sizing.fastest(functools.partial(self.trial, members), most, limit).width
+
+    def size(self, members: Cohort, before: Size | None = None) -> Size:
+        """How a cohort travels, for lack of memory in fewer rounds or narrower groups.
+
+        Args:
+          members, before: as for `width`.
+        """
+        devices = int(population.layout(1).mesh.size)
+        width = self.width(members, before)
+        rounds = sizing.rounds(self.shop(members), len(members.points), width, devices)
+        where = self._place(Chunk(members, Size(width, rounds, devices))).where
+        return Size(where.width, where.rounds, devices)
 
     def trial(self, members: Cohort, width: int) -> sizing.Trial:
         """A few steps of a cohort; made once."""
@@ -123,7 +134,12 @@ class Worker:
         """
         points = chunk.members.points
         shop = self.shop(chunk.members)
-        placed = self._place(chunk, shop)
+        placed = self._place(chunk)
+        if len(points) > placed.where.chunk:  # of a group that more devices had begun
+            raise ConfigError(
+                f"{len(points)} points were trained together, and do not fit on these devices: "
+                "use as many as before, or a larger train.memory_share"
+            )
         labelled = [planning.select(point, shop.dataset) for point in points]
         saved = self.place.checkpoints / cohort.chunk_name(points)
 
@@ -168,19 +184,20 @@ class Worker:
                 )
                 scorer.submit(judged, functools.partial(write, row, judged))
 
-    def _place(self, chunk: Chunk, shop: cohort.Workshop) -> cohort.Placed:
-        static, points, capacity = (
-            chunk.members.static,
-            chunk.members.points,
-            chunk.members.capacity,
-        )
-        key = static, capacity, chunk.size
+    def _place(self, chunk: Chunk) -> cohort.Placed:
+        """Programs for a chunk of this size, or for a smaller one if it does not fit."""
+        members, size = chunk
+        key = members.static, members.capacity, size
         if key not in self._placed:
             with self.during("compiling"):
-                where = population.layout(chunk.size.width, chunk.size.rounds)
-                images = self._on_devices(shop, points[0])
-                share = points[0].config["train.memory_share"]
-                self._placed[key] = sizing.place(shop, points, where, images, share)
+                shop = self.shop(members)
+                images = self._on_devices(shop, members.points[0])
+                share = members.points[0].config["train.memory_share"]
+                wanted = population.layout(size.width, size.rounds)
+                placed = sizing.place(shop, members.points, wanted, images, share)
+                self._placed[key] = placed
+                fits = size._replace(width=placed.where.width, rounds=placed.where.rounds)
+                self._placed[members.static, members.capacity, fits] = placed
         return self._placed[key]
 
     def _on_devices(self, shop: cohort.Workshop, point: PointConfig) -> Images:

@@ -109,6 +109,31 @@ def test_what_does_not_fit_goes_in_fewer_rounds_then_in_narrower_groups(
     assert placed(members, worker, population.layout(4, 3), 0.5).where[1:] == (width, rounds)
 
 
+def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatch):
+    needed = population.compile_all
+    sizes = []
+
+    def spy(programs, patterns, company, images, where):
+        sizes.append((where.width, where.rounds))
+        return needed(programs, patterns, company, images, where) * where.width * where.rounds
+
+    over = ({"system": ("ae",), "seed": tuple(range(20))},)
+    whole = execute.run(BASE, over, tmp_path / "whole", tmp_path)
+    monkeypatch.setattr(population, "compile_all", spy)
+    monkeypatch.setattr(population, "memory", lambda where: 2**20)
+    place = execute.run(
+        config.flatten(BASE) | {"train.width": 2, "train.memory_share": 1.0},
+        over, tmp_path / "parts", tmp_path,
+    )  # fmt: skip
+    assert sizes[0] == (2, 4)
+    assert sizes[-1] < (2, 4)
+    assert len(place.results()) == 20
+    assert len(list(place.checkpoints.iterdir())) > 1
+    for a, b in zip(whole.results(), place.results(), strict=True):
+        assert a["point"] == b["point"]
+        assert a["scores"][0]["value"] == pytest.approx(b["scores"][0]["value"], abs=0.1)
+
+
 def test_a_point_that_does_not_fit_is_refused(monkeypatch):
     members, worker = cohort()
     monkeypatch.setattr(population, "memory", lambda where: 2**13)
