@@ -235,6 +235,9 @@ def _check(read: dict[str, Any]) -> None:
                 "routine.labelled_steps=pass visits every labelled image, which balanced batches "
                 "do not: set it to match, or train.sampler to uniform"
             )
+        for path in ("eval.protocols", "eval.classifiers"):
+            if len(set(read[path])) < len(read[path]):
+                raise ValueError(f"{path} names something twice: {listed(read[path])}")
         for protocol in read["eval.protocols"]:
             one_of("eval.protocols", protocol, PROTOCOLS)
         for classifier in read["eval.classifiers"]:

@@ -54,7 +54,7 @@ class KNeighbors:
             if wanted < len(fit):
                 last = np.take_along_axis(exact, order, axis=1)[:, -1]
                 rounding = (fit.shape[1] + 8) * 2.0**-23 * (np.square(part).sum(axis=1) + largest)
-                unsure = last >= limit - rounding
+                unsure = ~(last < limit - rounding)  # also where float32 overflows
                 for row in np.flatnonzero(unsure):
                     everything = _squared(z[start + row], self.z)
                     nearest[row] = np.argsort(everything, kind="stable")[: self.k]

@@ -4,9 +4,12 @@ All machines see the run folder and the data under the same paths. A worker writ
 and results there, so that a chunk whose worker died goes on elsewhere.
 """
 
+import asyncio
+import concurrent.futures
 import contextlib
 import functools
 import logging
+import signal
 import threading
 from collections.abc import Callable, Iterator, Set
 from pathlib import Path
@@ -15,11 +18,12 @@ from typing import Any
 import jax
 
 from jaxdml.options import ConfigError
-from jaxdml.runs import folder, interrupt, scoring, work
+from jaxdml.runs import cohort, folder, interrupt, scoring, work
 from jaxdml.runs import plan as planning
 from jaxdml.types import Cohort
 
 SECONDS_TO_CONNECT = 5
+HALT = ".halt"  # a file in the run folder that asks workers to stop
 _one_at_a_time = threading.Lock()
 
 
@@ -69,14 +73,22 @@ class Tasks:
       place: the run folder.
       data_dir: the folder that holds the data sets.
       stop: see `interrupt.heeded`.
+      note: says a sentence to the user.
     """
 
     def __init__(
-        self, client: Any, place: folder.Folder, data_dir: Path, stop: Callable[[], int]
+        self,
+        client: Any,
+        place: folder.Folder,
+        data_dir: Path,
+        stop: Callable[[], int],
+        note: Callable[[str], None],
     ) -> None:
         compiled = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
-        self.client, self.stop = client, stop
+        self.client, self.stop, self.note = client, stop, note
         self.here = str(place.path.resolve()), str(data_dir.resolve()), compiled
+        self.halt = place.path / HALT
+        self.halt.unlink(missing_ok=True)
         self.waiting: dict[Any, tuple[Callable[[Any, Any], None], Any]] = {}
 
     @property
@@ -99,19 +111,45 @@ class Tasks:
         """Waits for everything, also for what is submitted meanwhile.
 
         Raises:
-          Stopped: where `stop()` is not 0. What workers have saved goes on another time.
+          ConfigError: if workers die again and again, or the scheduler does.
+          Stopped: where `stop()` is not 0, once all workers have saved what they have.
         """
+        import distributed
+
+        if not self.client.nthreads():
+            self.note("the scheduler has no workers yet: waiting for them")
+        try:
+            self._wait()
+        except BaseException as error:
+            self.halt.touch()  # whoever is still at work should not be
+            if isinstance(error, distributed.KilledWorker):
+                raise ConfigError(
+                    f"workers died again and again ({error}): give them more memory, or look into "
+                    "their logs; the same command goes on where it was"
+                ) from error
+            gone = concurrent.futures.CancelledError, asyncio.CancelledError
+            if isinstance(error, (*gone, distributed.CommClosedError)):
+                raise ConfigError(
+                    "the scheduler is gone: start it again; the same command goes on where it was"
+                ) from error
+            raise
+        self.halt.unlink(missing_ok=True)
+        if self.stop():
+            raise interrupt.Stopped(self.stop())
+
+    def _wait(self) -> None:
         import distributed
 
         while self.waiting:
             if self.stop():
-                self.client.cancel(list(self.waiting), force=True)
-                raise interrupt.Stopped(self.stop())
+                self.halt.touch()
             with contextlib.suppress(TimeoutError):
                 distributed.wait(list(self.waiting), timeout=1, return_when="FIRST_COMPLETED")
             for future in [future for future in self.waiting if future.done()]:
                 then, about = self.waiting.pop(future)
-                then(future.result(), about)
+                result = future.result()
+                if not self.stop():
+                    then(result, about)
 
 
 Here = tuple[str, str, str | None]  # run folder, data, compilation cache
@@ -134,10 +172,33 @@ def size(here: Here, members: Cohort, before: work.Size | None) -> work.Size:
 
 
 def carry_out(here: Here, chunk: work.Chunk, finished: Set[str]) -> float:
-    """A task: trains a chunk, and writes its results; the last epoch's mean loss."""
+    """A task: trains a chunk, and writes its results; the last epoch's mean loss.
+
+    Another worker that is still at it, as after a lost connection, is waited for, and what it has
+    finished is not done again.
+    """
     losses = [float("nan")]
-    with _one_at_a_time, scoring.Scorer(0) as scorer:
-        _worker(here).carry_out(
-            chunk, finished, scorer, lambda _, loss: losses.append(loss), lambda: 0, lambda: None
-        )
+    worker = _worker(here)
+    place = worker.place
+
+    def stop() -> int:
+        return signal.SIGTERM if (place.path / HALT).exists() else 0
+
+    points = chunk.members.points
+    with (
+        _one_at_a_time,
+        place.chunk_locked(cohort.chunk_name(points)),
+        scoring.Scorer(0) as scorer,
+        contextlib.suppress(interrupt.Stopped),
+    ):
+        done = {point.id for point in points if place.result(point.id) is not None}
+        if not done.issuperset(point.id for point in points) and not stop():
+            worker.carry_out(
+                chunk,
+                finished | done,
+                scorer,
+                lambda _, loss: losses.append(loss),
+                stop,
+                lambda: None,
+            )
     return losses[-1]

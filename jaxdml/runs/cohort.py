@@ -16,6 +16,7 @@ from jax import Array
 
 from jaxdml import config, systems
 from jaxdml.evaluate import embed
+from jaxdml.options import ConfigError
 from jaxdml.runs import folder, interrupt
 from jaxdml.train import checkpoint, population, step, streams
 from jaxdml.types import (
@@ -55,6 +56,12 @@ class Workshop:
     def epochs(self) -> int:
         """How many a training has."""
         return int(self.static["train.epochs"])
+
+    @property
+    def bytes_of_a_point(self) -> int:
+        """What its state takes."""
+        leaves = jax.tree.leaves(_template(self, 1))
+        return int(sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
 
     def patterns(self) -> dict[tuple[int, ...], int]:
         """The different patterns of phases, and how many epochs each has: a program each."""
@@ -182,14 +189,14 @@ def train(
         done, history, diverged = (progress[k] for k in ("epoch", "history", "diverged"))
         on_epoch(done, float("nan"))  # these are behind us
     if done == shop.epochs:
-        params = checkpoint.restore(saved / "final", _template(shop, len(chunk)).params)
+        params = _restored(saved / "final", _template(shop, len(chunk)).params)
         return Trained(params, np.array(diverged), history, 0.0)
 
     seeds = [point.config["seed"] for point in chunk]
     numbers = [config.numbers(point.config) for point in chunk]
     company = population.stack(seeds, numbers, labelled, shop.capacity, where)
     if done:
-        kept = checkpoint.restore(saved / f"epoch_{done}", _template(shop, len(chunk)))
+        kept = _restored(saved / f"epoch_{done}", _template(shop, len(chunk)))
         states = population.place_states(kept, where)
     else:
         states = programs.init(company, images)
@@ -251,7 +258,8 @@ def chunks(
     left = {point.id: point for point in points if point.id not in finished}
     for file in sorted(checkpoints.glob("*/progress.json")):
         group = folder.read_json(file)["points"]
-        if left.keys() & set(group) and known.keys() >= set(group):
+        new = set(group) - finished
+        if new and left.keys() >= new and known.keys() >= set(group):
             for identity in group:
                 left.pop(identity, None)
             yield [known[identity] for identity in group]
@@ -269,6 +277,15 @@ def _template(shop: Workshop, rows: int) -> TrainState:
         lambda seed, x, y: step.init(shop.model, shop.routine, seed, Images(x, y)), *shapes
     )
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), one)
+
+
+def _restored(path: Path, template: Any) -> Any:
+    try:
+        return checkpoint.restore(path, template)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path} is missing or damaged: remove {path.parent} to train its points anew"
+        ) from error
 
 
 class _Saver:

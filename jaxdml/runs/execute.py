@@ -106,7 +106,7 @@ def _on_cluster(
 ) -> None:
     """Has the workers of a Dask cluster train, each on its own devices."""
     with cluster.connected(scheduler) as client:
-        tasks = cluster.Tasks(client, place, data_dir, stop)
+        tasks = cluster.Tasks(client, place, data_dir, stop, progress.note)
 
         def sized(size: work.Size, members: Cohort) -> None:
             groups = len(members.points) // (size.width * size.devices * tasks.workers)
@@ -132,7 +132,7 @@ def _chunks(
     """A cohort split into chunks; how it travels is kept for another time."""
     known = place.plan()
     _entry(known, members)["size"] = size._asdict()
-    sizes = [old["size"] for old in known["cohorts"] if old["size"]]
+    sizes = [old["size"] for old in known["cohorts"] if old.get("size")]
     known |= {"width": max(old["width"] for old in sizes), "devices": size.devices}
     place.write_plan(known)
     return [
@@ -143,7 +143,7 @@ def _chunks(
 
 def _size_before(place: folder.Folder, members: Cohort) -> work.Size | None:
     """How a cohort travelled in an earlier call."""
-    size = _entry(place.plan(), members)["size"]
+    size = _entry(place.plan(), members).get("size")
     return work.Size(**size) if size else None
 
 

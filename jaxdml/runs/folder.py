@@ -73,6 +73,14 @@ class Folder:
                 ) from error
             yield
 
+    @contextmanager
+    def chunk_locked(self, name: str) -> Iterator[None]:
+        """Alone at a chunk's checkpoints; waits for who is there."""
+        (self.checkpoints / name).mkdir(parents=True, exist_ok=True)
+        with (self.checkpoints / name / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def check(self, config: Mapping[str, Any], execution: Container[str]) -> None:
         """Makes sure that what the folder holds, if anything, has the same base configuration.
 
@@ -145,7 +153,10 @@ class Folder:
         """Removes checkpoints that neither a result nor an unfinished training needs."""
         needed = {result["checkpoint"]["path"].split("/")[0] for result in self.results()}
         for kept in self.checkpoints.glob("*"):
-            if kept.name not in needed and not (kept / "progress.json").exists():
+            file = kept / "progress.json"
+            points = read_json(file)["points"] if file.exists() else []
+            done = all(self.result(identity) is not None for identity in points)
+            if kept.name not in needed and done:
                 shutil.rmtree(kept)
 
     def write_results(self) -> None:

@@ -81,9 +81,12 @@ class Scorer:
         if population.accelerated():
             order = _on_device(order)
         if self.pool is not None and order.classifiers:
-            future = self.pool.submit(protocols.evaluate, *order[:3])
-            self.waiting[future] = order
-            return
+            try:
+                self.waiting[self.pool.submit(protocols.evaluate, *order[:3])] = order
+            except BrokenExecutor:
+                self.pool = None
+            else:
+                return
         began = time.monotonic()
         _score_here(order)
         if (time.monotonic() - began) * self.left > SECONDS_TO_START:

@@ -87,34 +87,38 @@ def rounds(shop: Workshop, points: int, width: int, devices: int) -> int:
     return 1 << (wanted - 1).bit_length()  # few different programs; rounds without points are free
 
 
-def fastest(measure: Callable[[int], Trial], most: int, limit: float) -> Trial:
-    """The last of growing widths that was faster a point than the one before it, and fits.
+def fastest(measure: Callable[[int], Trial], most: int) -> Trial:
+    """The last of growing widths that was faster a point than the one before it.
 
     Args:
       measure: a trial at some width.
       most: the largest width of use.
-      limit: bytes on each device.
 
     >>> def measure(width):
     ...     return Trial(width, seconds=1 / width + width / 100, compiling=0, memory=width)
-    >>> fastest(measure, 1000, 2**30).width, fastest(measure, 3, 2**30).width
+    >>> fastest(measure, 1000).width, fastest(measure, 3).width
     (16, 3)
-    >>> fastest(measure, 1000, 4).width
-    4
     """
     best = measure(1)
     while best.width < most:
         wider = measure(min(most, WIDER * best.width))
-        if wider.memory > limit or wider.seconds > GAIN * best.seconds:
+        if wider.seconds > GAIN * best.seconds:
             break
         best = wider
     return best
 
 
 def trial(
-    shop: Workshop, points: Sequence[PointConfig], images: Images, where: population.Layout
+    shop: Workshop,
+    points: Sequence[PointConfig],
+    images: Images,
+    where: population.Layout,
+    limit: float,
 ) -> Trial:
-    """A few steps of each pattern of phases on all devices; the fastest of some turns counts."""
+    """A few steps of each pattern of phases on all devices; the fastest of some turns counts.
+
+    What needs more than `limit` bytes on a device is not run: it would take for ever.
+    """
     size = shop.sizes.batch_size * STEPS_OF_A_TRIAL
     few = shop.sizes._replace(
         images=min(shop.sizes.images, size),
@@ -125,6 +129,8 @@ def trial(
     began = time.monotonic()
     memory = population.compile_all(programs, shop.patterns(), company, images, where)
     compiling = time.monotonic() - began
+    if memory > limit:
+        return Trial(where.width, math.inf, compiling, memory)
     seconds = 0.0
     for pattern, epochs in shop.patterns().items():
         states = programs.init(company, images)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 import jax
 
 from jaxdml.options import ConfigError
-from jaxdml.runs import cohort, folder, judge, scoring, sizing
+from jaxdml.runs import cohort, folder, interrupt, judge, scoring, sizing
 from jaxdml.runs import plan as planning
 from jaxdml.train import population
 from jaxdml.types import Cohort, Images, PointConfig, Static
@@ -22,6 +22,7 @@ class Size(NamedTuple):
     width: int  # so many at once on a device
     rounds: int  # so many times, before results are written
     devices: int
+    tried: int = 0  # the width was chosen by trials, for so many points a device
 
     @property
     def chunk(self) -> int:
@@ -70,26 +71,27 @@ class Worker:
             self._shops[key] = cohort.workshop(members, dataset)
         return self._shops[key]
 
-    def width(self, members: Cohort, before: Size | None = None) -> int:
-        """How many points of a cohort go through a device at once.
+    def width(self, members: Cohort, before: Size | None = None) -> Size:
+        """How many points of a cohort go through a device at once, in one round.
 
         Args:
           members: all its points; `train.width` is a number, or `auto`: as trials show.
-          before: how it travelled in an earlier call: trials are not repeated on as many devices.
+          before: how it travelled in an earlier call: trials are not repeated without a reason.
         """
-        asked = members.points[0].config["train.width"]
-        one = population.layout(1)
-        most = math.ceil(len(members.points) / one.mesh.size)
+        asked, devices = members.points[0].config["train.width"], _devices()
+        most = math.ceil(len(members.points) / devices)
         if asked is None:
             asked = "auto" if population.accelerated() else 1
         if asked != "auto":
-            return min(asked, most)
-        if before is not None and before.devices == one.mesh.size:
-            return before.width
+            return Size(min(asked, most), 1, devices)
+        if before is not None and before.devices == devices and before.tried:
+            could_be_wider = before.width == before.tried < most
+            if not could_be_wider:
+                return Size(min(before.width, most), 1, devices, before.tried)
         if most == 1:
-            return 1
-        limit = members.points[0].config["train.memory_share"] * population.memory(one)
-        return sizing.fastest(functools.partial(self.trial, members), most, limit).width
+            return Size(1, 1, devices)
+        best = sizing.fastest(functools.partial(self.trial, members), most)
+        return Size(best.width, 1, devices, most)
 
     def size(self, members: Cohort, before: Size | None = None) -> Size:
         """How a cohort travels, for lack of memory in fewer rounds or narrower groups.
@@ -97,11 +99,14 @@ class Worker:
         Args:
           members, before: as for `width`.
         """
-        devices = int(population.layout(1).mesh.size)
-        width = self.width(members, before)
-        rounds = sizing.rounds(self.shop(members), len(members.points), width, devices)
-        where = self._place(Chunk(members, Size(width, rounds, devices))).where
-        return Size(where.width, where.rounds, devices)
+        size = self.rounds(members, self.width(members, before))
+        where = self._place(Chunk(members, size)).where
+        return size._replace(width=where.width, rounds=where.rounds)
+
+    def rounds(self, members: Cohort, size: Size) -> Size:
+        """With as many rounds as a cohort should have."""
+        shop, count = self.shop(members), len(members.points)
+        return size._replace(rounds=sizing.rounds(shop, count, size.width, size.devices))
 
     def trial(self, members: Cohort, width: int) -> sizing.Trial:
         """A few steps of a cohort; made once."""
@@ -111,7 +116,9 @@ class Worker:
                 shop = self.shop(members)
                 images = self._on_devices(shop, members.points[0])
                 where = population.layout(width)
-                self._trials[key] = sizing.trial(shop, members.points, images, where)
+                share = members.points[0].config["train.memory_share"]
+                limit = share * population.memory(where)
+                self._trials[key] = sizing.trial(shop, members.points, images, where, limit)
         return self._trials[key]
 
     def carry_out(
@@ -134,7 +141,8 @@ class Worker:
         """
         points = chunk.members.points
         shop = self.shop(chunk.members)
-        placed = self._place(chunk)
+        size = chunk.size._replace(devices=_devices()).holding(len(points))
+        placed = self._place(chunk._replace(size=size))
         if len(points) > placed.where.chunk:  # of a group that more devices had begun
             raise ConfigError(
                 f"{len(points)} points were trained together, and do not fit on these devices: "
@@ -174,6 +182,8 @@ class Worker:
             written()
 
         for row in rows:
+            if stop():
+                raise interrupt.Stopped(stop())
             with self.during("scoring"):
                 judged = judge.judge(
                     shop,
@@ -219,6 +229,10 @@ class Worker:
             inner = sum(self.spent.values()) - others
             took = time.monotonic() - began - inner
             self.spent[activity] = self.spent.get(activity, 0.0) + took
+
+
+def _devices() -> int:
+    return int(population.layout(1).mesh.size)
 
 
 def _source(point: PointConfig) -> tuple[str, int]:

@@ -52,6 +52,7 @@ class Layout(NamedTuple):
 
     def places(self, count: int) -> np.ndarray:
         """Where each of `count` points lies in the chunk: dealt out to the devices like cards."""
+        assert count <= self.chunk, f"{count} points in a chunk for {self.chunk}"
         return np.array([self._place(i) for i in range(count)], np.int64)
 
     def _place(self, i: int) -> int:

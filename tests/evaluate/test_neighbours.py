@@ -37,6 +37,15 @@ def test_rows_that_float32_cannot_order_are_compared_with_everything():
     assert (np.sort(near) != np.sort(exact)).any(), "the case is too easy to need an exact pass"
 
 
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
+def test_embeddings_too_large_for_squares_in_float32_are_compared_in_float64():
+    random = np.random.default_rng(0)
+    z = (1e19 * random.normal(size=(90, 3))).astype(np.float32)
+    y = random.integers(0, 3, 90)
+    expected = KNeighborsClassifier(5).fit(z.astype(float), y).predict(z.astype(float))
+    np.testing.assert_array_equal(neighbours.KNeighbors(5).fit(z, y).predict(z), expected)
+
+
 def test_many_rows_go_in_parts(monkeypatch):
     random = np.random.default_rng(0)
     fit, scored = (z.astype(np.float32) for z in embeddings("normal", 60, random))

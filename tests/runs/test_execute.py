@@ -9,7 +9,7 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import cohort, execute, folder, grid, report, work
+from jaxdml.runs import cluster, cohort, execute, folder, grid, report, work
 from jaxdml.runs import plan as planning
 from jaxdml.train import population
 from jaxdml.types import Split
@@ -338,3 +338,55 @@ def test_a_run_that_was_refused_before_it_began_leaves_its_folder_free(tmp_path)
     assert [result["status"] for result in place.results()] == ["ok"]
     with pytest.raises(ConfigError, match="holds a run of another base configuration"):
         execute.run(base, ({},), tmp_path, tmp_path)
+
+
+def test_a_task_that_a_cluster_repeats_does_nothing_again(finished, monkeypatch):
+    points = [p for p in grid.expand(BASE, GRID) if p.config["system"] == "dml"]
+    [members] = planning.plan(points, planning.loader(finished.path)).cohorts
+    chunk = work.Chunk(members, work.Size(1, 1, 4))
+    monkeypatch.setattr(cohort, "train", None)
+    here = str(finished.path), str(finished.path), None
+    assert np.isnan(cluster.carry_out(here, chunk, frozenset()))
+
+
+def test_a_worker_with_fewer_devices_than_was_thought_trains_the_same(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    points = [p for p in grid.expand(BASE, GRID) if p.config["system"] == "dml"]
+    for point in points:
+        shutil.rmtree(tmp_path / "run" / "points" / point.id)
+    [members] = planning.plan(points, planning.loader(tmp_path)).cohorts
+    chunk = work.Chunk(members, work.Size(1, 1, 16))
+    cluster.carry_out((str(tmp_path / "run"), str(tmp_path), None), chunk, frozenset())
+    copy = folder.Folder(tmp_path / "run")
+    for point in points:
+        assert copy.result(point.id)["scores"] == finished.result(point.id)["scores"]
+
+
+def test_a_plan_without_sizes_is_still_read(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "old")
+    plan = json.loads((tmp_path / "old" / "plan.json").read_text())
+    for entry in plan["cohorts"]:
+        del entry["size"]
+    (tmp_path / "old" / "plan.json").write_text(json.dumps(plan))
+    more = ({"system": ("dml",), ("seed", "data.labels_seed"): ((5, 5),)},)
+    assert len(execute.run(BASE, more, tmp_path / "old", tmp_path).results()) == 5
+
+
+def test_a_lost_checkpoint_is_named(tmp_path, monkeypatch):
+    run_and_die_after(1, tmp_path / "run", monkeypatch)
+    [lost] = (tmp_path / "run").glob("checkpoints/*/epoch_1")
+    shutil.rmtree(lost)
+    with pytest.raises(ConfigError, match=rf"epoch_1 is missing or damaged: remove {lost.parent}"):
+        execute.run(BASE, GRID, tmp_path / "run", tmp_path)
+
+
+def test_groups_that_share_a_point_are_trained_once(tmp_path):
+    points = grid.expand(BASE, ({"seed": tuple(range(4))},))
+    ids = [point.id for point in points]
+    place = folder.Folder(tmp_path)
+    for name, group in (("a", ids[:2]), ("b", ids)):
+        folder.write_json(place.checkpoints / name / "progress.json", {"points": group})
+    groups = list(cohort.chunks(points, frozenset(), 8, place.checkpoints))
+    assert [[p.id for p in group] for group in groups] == [ids[:2], ids[2:]]
+    groups = list(cohort.chunks(points, frozenset(ids[:2]), 8, place.checkpoints))
+    assert [[p.id for p in group] for group in groups] == [ids]  # the rest is in its checkpoint

@@ -76,6 +76,22 @@ def test_worker_processes_give_the_same_scores_and_a_killed_one_loses_none(at_on
     assert found == {seed: plain(seed) for seed in range(6)}
 
 
+def test_a_pool_that_died_while_idle_loses_nothing(at_once):
+    found = []
+    with scoring.Scorer(3, workers=1) as scorer:
+        scorer.submit(judged(0), found.append)
+        pool = scorer.pool
+        os.kill(pool.submit(os.getpid).result(), signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while not pool._flags.broken:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        scorer.submit(judged(1), found.append)
+        until_done(scorer)
+        pool.shutdown(kill_workers=True)
+    assert found == [plain(0), plain(1)]
+
+
 def test_nearest_neighbours_are_found_on_an_accelerator(monkeypatch):
     monkeypatch.setattr(population, "accelerated", lambda: True)
     made = []

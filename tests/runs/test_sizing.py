@@ -166,7 +166,7 @@ def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
     over = ({"system": ("dml",), "seed": tuple(range(9))},)
     tried = []
 
-    def trial(shop, points, images, where):
+    def trial(shop, points, images, where, limit):
         tried.append(where.width)
         return sizing.Trial(where.width, {1: 3.0, 3: 1.0}[where.width], 0.0, 0)
 
@@ -176,12 +176,43 @@ def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
     place = execute.run(base, over, tmp_path / "run", tmp_path)
     assert tried == [1, 3]
     plan = json.loads((place.path / "plan.json").read_text())
-    assert plan["cohorts"][0]["size"] == {"width": 3, "rounds": 1, "devices": 4}
+    assert plan["cohorts"][0]["size"] == {
+        "width": 3, "rounds": 1, "devices": 4, "tried": 3,
+    }  # fmt: skip
     assert (plan["width"], plan["devices"]) == (3, 4)
     more = ({"system": ("dml",), "seed": tuple(range(10))},)
     place = execute.run(base, more, tmp_path / "run", tmp_path)
     assert tried == [1, 3]
     assert len(place.results()) == 10
+
+
+def test_a_width_that_no_trial_chose_is_not_kept(monkeypatch):
+    members, worker = cohort(16)
+    monkeypatch.setattr(
+        sizing,
+        "trial",
+        lambda shop, points, images, where, limit: sizing.Trial(where.width, 1 / where.width, 0, 0),
+    )
+    auto, worker = cohort(16, **{"train.width": "auto"})
+    assert worker.width(members) == work.Size(1, 1, 4)
+    assert worker.width(auto, before=worker.width(members)) == work.Size(4, 1, 4, tried=4)
+    few, _ = cohort(8, **{"train.width": "auto"})
+    before = worker.width(few)
+    assert before == work.Size(2, 1, 4, tried=2)
+    assert worker.width(auto, before).width == 4  # it could only be 2
+    assert worker.width(few, work.Size(4, 1, 4, tried=4)).width == 2
+    assert worker.width(auto, work.Size(1, 1, 4, tried=2)).width == 1  # 2 was no faster
+
+
+def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
+    members, worker = cohort()
+    monkeypatch.setattr(population, "memory", lambda where: 1000)
+    found = worker.trial(members, 1)
+    assert found.seconds == float("inf")
+    assert found.memory > 1000
+    plan = planning.plan(members.points, worker.load)
+    lines = list(estimate.lines(plan, worker))
+    assert re.search(r"2-D: a point needs \d+ MiB, which is too much$", lines[0])
 
 
 @pytest.mark.parametrize(
@@ -190,6 +221,7 @@ def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
         ({"train.width": "wide"}, "train.width must be a whole number"),
         ({"train.width": 0}, "train.width must be at least 1"),
         ({"train.memory_share": 1.5}, r"train.memory_share must lie between 0.01 and 1"),
+        ({"eval.classifiers": ("knn", "knn")}, "eval.classifiers names something twice: knn, knn"),
         ({"train.checkpoint_every": 0}, "train.checkpoint_every must be at least 1"),
     ],
 )
