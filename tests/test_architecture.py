@@ -39,6 +39,7 @@ ONLY_IN = {
     "matplotlib": {"jaxdml/report"},
     "rich": {"jaxdml/runs/progress.py"},
     "loky": {"jaxdml/runs/scoring.py"},
+    "dask": {"jaxdml/runs/cluster.py"},
     "distributed": {"jaxdml/runs/cluster.py"},
     "absl": set(),
     "ml_collections": set(),

@@ -38,6 +38,7 @@ def connected(scheduler: str) -> Iterator[Any]:
       ConfigError: if there is no such scheduler, or Dask is not installed.
     """
     try:
+        import dask
         import distributed
     except ImportError as error:
         raise ConfigError("--scheduler needs Dask: pip install 'jaxdml[distributed]'") from error
@@ -47,12 +48,13 @@ def connected(scheduler: str) -> Iterator[Any]:
             count = scheduler.removeprefix("local:")
             if not count.isdigit() or not int(count):
                 raise ConfigError(f"--scheduler={scheduler}: say how many workers, as in local:2")
+            quiet = {"distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "error"}
+            stack.enter_context(dask.config.set(quiet))
             here = distributed.LocalCluster(
                 n_workers=int(count),
                 threads_per_worker=1,
                 dashboard_address=None,
                 silence_logs=logging.ERROR,
-                env={"DASK_LOGGING__DISTRIBUTED": "error"},
             )
             scheduler = stack.enter_context(here).scheduler_address
         try:
@@ -128,7 +130,7 @@ class Tasks:
                     "their logs; the same command goes on where it was"
                 ) from error
             gone = concurrent.futures.CancelledError, asyncio.CancelledError
-            if isinstance(error, (*gone, distributed.CommClosedError)):
+            if isinstance(error, (*gone, distributed.comm.CommClosedError)):
                 raise ConfigError(
                     "the scheduler is gone: start it again; the same command goes on where it was"
                 ) from error
