@@ -78,7 +78,7 @@ class Worker:
           members: all its points; `train.width` is a number, or `auto`: as trials show.
           before: how it travelled in an earlier call: trials are not repeated without a reason.
         """
-        asked, devices = members.points[0].config["train.width"], _devices()
+        asked, devices = members.points[0].config["train.width"], _device_count()
         most = math.ceil(len(members.points) / devices)
         if asked is None:
             asked = "auto" if population.accelerated() else 1
@@ -141,7 +141,7 @@ class Worker:
         """
         points = chunk.members.points
         shop = self.shop(chunk.members)
-        size = chunk.size._replace(devices=_devices()).holding(len(points))
+        size = chunk.size._replace(devices=_device_count()).holding(len(points))
         placed = self._place(chunk._replace(size=size))
         if len(points) > placed.where.chunk:  # of a group that more devices had begun
             raise ConfigError(
@@ -231,7 +231,7 @@ class Worker:
             self.spent[activity] = self.spent.get(activity, 0.0) + took
 
 
-def _devices() -> int:
+def _device_count() -> int:
     return int(population.layout(1).mesh.size)
 
 
