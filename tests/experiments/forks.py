@@ -2,7 +2,7 @@
 
 Reads a JSON object a line from stdin, {"arguments": ["train", "--workdir=W", …]}, and prints a list
 a line: exit code, what was printed, what was complained. With {"until": GLOB, "signal": N} too, the
-command is sent that signal as soon as a path of that form exists.
+command is sent that signal as soon as a path of that form exists. "path" is searched for modules.
 """
 
 import gc
@@ -20,13 +20,14 @@ import experiments.cli  # noqa: F401  its imports are what takes long
 import jaxdml.runs.execute  # noqa: F401
 
 
-def run(arguments, until=None, signal=None):
+def run(arguments, until=None, signal=None, path=None):
     name, *arguments = arguments
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         pid = os.fork()
         if pid == 0:
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
+            sys.path[:0] = [path] if path else []
             sys.argv = [f"experiments/{name}.py", *arguments]
             code = 1
             try:

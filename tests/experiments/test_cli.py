@@ -1,9 +1,6 @@
 """The commands as users call them."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -150,24 +147,6 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(mistake, mistakes):
     *notes, error = complaint.strip().splitlines()
     assert error.startswith("error: ")
     assert all(note.startswith("note: ") for note in notes)
-
-
-def test_a_loss_in_a_file_of_its_own_trains_by_its_dotted_path(tmp_path):
-    loss = (ROOT / "tests" / "third_party" / "spring.py").read_text()
-    (tmp_path / "my_loss.py").write_text(loss)
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "experiments.train", "--config=configs/digits.py",
-            f"--workdir={tmp_path / 'run'}", "--config.system=dml",
-            "--config.loss.name=my_loss:make", "--config.loss.stiffness=0.05", *FAST,
-        ],
-        capture_output=True, text=True, cwd=ROOT, check=False,
-        env=os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(tmp_path)} | QUICKLY,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    result = next((tmp_path / "run" / "points").glob("*/result.json")).read_text()
-    assert '"loss.stiffness": 0.05' in result
-    assert '"status": "ok"' in result
 
 
 def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path, command):
