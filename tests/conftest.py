@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 REPOSITORY = Path(__file__).parent.parent
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
+# Two processes compile side by side: that each splits its programs for threads only costs time.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_force_host_platform_device_count=4 --xla_cpu_parallel_codegen_split_count=1",
+)
 # What was compiled once, by this session or an earlier one, is read back.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(REPOSITORY / ".cache" / "xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")

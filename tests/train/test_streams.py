@@ -8,6 +8,8 @@ from jaxdml.types import Point
 
 Y = jnp.array([0] * 12 + [1] * 12 + [2] * 3 + [3] * 9 + [4] * 4)
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 
 def drawn(labelled, per_batch, size=12, steps=40, capacity=None):
     rows = np.array(labelled)
