@@ -86,6 +86,7 @@ class Tasks:
         stop: Callable[[], int],
         note: Callable[[str], None],
     ) -> None:
+        # JAX makes this option an attribute as it runs: there is no typed way to read it
         compiled = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
         self.client, self.stop, self.note = client, stop, note
         self.here = str(place.path.resolve()), str(data_dir.resolve()), compiled

@@ -17,7 +17,7 @@ import traceback
 import warnings
 
 import experiments.cli  # noqa: F401  its imports are what takes long
-import jaxdml.runs.execute  # noqa: F401
+import jaxdml.runs.execute  # noqa: F401  the same
 
 
 def run(arguments, until=None, signal=None, path=None):
@@ -41,7 +41,7 @@ def run(arguments, until=None, signal=None, path=None):
             os._exit(code)  # to take all modules apart would take a second
         ended = 0
         while until and not ended:
-            if glob.glob(until):  # noqa: PTH207
+            if glob.glob(until):  # noqa: PTH207  a whole path as pattern, which Path.glob refuses
                 os.kill(pid, signal)
                 break
             time.sleep(0.005)
