@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.conftest import QUICK
+
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = """
 from configs import digits
@@ -85,7 +87,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_results_of_one_process(file, wh
             "--scheduler=local:2",
         ],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"XLA_FLAGS": "", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
+        env=os.environ | {"XLA_FLAGS": QUICK, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not list(workdir.glob("checkpoints/*/progress.json")):
