@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml.report.table import Group, words
+from jaxdml.report.summary import Group, words
 
 MOST_PANELS = 12
 LABELLED_SHOWN = 12  # for each class, on average: more would cover the test images

@@ -1,152 +1,87 @@
-"""The results as one table: a row for each setting, mean ± standard deviation over its seeds."""
+"""A table, and how it is written: Markdown that lines up in a terminal, CSV, LaTeX."""
 
-import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import csv as _csv
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
 
-SEEDS = ("seed", "data.labels_seed")
-_WORDS = {"knn": "kNN", "ami": "AMI"}
-
-
-class Group(NamedTuple):
-    """Points that differ in their seeds only."""
-
-    setting: dict[str, Any]  # grid path → value, `None` where the system does not read it
-    results: list[Mapping[str, Any]]
-
-    @property
-    def ok(self) -> list[Mapping[str, Any]]:
-        """Those that count: neither diverged nor failed."""
-        return [result for result in self.results if result["status"] == "ok"]
+_TEX = str.maketrans({c: rf"\{c}" for c in "&%$#_{}"} | {"±": r"$\pm$", "−": "$-$", "–": "--"})
 
 
-def groups(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Group]:
-    """Results by their setting: the grid paths that are no seeds, in order of first appearance."""
-    settings = [path for path in paths if path not in SEEDS]
-    found: dict[tuple[str, ...], Group] = {}
-    for result in results:
-        setting = {path: result["config"].get(path) for path in settings}
-        key = tuple(map(str, setting.values()))
-        found.setdefault(key, Group(setting, [])).results.append(result)
-    return list(found.values())
+class Table(NamedTuple):
+    """Cells as text: the first `texts` columns are words, the others start with a number or `–`."""
+
+    title: str
+    heading: Sequence[str]
+    body: Sequence[Sequence[str]]
+    texts: int
+    notes: Sequence[str] = ()  # sentences, or whole lists in Markdown, that belong under it
 
 
-def markdown(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> str:
-    """The table as Markdown, and under it what was left out of the means, and why.
+def markdown(table: Table) -> str:
+    """The table and its notes, without its title.
 
-    Args:
-      results: as `result.json` holds them.
-      paths: the grid's.
-
-    >>> score = {"protocol": "thesis", "classifier": "knn", "metric": "accuracy", "value": 0.9}
-    >>> result = {"point": "a", "status": "ok", "config": {"system": "ae"}, "scores": [score]}
-    >>> print(markdown([result], ["system"]))
-    | system   | n   | thesis kNN accuracy |
-    |:---------|:----|--------------------:|
-    | ae       | 1   |               0.900 |
+    >>> print(markdown(Table("", ["system", "n"], [["ae", "12"]], 1, ["One seed."])))
+    | system   |   n |
+    |:---------|----:|
+    | ae       |  12 |
+    <BLANKLINE>
+    One seed.
     """
-    rows = groups(results, paths)
-    columns = list(
-        dict.fromkeys(
-            (s["protocol"], s["classifier"], s["metric"])
-            for result in results
-            for s in result["scores"]
-        )
-    )
-    settings = list(rows[0].setting) if rows else []
-    heading = [_short(path, settings) for path in settings] + ["n"]
-    heading += [words(*column) for column in columns]
-    body = []
-    for group in rows:
-        cells = [_cell(value) for value in group.setting.values()]
-        lost = len(group.results) - len(group.ok)
-        cells.append(f"{len(group.ok)} of {len(group.results)}" if lost else str(len(group.ok)))
-        cells += [_mean(_values(group, column), len(group.ok)) for column in columns]
-        body.append(cells)
-    text = _aligned(heading, body, len(settings) + 1)
-    if any(len(group.ok) > 1 for group in rows):
-        text += "\n\nMean ± standard deviation over the n points of a setting."
-    left_out = [result for result in results if result["status"] != "ok"]
-    if left_out:
-        lines = [f"- {r['point']}: {r['status']}, {r['reason']}" for r in left_out]
-        text += "\n\nLeft out of every mean:\n\n" + "\n".join(lines)
-    noted = [result for result in results if result["status"] == "ok" and result.get("note")]
-    if noted:
-        lines = [f"- {r['point']} ({_setting(r, settings)}): {r['note']}" for r in noted]
-        text += "\n\nWorth knowing:\n\n" + "\n".join(lines)
-    return text
-
-
-def words(protocol: str, classifier: str, metric: str) -> str:
-    """What a score is called.
-
-    >>> words("thesis", "knn", "ami")
-    'thesis kNN AMI'
-    """
-    return " ".join(_WORDS.get(word, word) for word in (protocol, classifier, metric))
-
-
-def _values(group: Group, column: tuple[str, str, str]) -> list[float]:
-    return [
-        score["value"]
-        for result in group.ok
-        for score in result["scores"]
-        if (score["protocol"], score["classifier"], score["metric"]) == column
-    ]
-
-
-def _setting(result: Mapping[str, Any], settings: Sequence[str]) -> str:
-    """What tells this point from others: what the grid varies, and the seed."""
-    return ", ".join(
-        f"{_short(path, settings)} {_cell(result['config'][path])}"
-        for path in (*settings, "seed")
-        if path in result["config"]
-    )
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _mean(values: Sequence[float], points: int) -> str:
-    if not values:
-        return "–"
-    text = f"{statistics.mean(values):.3f}"
-    if len(values) > 1:
-        text += f" ± {statistics.stdev(values):.3f}"
-    return text if len(values) == points else f"{text} ({len(values)} of {points})"
-
-
-def _short(path: str, among: Sequence[str]) -> str:
-    """The last word of a path, where that is clear; the whole path otherwise.
-
-    >>> _short("routine.name", ["routine.name", "system"])
-    'routine'
-    """
-    section, _, last = path.rpartition(".")
-    if last == "name":
-        return section
-    clashes = [p for p in among if p.rpartition(".")[2] == last]
-    return last if len(clashes) == 1 else path
-
-
-def _aligned(heading: Sequence[str], body: Sequence[Sequence[str]], texts: int) -> str:
-    """A Markdown table whose columns line up in a terminal too; after `texts`, numbers."""
-    table = [heading, *body]
-    widths = [max(len(row[i]) for row in table) for i in range(len(heading))]
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in (table.heading, *table.body)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(table.heading))]
     widths = [max(width, 8 if i == 0 else 3) for i, width in enumerate(widths)]
 
     def line(row: Sequence[str]) -> str:
         cells = [
-            cell.ljust(width) if i < texts else cell.rjust(width)
+            cell.ljust(width) if i < table.texts else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         return "| " + " | ".join(cells) + " |"
 
     rules = [
-        f":{'-' * (width + 1)}" if i < texts else f"{'-' * (width + 1)}:"
+        f":{'-' * (width + 1)}" if i < table.texts else f"{'-' * (width + 1)}:"
         for i, width in enumerate(widths)
     ]
-    return "\n".join([line(heading), "|" + "|".join(rules) + "|", *map(line, body)])
+    lines = [line(rows[0]), "|" + "|".join(rules) + "|", *map(line, rows[1:])]
+    return "\n\n".join(["\n".join(lines), *table.notes])
+
+
+def csv(table: Table) -> str:
+    """Heading and cells, without title and notes.
+
+    >>> print(csv(Table("", ["system", "n"], [["ae", "12"]], 1)), end="")
+    system,n
+    ae,12
+    """
+    buffer = io.StringIO()
+    _csv.writer(buffer, lineterminator="\n").writerows([table.heading, *table.body])
+    return buffer.getvalue()
+
+
+def latex(table: Table) -> str:
+    r"""A `table` environment; the document needs the package `booktabs`.
+
+    >>> latex(Table("Of 100 %", ["system", "n"], [["ae", "12"]], 1)).splitlines()[1]
+    '\\caption{Of 100 \\%}'
+    """
+
+    def line(row: Sequence[str]) -> str:
+        return " & ".join(cell.translate(_TEX) for cell in row) + r" \\"
+
+    columns = "l" * table.texts + "r" * (len(table.heading) - table.texts)
+    body = [line(table.heading), r"\midrule", *map(line, table.body)]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{table.title.translate(_TEX)}}}",
+            r"\centering",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )

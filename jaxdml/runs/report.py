@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxdml.evaluate.project import plane
-from jaxdml.report import figure, table
+from jaxdml.report import figure, summary, table
 from jaxdml.runs import folder
 
 
@@ -27,8 +27,8 @@ def report(place: folder.Folder) -> Report:
       place: a run folder with finished points.
     """
     results, paths = place.results(), place.plan()["grid_paths"]
-    text = table.markdown(results, paths)
-    pictures, note = _pictures(place, table.groups(results, paths))
+    text = table.markdown(summary.table(results, paths))
+    pictures, note = _pictures(place, summary.groups(results, paths))
     lines = [
         f"# {place.path.name}",
         "",
@@ -50,7 +50,7 @@ def report(place: folder.Folder) -> Report:
 
 
 def _pictures(
-    place: folder.Folder, groups: list[table.Group]
+    place: folder.Folder, groups: list[summary.Group]
 ) -> tuple[tuple[Path, ...], str | None]:
     chosen = [(group, group.ok[0]) for group in groups if group.ok][: figure.MOST_PANELS]
     if not chosen:

@@ -1,6 +1,6 @@
 import statistics
 
-from jaxdml.report import figure, table
+from jaxdml.report import figure, summary, table
 
 
 def result(point, value, status="ok", reason=None, **config):
@@ -14,6 +14,10 @@ def result(point, value, status="ok", reason=None, **config):
     }  # fmt: skip
 
 
+def text_of(results, paths):
+    return table.markdown(summary.table(results, paths))
+
+
 RESULTS = [
     result("a", 0.90, system="dml", seed=0),
     result("b", 0.94, system="dml", seed=1),
@@ -24,7 +28,7 @@ PATHS = ["system", "seed", "routine.alpha"]
 
 
 def test_seeds_are_averaged_and_what_a_system_does_not_read_is_empty():
-    text = table.markdown(RESULTS, PATHS)
+    text = text_of(RESULTS, PATHS)
     cells = [[c.strip() for c in line.split("|")[1:-1]] for line in text.splitlines()[:4]]
     spread = statistics.stdev([0.90, 0.94])
     assert cells[0] == ["system", "alpha", "n", "thesis kNN accuracy", "thesis kNN AMI"]
@@ -33,24 +37,23 @@ def test_seeds_are_averaged_and_what_a_system_does_not_read_is_empty():
 
 
 def test_points_that_do_not_count_are_left_out_of_the_mean_visibly():
-    assert "Left out of every mean:\n\n- c: diverged, metric was not finite" in table.markdown(
-        RESULTS, PATHS
-    )
-    assert "Left out" not in table.markdown(RESULTS[:2], PATHS)
+    said = "Left out of every mean:\n\n- c: diverged, metric was not finite"
+    assert said in text_of(RESULTS, PATHS)
+    assert "Left out" not in text_of(RESULTS[:2], PATHS)
 
 
 def test_a_setting_without_a_good_point_has_no_value():
-    text = table.markdown(RESULTS[2:], PATHS)
+    text = text_of(RESULTS[2:], PATHS)
     assert "| 0 of 1 |                   – |" in text
 
 
 def test_columns_line_up_in_a_terminal():
-    lines = table.markdown(RESULTS, PATHS).split("\n\n")[0].splitlines()
+    lines = text_of(RESULTS, PATHS).split("\n\n")[0].splitlines()
     assert len({len(line) for line in lines}) == 1
 
 
 def test_a_path_is_shortened_only_where_it_stays_clear():
-    text = table.markdown(
+    text = text_of(
         [result("a", 1.0, **{"data.name": "digits", "a.x": 1, "b.x": 2})],
         ["data.name", "a.x", "b.x"],
     )
@@ -58,7 +61,7 @@ def test_a_path_is_shortened_only_where_it_stays_clear():
 
 
 def test_a_panels_title_says_the_setting_and_a_score():
-    [group] = table.groups(
+    [group] = summary.groups(
         [result("a", 0.9, system="dml", **{"data.labelled_percent": 10.0})],
         ["system", "data.labelled_percent"],
     )
@@ -70,5 +73,5 @@ def test_a_panels_title_says_the_setting_and_a_score():
 def test_a_score_that_only_some_points_have_says_how_many():
     fewer = result("b", 0.94, system="dml", seed=1)
     fewer["scores"] = fewer["scores"][:1]
-    text = table.markdown([RESULTS[0], fewer], ["system", "seed"])
+    text = text_of([RESULTS[0], fewer], ["system", "seed"])
     assert "0.920 ± 0.028 | 0.450 (1 of 2) |" in text
