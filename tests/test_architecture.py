@@ -34,7 +34,7 @@ ONLY_IN = {
     "flax": {"jaxdml/models"},
     "sklearn": {"jaxdml/evaluate", "jaxdml/data/digits.py"},
     "optax": {"jaxdml/train"},
-    "scipy": {"jaxdml/priors/sphere.py"},
+    "scipy": {"jaxdml/priors/sphere.py", "jaxdml/report/statistics.py"},
     "orbax": {"jaxdml/train/checkpoint.py"},
     "matplotlib": {"jaxdml/report"},
     "rich": {"jaxdml/runs/progress.py"},

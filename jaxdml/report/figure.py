@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml.report.summary import Group, words
+from jaxdml.report.summary import Group, measure
 
 MOST_PANELS = 12
 LABELLED_SHOWN = 12  # for each class, on average: more would cover the test images
@@ -30,7 +30,7 @@ def title(group: Group, seed: int, score: Mapping[str, Any] | None) -> str:
     said = [_word(path, value) for path, value in group.setting.items() if value is not None]
     text = " · ".join(said) or "one point"
     if score is not None:
-        name = words(score["protocol"], score["classifier"], score["metric"])
+        name = measure(score).words
         text += f"\n{name} {score['value']:.3f} (seed {seed})"
     return text
 

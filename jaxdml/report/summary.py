@@ -4,10 +4,46 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jaxdml.report.statistics import Estimate, estimate
 from jaxdml.report.table import Table
 
 SEEDS = ("seed", "data.labels_seed")
-_WORDS = {"knn": "kNN", "ami": "AMI"}
+MOST_COLUMNS = 8  # of scores; more are split by protocol
+# what a word of a score is called; nothing where the rest says it
+_WORDS = {
+    "knn": "kNN", "rf": "forest", "mlp": "MLP", "kmeans": "", "neighbours": "", "mean": "",
+    "sample": "of samples", "ami": "AMI", "nmi": "NMI", "ari": "ARI", "r_at_1": "R@1",
+    "r_precision": "R-precision", "map_at_r": "MAP@R",
+}  # fmt: skip
+
+
+class Measure(NamedTuple):
+    """What is measured, as a score names it."""
+
+    protocol: str
+    classifier: str
+    embedding: str
+    metric: str
+
+    @property
+    def words(self) -> str:
+        """What it is called.
+
+        >>> Measure("thesis", "knn", "sample", "ami").words
+        'thesis kNN AMI of samples'
+        """
+        order = (self.protocol, self.classifier, self.metric, self.embedding)
+        return " ".join(word for word in (_WORDS.get(word, word) for word in order) if word)
+
+
+def measure(score: Mapping[str, Any]) -> Measure:
+    """What a score is one of."""
+    return Measure(*(score[field] for field in Measure._fields))
+
+
+def measures(results: Sequence[Mapping[str, Any]]) -> list[Measure]:
+    """All that is measured in some results, in order of first appearance."""
+    return list(dict.fromkeys(measure(score) for r in results for score in r["scores"]))
 
 
 class Group(NamedTuple):
@@ -21,6 +57,15 @@ class Group(NamedTuple):
         """Those that count: neither diverged nor failed."""
         return [result for result in self.results if result["status"] == "ok"]
 
+    def values(self, wanted: Measure) -> dict[tuple[Any, ...], float]:
+        """The seeds of the points that count and were measured so → value."""
+        return {
+            tuple(result["config"].get(path) for path in SEEDS): score["value"]
+            for result in self.ok
+            for score in result["scores"]
+            if measure(score) == wanted
+        }
+
 
 def groups(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Group]:
     """Results by their setting: the grid paths that are no seeds, in order of first appearance."""
@@ -33,84 +78,115 @@ def groups(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[G
     return list(found.values())
 
 
-def table(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
-    """One table of all scores; its notes say what was left out of the means, and why.
+def tables(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Table]:
+    """Scores by setting: one table, or one for each protocol where that would be too wide.
+
+    The notes of the last one say what was left out of the means, and why.
 
     Args:
       results: as `result.json` holds them.
       paths: the grid's.
 
-    >>> score = {"protocol": "thesis", "classifier": "knn", "metric": "accuracy", "value": 0.9}
+    >>> score = {"protocol": "thesis", "classifier": "knn", "embedding": "mean",
+    ...          "metric": "accuracy", "value": 0.9}
     >>> result = {"point": "a", "status": "ok", "config": {"system": "ae"}, "scores": [score]}
-    >>> table([result], ["system"]).heading
+    >>> [table] = tables([result], ["system"])
+    >>> table.heading
     ['system', 'n', 'thesis kNN accuracy']
     """
-    rows = groups(results, paths)
-    columns = list(
-        dict.fromkeys(
-            (s["protocol"], s["classifier"], s["metric"])
-            for result in results
-            for s in result["scores"]
-        )
-    )
+    rows, columns = groups(results, paths), measures(results)
     settings = list(rows[0].setting) if rows else []
-    heading = [_short(path, settings) for path in settings] + ["n"]
-    heading += [words(*column) for column in columns]
-    body = []
-    for group in rows:
-        cells = [_cell(value) for value in group.setting.values()]
-        lost = len(group.results) - len(group.ok)
-        cells.append(f"{len(group.ok)} of {len(group.results)}" if lost else str(len(group.ok)))
-        cells += [_mean(_values(group, column), len(group.ok)) for column in columns]
-        body.append(cells)
+    parts = {"Scores": columns}
+    if len(columns) > MOST_COLUMNS:
+        names = dict.fromkeys(column.protocol for column in columns)
+        parts = {f"Scores, {name}": [c for c in columns if c.protocol == name] for name in names}
+    made = [
+        Table(
+            title,
+            [*(short(path, settings) for path in settings), "n", *(c.words for c in part)],
+            [_row(group, part) for group in rows],
+            len(settings) + 1,
+        )
+        for title, part in parts.items()
+    ]
+    return [*made[:-1], made[-1]._replace(notes=_notes(results, rows, settings))]
+
+
+def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
+    """A row for each setting and measure, with the interval of its mean: to filter, and to plot."""
+    rows = groups(results, paths)
+    settings = list(rows[0].setting) if rows else []
+    body = [
+        [*_cells(group), *wanted, *_numbers(estimate(list(values.values())))]
+        for group in rows
+        for wanted in measures(group.ok)
+        if (values := group.values(wanted))
+    ]
+    heading = [*(short(path, settings) for path in settings), *Measure._fields]
+    numbers = ["n", "average", "standard deviation", "95 % from", "to"]
+    return Table("All scores", heading + numbers, body, len(heading))
+
+
+def _row(group: Group, columns: Sequence[Measure]) -> list[str]:
+    count, total = len(group.ok), len(group.results)
+    found = [list(group.values(column).values()) for column in columns]
+    return [
+        *_cells(group),
+        str(count) if count == total else f"{count} of {total}",
+        *(_average(values, count) for values in found),
+    ]
+
+
+def _notes(
+    results: Sequence[Mapping[str, Any]], rows: Sequence[Group], settings: Sequence[str]
+) -> list[str]:
     notes = []
     if any(len(group.ok) > 1 for group in rows):
         notes.append("Mean ± standard deviation over the n points of a setting.")
-    left_out = [result for result in results if result["status"] != "ok"]
-    if left_out:
-        lines = [f"- {r['point']}: {r['status']}, {r['reason']}" for r in left_out]
-        notes += ["Left out of every mean:", "\n".join(lines)]
-    noted = [result for result in results if result["status"] == "ok" and result.get("note")]
-    if noted:
-        lines = [f"- {r['point']} ({_setting(r, settings)}): {r['note']}" for r in noted]
-        notes += ["Worth knowing:", "\n".join(lines)]
-    return Table("Scores", heading, body, len(settings) + 1, notes)
+    for title, chosen, said in (
+        ("Left out of every mean:", [r for r in results if r["status"] != "ok"], _lost),
+        ("Worth knowing:", [r for r in results if r["status"] == "ok" and r.get("note")], _noted),
+    ):
+        if chosen:
+            lines = [f"- {r['point']} ({_setting(r, settings)}): {said(r)}" for r in chosen]
+            notes += [title, "\n".join(lines)]
+    return notes
 
 
-def words(protocol: str, classifier: str, metric: str) -> str:
-    """What a score is called.
-
-    >>> words("thesis", "knn", "ami")
-    'thesis kNN AMI'
-    """
-    return " ".join(_WORDS.get(word, word) for word in (protocol, classifier, metric))
+def _lost(result: Mapping[str, Any]) -> str:
+    return f"{result['status']}, {result['reason']}"
 
 
-def _values(group: Group, column: tuple[str, str, str]) -> list[float]:
-    return [
-        score["value"]
-        for result in group.ok
-        for score in result["scores"]
-        if (score["protocol"], score["classifier"], score["metric"]) == column
-    ]
+def _noted(result: Mapping[str, Any]) -> str:
+    return str(result["note"])
 
 
 def _setting(result: Mapping[str, Any], settings: Sequence[str]) -> str:
     """What tells this point from others: what the grid varies, and the seed."""
     return ", ".join(
-        f"{_short(path, settings)} {_cell(result['config'][path])}"
+        f"{short(path, settings)} {cell(result['config'][path])}"
         for path in (*settings, "seed")
         if path in result["config"]
     )
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value of the configuration, as a table shows it."""
     if value is None:
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _mean(values: Sequence[float], points: int) -> str:
+def _cells(group: Group) -> list[str]:
+    return [cell(value) for value in group.setting.values()]
+
+
+def _numbers(found: Estimate) -> list[str]:
+    values = (found.mean, found.std, found.low, found.high)
+    return [str(found.n), *("–" if value is None else f"{value:.4f}" for value in values)]
+
+
+def _average(values: Sequence[float], points: int) -> str:
     if not values:
         return "–"
     text = f"{statistics.mean(values):.3f}"
@@ -119,10 +195,10 @@ def _mean(values: Sequence[float], points: int) -> str:
     return text if len(values) == points else f"{text} ({len(values)} of {points})"
 
 
-def _short(path: str, among: Sequence[str]) -> str:
+def short(path: str, among: Sequence[str]) -> str:
     """The last word of a path, where that is clear; the whole path otherwise.
 
-    >>> _short("routine.name", ["routine.name", "system"])
+    >>> short("routine.name", ["routine.name", "system"])
     'routine'
     """
     section, _, last = path.rpartition(".")

@@ -27,7 +27,7 @@ def report(place: folder.Folder) -> Report:
       place: a run folder with finished points.
     """
     results, paths = place.results(), place.plan()["grid_paths"]
-    text = table.markdown(summary.table(results, paths))
+    text = "\n\n".join(table.markdown(t) for t in summary.tables(results, paths))
     pictures, note = _pictures(place, summary.groups(results, paths))
     lines = [
         f"# {place.path.name}",

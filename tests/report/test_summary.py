@@ -5,8 +5,8 @@ from jaxdml.report import figure, summary, table
 
 def result(point, value, status="ok", reason=None, **config):
     scores = [
-        {"protocol": "thesis", "classifier": "knn", "metric": "accuracy", "value": value},
-        {"protocol": "thesis", "classifier": "knn", "metric": "ami", "value": value / 2},
+        {"protocol": "thesis", "classifier": "knn", "embedding": "mean", "metric": name, "value": v}
+        for name, v in (("accuracy", value), ("ami", value / 2))
     ]
     return {
         "point": point, "status": status, "reason": reason, "config": config,
@@ -15,7 +15,8 @@ def result(point, value, status="ok", reason=None, **config):
 
 
 def text_of(results, paths):
-    return table.markdown(summary.table(results, paths))
+    [found] = summary.tables(results, paths)
+    return table.markdown(found)
 
 
 RESULTS = [
@@ -37,7 +38,7 @@ def test_seeds_are_averaged_and_what_a_system_does_not_read_is_empty():
 
 
 def test_points_that_do_not_count_are_left_out_of_the_mean_visibly():
-    said = "Left out of every mean:\n\n- c: diverged, metric was not finite"
+    said = "Left out of every mean:\n\n- c (system dml, seed 2): diverged, metric was not finite"
     assert said in text_of(RESULTS, PATHS)
     assert "Left out" not in text_of(RESULTS[:2], PATHS)
 
@@ -75,3 +76,23 @@ def test_a_score_that_only_some_points_have_says_how_many():
     fewer["scores"] = fewer["scores"][:1]
     text = text_of([RESULTS[0], fewer], ["system", "seed"])
     assert "0.920 ± 0.028 | 0.450 (1 of 2) |" in text
+
+
+def test_many_scores_are_a_table_for_each_protocol():
+    results = [result("a", 0.9, system="dml", seed=0)]
+    for protocol in ("labelled", "full", "cluster", "retrieval"):
+        results[0]["scores"] += [
+            score | {"protocol": protocol} for score in results[0]["scores"][:2]
+        ]
+    found = summary.tables(results, PATHS)
+    names = ("thesis", "labelled", "full", "cluster", "retrieval")
+    assert [t.title for t in found] == [f"Scores, {name}" for name in names]
+    assert found[1].heading == ["system", "alpha", "n", "labelled kNN accuracy", "labelled kNN AMI"]
+
+
+def test_every_mean_has_its_interval():
+    found = summary.every(RESULTS, PATHS)
+    rows = [dict(zip(found.heading, row, strict=True)) for row in found.body]
+    assert [row["n"] for row in rows] == ["2", "2", "1", "1"]
+    assert rows[0] | {"average": "0.9200", "95 % from": "0.9000", "to": "0.9400"} == rows[0]
+    assert rows[2]["to"] == "–"
