@@ -37,6 +37,7 @@ ONLY_IN = {
     "scipy": {"jaxdml/priors/sphere.py", "jaxdml/report/statistics.py"},
     "orbax": {"jaxdml/train/checkpoint.py"},
     "matplotlib": {"jaxdml/report"},
+    "plotly": {"jaxdml/report/page.py"},
     "rich": {"jaxdml/runs/progress.py"},
     "loky": {"jaxdml/runs/scoring.py"},
     "dask": {"jaxdml/runs/cluster.py"},

@@ -1,0 +1,269 @@
+"""The report as one page of HTML: tables to sort, a latent space to explore, no network needed.
+
+`page.html`, `page.css` and `page.js` are the page; here they are filled in. All that it needs lies
+in the file itself: plotly.js, the arrays as base64, the images as one PNG.
+"""
+
+import base64
+import html
+import json
+import math
+import re
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from string import Template
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxdml.report.table import Table
+
+_WARNINGS_SHOWN = 8  # further ones are folded away
+_JS_TYPES = {"f4": "Float32Array", "u1": "Uint8Array", "u2": "Uint16Array", "u4": "Uint32Array"}
+_NO_PLOTLY = (
+    "The latent space can be explored here once plotly is installed (`pip install 'jaxdml[plot]'`) "
+    "and the report is written again."
+)
+
+
+class Picture(NamedTuple):
+    """A figure that was drawn elsewhere."""
+
+    title: str
+    caption: str
+    png: bytes
+
+
+class Scatter(NamedTuple):
+    """The latent space of one setting."""
+
+    title: str
+    space: str  # what the axes are
+    position: np.ndarray  # f32[N, 2]
+    labels: np.ndarray  # i32[N]
+    labelled: np.ndarray  # bool[N], a labelled training image; else a test image
+    image: np.ndarray  # i32[N], rows of `images`
+    neighbours: np.ndarray  # i32[N, k], rows of this scatter, the nearest first
+
+
+def render(
+    title: str,
+    summary: str,
+    tables: Sequence[Table],
+    pictures: Sequence[Picture],
+    scatters: Sequence[Scatter],
+    images: np.ndarray | None,
+    classes: Sequence[str],
+    config: Mapping[str, Any],
+    warnings: Sequence[str],
+) -> str:
+    """The whole page. Without plotly (the extra `plot`) a sentence takes the place of the scatters.
+
+    Args:
+      summary: sentences, as paragraphs or Markdown lists; so are the notes of a table.
+      images: u8[M, H, W, C] that the scatters show; C is 1 (grey) or 3 (RGB).
+      classes: the name of class i.
+      config: path → value.
+      warnings: what to know before the scores are read: points that diverged or failed.
+
+    >>> page = render("Digits", "Two points.", [], [], [], None, [], {"seed": 0}, [])
+    >>> page.splitlines()[0], "<h1>Digits</h1>" in page
+    ('<!doctype html>', True)
+    """
+    plotly = _plotly() if scatters else None
+    sections = []  # name, heading, body
+    if warnings:
+        sections.append(("warnings", "Warnings", _warnings(warnings)))
+    for i, table in enumerate(tables, 1):
+        sections.append((f"table-{i}", table.title or f"Table {i}", _table(table)))
+    if scatters:  # page.js fills it
+        sections.append(("space", "Latent space", "" if plotly else _prose(_NO_PLOTLY)))
+    if pictures:
+        sections.append(("pictures", "Pictures", "\n".join(map(_picture, pictures))))
+    if config:
+        sections.append(("configuration", "Configuration", _config(config)))
+    data: dict[str, Any] = {}
+    sheet = ""
+    if plotly:
+        data = {"classes": list(classes), "scatters": [_scatter(s) for s in scatters]}
+        if images is not None and len(images):
+            data |= {"across": _across(images), "size": images.shape[1:3]}
+            sheet = f' src="data:image/png;base64,{_base64(_png(_sheet(images)))}"'
+    files = resources.files("jaxdml.report")
+    return Template((files / "page.html").read_text("utf-8")).substitute(
+        title=html.escape(title),
+        css=(files / "page.css").read_text("utf-8"),
+        contents="\n".join(
+            f'<li><a href="#{name}">{html.escape(heading)}</a></li>'
+            for name, heading, _ in sections
+        ),
+        summary=_prose(summary),
+        sections="\n".join(_section(*section) for section in sections),
+        sheet=sheet,
+        data=json.dumps(data).replace("<", r"\u003c"),  # so that no text ends the script
+        js=(files / "page.js").read_text("utf-8"),
+        plotly=f"<script>{plotly}</script>" if plotly else "",
+    )
+
+
+def _plotly() -> str | None:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        return None
+    return get_plotlyjs().replace("</script", r"<\/script")
+
+
+def _section(name: str, heading: str, body: str) -> str:
+    return (
+        f'<section id="{name}" aria-labelledby="{name}-heading">\n'
+        f'<h2 id="{name}-heading">{html.escape(heading)}</h2>\n{body}\n</section>'
+    )
+
+
+def _prose(*blocks: str) -> str:
+    r"""Paragraphs, lists of `- ` lines and `code`, the rest as it stands.
+
+    >>> _prose("As `a` < b:", "- one\n- two")
+    '<p>As <code>a</code> &lt; b:</p>\n<ul><li>one</li><li>two</li></ul>'
+    """
+    return "\n".join(map(_block, (b for block in blocks for b in block.split("\n\n") if b.strip())))
+
+
+def _block(text: str) -> str:
+    lines = text.strip().splitlines()
+    if all(line.startswith("- ") for line in lines):
+        return f"<ul>{''.join(f'<li>{_inline(line[2:])}</li>' for line in lines)}</ul>"
+    return f"<p>{_inline(' '.join(lines))}</p>"
+
+
+def _inline(text: str) -> str:
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    items = [f"<li>{_inline(warning)}</li>" for warning in warnings]
+    shown, folded = items[:_WARNINGS_SHOWN], items[_WARNINGS_SHOWN:]
+    text = f"<ul>{''.join(shown)}</ul>"
+    if folded:
+        summary = f"<summary>{len(folded)} more</summary>"
+        text += f"\n<details>{summary}<ul>{''.join(folded)}</ul></details>"
+    return text
+
+
+def _table(table: Table) -> str:
+    """The table, in a frame that scrolls; its words are headings of their rows."""
+    numbers = [' class="number"' * (i >= table.texts) for i in range(len(table.heading))]
+    heading = "".join(
+        f'<th scope="col"{number}><button type="button">{html.escape(name)}</button></th>'
+        for name, number in zip(table.heading, numbers, strict=True)
+    )
+    rows = []
+    for row in table.body:
+        cells = [
+            f'<th scope="row">{html.escape(cell)}</th>'
+            if i == 0 and table.texts
+            else f"<td{number}>{html.escape(cell)}</td>"
+            for i, (cell, number) in enumerate(zip(row, numbers, strict=True))
+        ]
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    title = html.escape(table.title or "Table", quote=True)
+    return "\n".join(
+        [
+            '<p class="tools" hidden><label>Filter <input type="search" '
+            'placeholder="words of a row" autocomplete="off" spellcheck="false"></label> '
+            '<output aria-live="polite"></output></p>',
+            f'<div class="frame" role="region" aria-label="{title}, table" tabindex="0"><table>',
+            f"<thead><tr>{heading}</tr></thead>",
+            "<tbody>",
+            *rows,
+            "</tbody>",
+            "</table></div>",
+            f'<div class="notes">\n{_prose(*table.notes)}\n</div>' if table.notes else "",
+        ]
+    )
+
+
+def _picture(picture: Picture) -> str:
+    width, height = struct.unpack(">II", picture.png[16:24])  # of the header
+    title = html.escape(picture.title, quote=True)
+    return (
+        f'<figure class="picture"><img alt="{title}" width="{width}" height="{height}" '
+        f'src="data:image/png;base64,{_base64(picture.png)}">\n'
+        f"<figcaption><strong>{title}.</strong> {_inline(picture.caption)}</figcaption></figure>"
+    )
+
+
+def _config(config: Mapping[str, Any]) -> str:
+    """Folded; the paths by their first word."""
+    groups: dict[str, list[str]] = {}
+    for path, value in config.items():
+        section, _, name = path.rpartition(".")
+        said = value if isinstance(value, str) else json.dumps(value, default=str)
+        pair = f"<dt>{html.escape(name)}</dt><dd>{html.escape(said)}</dd>"
+        groups.setdefault(section, []).append(pair)
+    lists = [
+        f"<div><h3>{html.escape(section or 'general')}</h3><dl>{''.join(pairs)}</dl></div>"
+        for section, pairs in groups.items()
+    ]
+    return (
+        f"<details><summary>{len(config)} settings</summary>\n"
+        f'<div class="config">{"".join(lists)}</div></details>'
+    )
+
+
+def _scatter(scatter: Scatter) -> dict[str, Any]:
+    """What page.js reads; rows and labels in the smallest type that holds them."""
+    return {
+        "title": ", ".join(scatter.title.splitlines()),
+        "space": scatter.space,
+        "position": _array(scatter.position.astype("<f4")),
+        "labels": _array(_small(scatter.labels)),
+        "labelled": _array(scatter.labelled.astype("u1")),
+        "image": _array(_small(scatter.image)),
+        "neighbours": _array(_small(scatter.neighbours)),
+        "k": scatter.neighbours.shape[1],
+    }
+
+
+def _small(numbers: np.ndarray) -> np.ndarray:
+    kind = np.min_scalar_type(numbers.max(initial=0))  # no number is negative
+    return numbers.astype(kind.newbyteorder("<"))
+
+
+def _array(array: np.ndarray) -> dict[str, str]:
+    return {"type": _JS_TYPES[array.dtype.str[1:]], "base64": _base64(array.tobytes())}
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _across(images: np.ndarray) -> int:
+    return math.ceil(math.sqrt(len(images)))
+
+
+def _sheet(images: np.ndarray) -> np.ndarray:
+    """All images on one sheet, row by row: u8[M, H, W, C] → u8[down · H, across · W, C]."""
+    count, height, width, channels = images.shape
+    across = _across(images)
+    down = math.ceil(count / across)
+    tiles = np.zeros((down * across, height, width, channels), np.uint8)
+    tiles[:count] = images
+    grid = tiles.reshape(down, across, height, width, channels).swapaxes(1, 2)
+    return grid.reshape(down * height, across * width, channels)
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    """A grey or RGB image, u8[H, W, 1 or 3], as PNG without a loss."""
+    height, width, channels = pixels.shape
+    colour = {1: 0, 3: 2}[channels]
+    rows = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))  # each row is led by its filter: 0
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
