@@ -16,14 +16,18 @@ from absl import flags
 from ml_collections import config_flags
 
 from jaxdml.config import assign, flatten
+from jaxdml.evaluate import project
 from jaxdml.options import ConfigError
-from jaxdml.runs import folder, report
+from jaxdml.runs import folder, plan, report
 from jaxdml.runs.grid import Grid
 from jaxdml.types import PointConfig
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run folder.")
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "The folder that holds data sets (default: JAXDML_DATA, then a user cache)."
+)
+PROJECTION = flags.DEFINE_enum(
+    "projection", "pca", project.METHODS, "How more than two dimensions are drawn in the report."
 )
 
 
@@ -40,8 +44,13 @@ def define_config() -> None:
     )
 
 
-def main(command: Callable[[], None]) -> NoReturn:
-    """Runs a command. What the user can mend is said in one sentence, and exits with 2."""
+def main(command: Callable[..., None], takes: str | None = None) -> NoReturn:
+    """Runs a command. What the user can mend is said in one sentence, and exits with 2.
+
+    Args:
+      command: is called without arguments, or with those that are no flags.
+      takes: what these are, if there may be any.
+    """
     warnings.showwarning = _one_line
     _keep_compiled()
     if {"--help", "-h"} & set(sys.argv[1:]):
@@ -50,9 +59,9 @@ def main(command: Callable[[], None]) -> NoReturn:
         sys.exit(0)
     try:
         rest = _parse()[1:]
-        if rest:
+        if rest and takes is None:
             raise ConfigError(f"{' '.join(rest)} is not a flag: flags look like --workdir=runs/one")
-        command()
+        command(*([rest] if takes else []))
     except (ConfigError, flags.Error) as error:
         _stop(str(error))
     except KeyboardInterrupt as stopped:
@@ -142,16 +151,18 @@ def _config_module() -> Any:
     return module
 
 
-def write_report(place: folder.Folder) -> None:
-    """Writes the report, and prints its table and where things lie."""
-    written = report.report(place)
+def write_report(*places: folder.Folder, into: Path | None = None) -> None:
+    """Writes the report of one or more runs, and prints its table and where things lie."""
+    into = into or places[0].report
+    written = report.report(places, into, plan.loader(data_dir()), PROJECTION.value)
     print(f"\n{written.table}\n")
-    print(f"results  {place.path / 'results.csv'}")
-    print(f"report   {written.text}")
-    for picture in written.pictures:
-        print(f"figure   {picture}")
-    if written.note:
-        print(written.note)
+    for place in places:
+        print(f"results  {place.path / 'results.csv'}")
+    print(f"report   {written.page}")
+    figures = f" and {len(written.pictures) // 2} figures (PNG, SVG)" if written.pictures else ""
+    print(f"         beside it report.md, tables/ (CSV, LaTeX){figures}")
+    for note in written.notes:
+        print(f"note: {note}")
 
 
 def _parse() -> list[str]:

@@ -1,6 +1,6 @@
-"""Prints and writes the report of a run folder.
+"""Prints and writes the report of a run folder: tables, figures, and a page to look at.
 
-python -m experiments.report --workdir=runs/grid
+python -m experiments.report --workdir=runs/grid [--projection=tsne]
 """
 
 from experiments import cli
@@ -8,7 +8,7 @@ from jaxdml.runs import execute
 
 
 def main() -> None:
-    """The table, and the picture of the latent space."""
+    """Report of what is finished."""
     cli.write_report(execute.existing(cli.workdir()))
 
 

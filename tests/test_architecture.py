@@ -22,7 +22,7 @@ ROOMS = {
     "routines": {"types", "options"},
     "data": {"types", "options"},
     "train": {"types"},
-    "evaluate": {"types"},
+    "evaluate": {"types", "options"},
     "report": set(),
     "systems": {"types", "options", "losses", "priors", "models", "routines", "terms"},
     "config": {"types", "options", "systems", "terms", "evaluate"},

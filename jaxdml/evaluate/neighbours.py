@@ -1,4 +1,4 @@
-"""The nearest-neighbour classifier on an accelerator, with scikit-learn's answer."""
+"""Nearest neighbours: to look at, and as a classifier on an accelerator."""
 
 import functools
 from typing import Self
@@ -6,9 +6,22 @@ from typing import Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
 
 SPARE = 8  # candidates beyond the k nearest, so that float32 misses none
 ENTRIES = 2**26  # distances held at once
+
+
+def nearest(z: np.ndarray, k: int) -> np.ndarray:
+    """Rows i32[N, k] of the k embeddings nearest to each of f32[N, D], but for itself.
+
+    Where there are fewer than k others, all of them.
+
+    >>> nearest(np.array([[0.0], [1.0], [3.0]]), 1).tolist()
+    [[1], [0], [1]]
+    """
+    k = min(k, len(z) - 1)
+    return np.asarray(NearestNeighbors(n_neighbors=k).fit(z).kneighbors(return_distance=False))
 
 
 class KNeighbors:

@@ -1,27 +1,73 @@
 """Embeddings in two dimensions, to look at."""
 
-from collections.abc import Sequence
+import importlib
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from jaxdml.options import ConfigError, one_of
+
+METHODS = ("pca", "tsne", "umap")
 
 
-def plane(*embeddings: np.ndarray) -> tuple[Sequence[np.ndarray], str]:
-    """Embeddings of D dimensions in the plane, all by the same map, and the name of that map.
+class Plane(NamedTuple):
+    """Embeddings in the plane, all by the same map."""
 
-    Two dimensions stay as they are, one gets a second that is 0, more are projected by a PCA that
-    is fitted to the first argument.
+    name: str  # of the map, for the axes
+    positions: list[np.ndarray]  # f32[N, 2], as the embeddings came
+    origin: np.ndarray | None  # f32[D], where the map is z → (z - origin) @ matrix
+    matrix: np.ndarray | None  # f32[D, 2]; `None` where the map is not linear
 
-    >>> [z], name = plane(np.zeros((4, 2)))
-    >>> z.shape, name
+
+def plane(*embeddings: np.ndarray, method: str = "pca") -> Plane:
+    """Embeddings of D dimensions in the plane.
+
+    Two dimensions stay as they are, and one gets a second that is 0.
+
+    Args:
+      embeddings: f32[N, D] each, finite; together at least three rows.
+      method: for D > 2: `pca`, fitted to the first of them; or of all of them together `tsne` (van
+        der Maaten and Hinton 2008), which takes a minute for 10,000; or `umap` (McInnes et al.
+        2018), if it is installed.
+
+    Raises:
+      ValueError: if there is no such method. ConfigError: if it is not installed.
+
+    >>> found = plane(np.zeros((4, 2)))
+    >>> found.positions[0].shape, found.name
     ((4, 2), 'latent space')
     """
+    one_of("method", method, METHODS)
     dimensions = embeddings[0].shape[1]
-    if dimensions == 2:
-        return embeddings, "latent space"
-    if dimensions == 1:
-        return [np.pad(z, ((0, 0), (0, 1))) for z in embeddings], "latent line"
-    pca = PCA(2, random_state=0).fit(embeddings[0])
-    share = pca.explained_variance_ratio_.sum()
-    name = f"{dimensions}-D latent space, by PCA ({share:.0%} of its variance)"
-    return [pca.transform(z) if len(z) else np.zeros((0, 2)) for z in embeddings], name
+    if dimensions <= 2:
+        matrix = np.eye(2)[:dimensions]
+        name = "latent space" if dimensions == 2 else "latent line"
+        return Plane(name, [z @ matrix for z in embeddings], np.zeros(dimensions), matrix)
+    space = f"{dimensions}-D latent space"
+    if method == "pca":
+        pca = PCA(2, random_state=0).fit(embeddings[0])
+        share = pca.explained_variance_ratio_.sum()
+        positions = [pca.transform(z) if len(z) else np.zeros((0, 2)) for z in embeddings]
+        return Plane(
+            f"{space}, by PCA ({share:.0%} of its variance)",
+            positions,
+            pca.mean_,
+            pca.components_.T,
+        )
+    together = np.concatenate(embeddings)
+    if method == "tsne":
+        perplexity = min(30.0, (len(together) - 1) / 3)
+        found = TSNE(2, perplexity=perplexity, random_state=0).fit_transform(together)
+    else:
+        try:
+            umap = importlib.import_module("umap")
+        except ImportError as error:
+            raise ConfigError("umap is not installed: pip install 'jaxdml[umap]'") from error
+        found = umap.UMAP(random_state=0, n_jobs=1).fit_transform(together)
+    ends = np.cumsum([len(z) for z in embeddings])[:-1]
+    return Plane(f"{space}, by {_NAMES[method]}", np.split(found, ends), None, None)
+
+
+_NAMES = {"tsne": "t-SNE", "umap": "UMAP"}

@@ -9,9 +9,8 @@ from jaxdml.report.statistics import Estimate, paired
 from jaxdml.report.summary import Group, Measure
 from jaxdml.report.table import Table
 
-LABELS = ("data.labelled_percent", "data.labelled_count", "data.labels_per_class")
 # What two settings must share to be compared; the rest is what makes a method.
-WHERE = ("data.name", "model.latent_dim", *LABELS)
+WHERE = ("data.name", "model.latent_dim", *summary.LABELS)
 MOST_METHODS = 8  # that are all compared with each other; of more, each with the best
 
 
@@ -31,18 +30,18 @@ def table(
     Returns:
       `None` if there are no two methods with a pair of equal seeds.
     """
-    methods = _methods(summary.groups(results, paths), paths)
-    spaces = dict.fromkeys(space for cells in methods.values() for space, _ in cells)
-    labels = dict.fromkeys(given for cells in methods.values() for _, given in cells)
+    these = methods(summary.groups(results, paths), paths)
+    spaces = dict.fromkeys(space for cells in these.values() for space, _ in cells)
+    labels = dict.fromkeys(given for cells in these.values() for _, given in cells)
     body = []
-    for a, b in _pairs(methods, wanted):
+    for a, b in _pairs(these, wanted):
         for space in spaces:
             found = {
                 given: paired(
-                    methods[a][space, given].values(wanted), methods[b][space, given].values(wanted)
+                    these[a][space, given].values(wanted), these[b][space, given].values(wanted)
                 )
                 for given in labels
-                if (space, given) in methods[a] and (space, given) in methods[b]
+                if (space, given) in these[a] and (space, given) in these[b]
             }
             if any(found.values()):
                 cells = [_cell(found.get(given)) for given in labels]
@@ -53,7 +52,8 @@ def table(
     notes = [
         "The mean of A − B over points with the same seed and the same labelled images, with its "
         "95 % interval (percentile bootstrap; too narrow for a handful of pairs) and the number of "
-        "pairs. Better, or worse: at every number of labels the whole interval is on that side."
+        "pairs. Better, or worse: at every number of labels the whole interval of at least three "
+        "pairs is on that side."
     ]
     columns = [*heading, *(given or wanted.metric for given in labels)]
     return Table(f"Differences in {wanted.words}", columns, body, len(heading), notes)
@@ -62,32 +62,18 @@ def table(
 Cells = dict[tuple[tuple[str, ...], str], Group]  # (data set and latent size, labels) → points
 
 
-def _methods(groups: Sequence[Group], paths: Sequence[str]) -> dict[str, Cells]:
-    """Groups by method, and inside it by where they are compared."""
+def methods(groups: Sequence[Group], paths: Sequence[str]) -> dict[str, Cells]:
+    """Groups by method, and inside it by where they are compared: (data set and size, labels)."""
     own = [path for path in paths if path not in (*WHERE, *summary.SEEDS)]
+    own = summary.telling([{path: group.setting[path] for path in own} for group in groups])
     found: dict[str, Cells] = {}
     for group in groups:
         words = [_word(path, group.setting[path], own) for path in own]
         name = " ".join(word for word in words if word) or "this"
         space = tuple(summary.cell(group.setting[p]) for p in WHERE[:2] if p in paths)
-        said = [label(path, group.setting.get(path)) for path in LABELS]
+        said = [summary.label(path, group.setting.get(path)) for path in summary.LABELS]
         found.setdefault(name, {})[space, " ".join(word for word in said if word)] = group
     return found
-
-
-def label(path: str, value: Any) -> str:
-    """How many images are labelled, in words; nothing where the path says nothing.
-
-    >>> label("data.labelled_percent", 0.1), label("data.labelled_count", None)
-    ('0.1 %', '')
-    """
-    if value is None or path not in LABELS:
-        return ""
-    return {
-        "data.labelled_percent": f"{value:g} %",
-        "data.labelled_count": f"{value} labels",
-        "data.labels_per_class": f"{value} a class",
-    }[path]
 
 
 def _word(path: str, value: Any, among: Sequence[str]) -> str:
@@ -98,16 +84,16 @@ def _word(path: str, value: Any, among: Sequence[str]) -> str:
     )
 
 
-def _pairs(methods: Mapping[str, Cells], wanted: Measure) -> list[tuple[str, str]]:
-    if len(methods) <= MOST_METHODS:
-        return list(itertools.combinations(methods, 2))
+def _pairs(these: Mapping[str, Cells], wanted: Measure) -> list[tuple[str, str]]:
+    if len(these) <= MOST_METHODS:
+        return list(itertools.combinations(these, 2))
 
     def height(name: str) -> float:
-        values = [v for group in methods[name].values() for v in group.values(wanted).values()]
+        values = [v for group in these[name].values() for v in group.values(wanted).values()]
         return sum(values) / len(values) if values else float("-inf")
 
-    best = max(methods, key=height)
-    return [(best, other) for other in methods if other != best]
+    best = max(these, key=height)
+    return [(best, other) for other in these if other != best]
 
 
 def _cell(found: Estimate | None) -> str:

@@ -20,8 +20,11 @@ class Estimate(NamedTuple):
 
     @property
     def sign(self) -> int:
-        """1 or -1 where the whole interval lies on one side of 0, else 0."""
-        if self.low is None or self.high is None:
+        """1 or -1 where the whole interval lies on one side of 0, else 0.
+
+        Of fewer than three values it is 0: their interval says next to nothing.
+        """
+        if self.low is None or self.high is None or self.n < 3:
             return 0
         return int(self.low > 0) - int(self.high < 0)
 

@@ -8,6 +8,7 @@ from jaxdml.report.statistics import Estimate, estimate
 from jaxdml.report.table import Table
 
 SEEDS = ("seed", "data.labels_seed")
+LABELS = ("data.labelled_percent", "data.labelled_count", "data.labels_per_class")
 MOST_COLUMNS = 8  # of scores; more are split by protocol
 # what a word of a score is called; nothing where the rest says it
 _WORDS = {
@@ -168,6 +169,62 @@ def _setting(result: Mapping[str, Any], settings: Sequence[str]) -> str:
         for path in (*settings, "seed")
         if path in result["config"]
     )
+
+
+def label(path: str, value: Any) -> str:
+    """How many images are labelled, in words; nothing where the path says nothing.
+
+    >>> label("data.labelled_percent", 0.1), label("data.labelled_count", None)
+    ('0.1 %', '')
+    """
+    if value is None or path not in LABELS:
+        return ""
+    return {
+        "data.labelled_percent": f"{value:g} %",
+        "data.labelled_count": f"{value} labels",
+        "data.labels_per_class": f"{value} a class",
+    }[path]
+
+
+def names(found: Sequence[Group]) -> list[str]:
+    """Settings in words: what tells them from each other.
+
+    >>> a = Group({"system": "dml", "data.labelled_count": 60, "loss.name": "triplet"}, [])
+    >>> names([a, Group(a.setting | {"data.labelled_count": 6}, [])])
+    ['60 labelled', '6 labelled']
+    """
+    paths = telling([group.setting for group in found])
+    return [
+        " · ".join(_in_words(p, group.setting[p]) for p in paths if group.setting[p] is not None)
+        or "one setting"
+        for group in found
+    ]
+
+
+def telling(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Paths that are enough to tell settings from each other; of two that say the same, the first.
+
+    >>> telling([{"system": "ae", "kl.beta": None}, {"system": "vae", "kl.beta": 1.0}])
+    ['system']
+    """
+
+    def kinds(paths: Sequence[str]) -> int:
+        return len({tuple(str(setting[path]) for path in paths) for setting in settings})
+
+    paths = list(settings[0]) if settings else []
+    for path in reversed(paths.copy()):
+        without = [other for other in paths if other != path]
+        if kinds(without) == kinds(paths):
+            paths = without
+    return paths
+
+
+def _in_words(path: str, value: Any) -> str:
+    if path in LABELS:
+        return f"{label(path, value).removesuffix(' labels')} labelled"
+    if isinstance(value, str):
+        return value
+    return f"{path.rpartition('.')[2]} {cell(value)}"
 
 
 def cell(value: Any) -> str:

@@ -232,9 +232,9 @@ def clean(saved: Path) -> None:
 
 
 def trained_params(shop: Workshop, place: Path, row: int, rows: int) -> Params:
-    """The model's parameters of one point, as `train` kept them with `rows` points."""
+    """The parameters of one point, as `train` kept them with `rows` points."""
     params = checkpoint.restore(place, _template(shop, rows).params)
-    return jax.tree.map(lambda leaf: leaf[row], params["model"])
+    return jax.tree.map(lambda leaf: leaf[row], params)
 
 
 def chunk_name(chunk: Sequence[PointConfig]) -> str:

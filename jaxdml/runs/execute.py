@@ -181,7 +181,9 @@ def rescore(
                 shop, point, labelled, params = trained_point(place, old, worker)
                 wanted = {path: value for path, value in changes.items() if value}
                 point = config.point(dict(point.config) | wanted)
-                judged = judge.judge(shop, point, params, np.array(old["diverged"]), labelled)
+                judged = judge.judge(
+                    shop, point, params["model"], np.array(old["diverged"]), labelled
+                )
 
                 def write(
                     scores: scoring.Scores,
@@ -204,7 +206,7 @@ def rescore(
 def trained_point(
     place: folder.Folder, result: Mapping[str, Any], worker: work.Worker
 ) -> tuple[cohort.Workshop, PointConfig, np.ndarray, Any]:
-    """Workshop, identity, labelled rows and the model's parameters of a finished point.
+    """Workshop, identity, labelled rows and parameters of a finished point.
 
     Args:
       place: its run folder.

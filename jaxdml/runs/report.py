@@ -1,106 +1,207 @@
-"""From a run folder to its report: the table and the picture."""
+"""From run folders to a report: tables, figures, and a page to look at."""
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml.evaluate.project import plane
-from jaxdml.report import figure, summary, table
-from jaxdml.runs import folder
+from jaxdml import config
+from jaxdml.evaluate import neighbours, project
+from jaxdml.report import comparison, page, published, summary, table
+from jaxdml.runs import folder, plan, shown
+from jaxdml.types import Dataset
+
+NO_PLOT = "no pictures: matplotlib is not installed (pip install 'jaxdml[plot]')"
+MOST_TEST, MOST_LABELLED = 10_000, 1_000  # images of a setting on the page
+NEIGHBOURS = 5
+LONG = 40  # rows: longer tables are on the page and in their files only
 
 
 class Report(NamedTuple):
     """What was written."""
 
-    table: str
+    table: str  # the scores
     text: Path  # report.md
+    page: Path  # report.html
     pictures: tuple[Path, ...]
-    note: str | None  # why there is no picture, if there is none
+    notes: tuple[str, ...]  # what could not be shown, and why
 
 
-def report(place: folder.Folder) -> Report:
-    """Writes `report/report.md` and `report/latent.{png,svg}`.
+def report(
+    places: Sequence[folder.Folder], into: Path, load: plan.LoadDataset, projection: str = "pca"
+) -> Report:
+    """Writes `report.html`, `report.md`, tables (CSV, LaTeX) and figures (PNG, SVG).
 
     Args:
-      place: a run folder with finished points.
+      places: run folders with finished points; of several, `run` is one more setting.
+      into: the folder to write.
+      load: gives data sets, for what shows images.
+      projection: how embeddings of more than two dimensions are shown, see `project.plane`.
     """
-    results, paths = place.results(), place.plan()["grid_paths"]
-    text = "\n\n".join(table.markdown(t) for t in summary.tables(results, paths))
-    pictures, note = _pictures(place, summary.groups(results, paths))
-    lines = [
-        f"# {place.path.name}",
-        "",
-        f"{len(results)} point{'s' * (len(results) != 1)} on {_origin(place)}.",
-        "",
-        text,
-        "",
-        _protocols(),
-        "",
+    results, paths = gathered(places)
+    groups = summary.groups(results, paths)
+    scores = summary.tables(results, paths)
+    compared = [m for m in summary.measures(results) if m.metric in ("accuracy", "map_at_r")]
+    firsts = list({(m.protocol, m.embedding): m for m in reversed(compared)}.values())[::-1]
+    others = [comparison.table(results, paths, measure) for measure in firsts]
+    others += [published.table(name, results) for name in published.touched(results)]
+    tables = [*scores, *(one for one in others if one is not None)]
+    tables.append(summary.every(results, paths))
+    for one in tables:
+        name = re.sub(r"\W+", "_", one.title.partition(":")[0].lower())
+        folder.write(into / "tables" / f"{name}.csv", table.csv(one).encode())
+        folder.write(into / "tables" / f"{name}.tex", table.latex(one).encode())
+
+    notes: list[str] = []
+    points, dataset = shown.points(groups, load, notes.append)
+    planes = [
+        project.plane(p.arrays["test"], p.arrays["labelled"], method=projection) for p in points
     ]
-    if pictures:
-        lines += ["## Latent space", "", f"![The latent space of each setting]({pictures[0].name})"]
-        lines += ["", _caption(), ""]
+    classes = _classes(places, results)
+    try:
+        from jaxdml.runs import pictures
+    except ImportError:
+        notes.append(NO_PLOT)
+        drawn = []
+    else:
+        drawn = pictures.draw(groups, paths, firsts, points, planes, dataset, classes, into)
+
+    names = _names(places)
+    title = " and ".join(names.values())
+    about = _about(results)
+    configs = {names[place]: folder.read_json(place.path / "config.json") for place in places}
+    given = configs if len(places) > 1 else next(iter(configs.values()))
+    scatters, images = _scatters(points, planes, dataset)
+    html = page.render(
+        title=title,
+        summary=f"{about}\n\n{PROTOCOLS}",
+        tables=tables,
+        pictures=[page.Picture(d.title, d.caption, d.files[0].read_bytes()) for d in drawn],
+        scatters=scatters,
+        images=images,
+        classes=classes,
+        config=config.flatten(given),
+        warnings=[_lost(result) for result in results if result["status"] != "ok"],
+    )
+    folder.write(into / "report.html", html.encode())
+    lines = [f"# {title}", "", about, "", PROTOCOLS, ""]
+    for one in tables[:-1]:
+        lines += [f"## {one.title}", ""]
+        if len(one.body) > LONG:
+            lines += [f"{len(one.body)} rows: see `tables/`, or `report.html`."]
+        else:
+            lines += [table.markdown(one)]
+        lines += [""]
+    for d in drawn:
+        lines += [f"## {d.title}", "", f"![{d.title}]({d.files[0].name})", "", d.caption, ""]
     lines += ["<details><summary>Base configuration</summary>", ""]
     lines += ["What the table's columns name differs from it; a system reads only some of it.", ""]
-    lines += ["```json", _config(place), "```", "", "</details>", ""]
-    folder.write(place.report / "report.md", "\n".join(lines).encode())
-    return Report(text, place.report / "report.md", pictures, note)
+    lines += ["```json", json.dumps(given, indent=1), "```", "", "</details>", ""]
+    folder.write(into / "report.md", "\n".join(lines).encode())
+    return Report(
+        "\n\n".join(table.markdown(one) for one in scores),
+        into / "report.md",
+        into / "report.html",
+        tuple(path for d in drawn for path in d.files),
+        tuple(notes),
+    )
 
 
-def _pictures(
-    place: folder.Folder, groups: list[summary.Group]
-) -> tuple[tuple[Path, ...], str | None]:
-    chosen = [(group, group.ok[0]) for group in groups if group.ok][: figure.MOST_PANELS]
-    if not chosen:
-        return (), "no picture: no point has embeddings that can be shown"
-    panels = []
-    for group, result in chosen:
-        with np.load(place.point(result["point"]) / "embeddings.npz") as arrays:
-            (test, labelled), space = plane(arrays["test"], arrays["labelled"])
-            labels = arrays["test_labels"], arrays["labelled_labels"]
-        score = result["scores"][0] if result["scores"] else None
-        name = figure.title(group, result["config"]["seed"], score)
-        panels.append(figure.Panel(name, space, test, labels[0], labelled, labels[1]))
-    names = {result["config"]["data.name"] for _, result in chosen}
-    if len(names) == 1:
-        classes = tuple(place.plan()["classes"][names.pop()])
-    else:
-        classes = tuple(str(i) for i in range(1 + max(p.test_labels.max() for p in panels)))
-    place.report.mkdir(parents=True, exist_ok=True)
-    paths = tuple(place.report / f"latent.{ending}" for ending in ("png", "svg"))
-    try:
-        for path in paths:
-            figure.latent_space(panels, classes, path)
-    except ImportError:
-        return (), "no picture: matplotlib is not installed (pip install 'jaxdml[plot]')"
-    return paths, None
+def gathered(places: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]], list[str]]:
+    """All results, each with its `folder`, and the paths in which their settings differ.
+
+    Of several folders `run` is one of these paths, and so is what their base configurations differ
+    in.
+    """
+    results = [r | {"folder": place} for place in places for r in place.results()]
+    paths = [path for place in places for path in place.plan()["grid_paths"]]
+    if len(places) > 1:
+        names = _names(places)
+        results = [r | {"config": {"run": names[r["folder"]]} | r["config"]} for r in results]
+        configs = [folder.read_json(place.path / "config.json") for place in places]
+        fields = dict.fromkeys(field for one in configs for field in one)
+        differing = [p for p in fields if len({str(one.get(p)) for one in configs}) > 1]
+        trained = [p for p in differing if not p.startswith(config.NOT_TRAINING)]
+        paths = ["run", *trained, *paths]
+    return results, list(dict.fromkeys(paths))
 
 
-def _origin(place: folder.Folder) -> str:
-    versions = {
-        (c["data.name"], c["model.latent_dim"]) for c in (r["config"] for r in place.results())
-    }
-    return "; ".join(
+def _names(places: Sequence[folder.Folder]) -> dict[folder.Folder, str]:
+    """The last part of each folder's path, or all of it where that is not enough."""
+    last = [place.path.resolve().name for place in places]
+    unique = len(set(last)) == len(last)
+    return {p: name if unique else str(p.path) for p, name in zip(places, last, strict=True)}
+
+
+def _classes(
+    places: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """The names of the classes, or their numbers where data sets have different ones."""
+    known = {name: tuple(c) for place in places for name, c in place.plan()["classes"].items()}
+    used = {known[name] for name in {r["config"]["data.name"] for r in results} if name in known}
+    if len(used) == 1:
+        return used.pop()
+    return tuple(str(i) for i in range(max(map(len, used))))
+
+
+def _scatters(
+    points: Sequence[shown.Shown], planes: Sequence[project.Plane], dataset: Dataset | None
+) -> tuple[list[page.Scatter], np.ndarray | None]:
+    """What the page shows of each setting, and the images that belong to it."""
+    if not points:
+        return [], None
+    random = np.random.default_rng(0)
+    few = [np.sort(random.permutation(len(p.arrays["labelled"]))[:MOST_LABELLED]) for p in points]
+    some = np.sort(random.permutation(len(points[0].arrays["test"]))[:MOST_TEST])
+    chosen = [p.arrays["labelled_index"][f] for p, f in zip(points, few, strict=True)]
+    rows = np.unique(np.concatenate(chosen))  # of the training set
+    images = None
+    if dataset is not None:
+        scored = plan.scored(dataset, points[0].result["config"]["eval.split"])
+        images = np.concatenate([scored.x[some], dataset.train.x[rows]])
+        if images.dtype != np.uint8:
+            images = np.round(images * 255).astype(np.uint8)
+    scatters = []
+    for point, plane, labelled, index in zip(points, planes, few, chosen, strict=True):
+        arrays, (test, training) = point.arrays, plane.positions
+        here = some[some < len(test)]
+        both = np.concatenate([arrays["test"][here], arrays["labelled"][labelled]])
+        scatters.append(
+            page.Scatter(
+                title=point.name,
+                space=plane.name,
+                position=np.concatenate([test[here], training[labelled]]),
+                labels=np.concatenate(
+                    [arrays["test_labels"][here], arrays["labelled_labels"][labelled]]
+                ),
+                labelled=np.arange(len(both)) >= len(here),
+                image=np.concatenate(
+                    [np.arange(len(here)), len(some) + np.searchsorted(rows, index)]
+                ),
+                neighbours=neighbours.nearest(both, NEIGHBOURS),
+            )
+        )
+    return scatters, images
+
+
+def _lost(result: Mapping[str, Any]) -> str:
+    return f"{result['point']} is left out of every mean: {result['status']}, {result['reason']}"
+
+
+def _about(results: Sequence[Mapping[str, Any]]) -> str:
+    versions = {(r["config"]["data.name"], r["config"]["model.latent_dim"]) for r in results}
+    said = "; ".join(
         f"{name}, {latent_dim}-D latent space" for name, latent_dim in sorted(versions)
     )
+    return f"{len(results)} point{'s' * (len(results) != 1)} on {said}."
 
 
-def _protocols() -> str:
-    return (
-        "`thesis`: fitted on two thirds of the test embeddings with all their labels, scored on "
-        "the other third. `labelled`: fitted on the labelled training embeddings, scored on the "
-        "whole test set."
-    )
-
-
-def _caption() -> str:
-    return (
-        "The first seed of each setting. Small points are test images, those with a black edge are "
-        "labelled training images; a class's number stands at the median of its test images."
-    )
-
-
-def _config(place: folder.Folder) -> str:
-    return json.dumps(folder.read_json(place.path / "config.json"), indent=1)
+PROTOCOLS = (
+    "`thesis`: fitted on two thirds of the test embeddings with all their labels, scored on the "
+    "other third. `labelled`: fitted on the labelled training embeddings, scored on the whole test "
+    "set. `full`: fitted on all training embeddings. `cluster`: k-means of the test embeddings. "
+    "`retrieval`: each test image's neighbours among the others."
+)

@@ -6,7 +6,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from jaxdml.evaluate import embed, protocols
-from jaxdml.evaluate.project import plane
 from jaxdml.models.mlp import make
 from jaxdml.types import ModelSpec
 
@@ -75,14 +74,3 @@ def test_embeddings_do_not_depend_on_how_many_images_are_taken_at_a_time():
     np.testing.assert_allclose(embed.embedder(model, 7)(params, x), whole, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(whole, model.encode(params, x / 255.0)[0], rtol=1e-5, atol=1e-6)
     assert embed.embedder(model)(params, x[:0]).shape == (0, 2)
-
-
-def test_a_plane_is_left_alone_and_more_dimensions_are_projected_alike():
-    random = np.random.default_rng(0)
-    z = random.normal(size=(50, 5)) * [9, 4, 1, 0.1, 0.1]
-    (shown, same), name = plane(z, z[:7])
-    np.testing.assert_allclose(shown[:7], same)
-    assert shown.var(axis=0)[0] > shown.var(axis=0)[1] > 5
-    assert "5-D latent space, by PCA" in name
-    assert plane(z[:, :2], z[:3, :2])[0][0] is not None
-    assert plane(z[:, :1])[0][0].shape == (50, 2)

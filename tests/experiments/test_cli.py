@@ -22,9 +22,11 @@ def test_training_prints_the_table_and_where_things_lie(one):
     workdir, done = one
     assert done.returncode == 0, done.stderr
     assert "| thesis kNN accuracy |" in done.stdout
-    for file in ("results.csv", "report/report.md", "report/latent.png", "report/latent.svg"):
+    for file in ("results.csv", "report/report.html"):
         assert str(workdir / file) in done.stdout
         assert (workdir / file).is_file()
+    for file in ("report.md", "latent.png", "latent.svg", "tables/scores.tex"):
+        assert (workdir / "report" / file).is_file()
     assert "1/1 points" in done.stderr
 
 

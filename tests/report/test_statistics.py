@@ -29,10 +29,12 @@ def test_order_changes_nothing_and_no_accident_decides():
     assert estimate([0.3, 0.1, 0.2]) == estimate([0.2, 0.3, 0.1])
 
 
-@pytest.mark.parametrize(("values", "sign"), [([0.1, 0.2], 1), ([-0.1, -0.2], -1), ([-1, 1], 0)])
+@pytest.mark.parametrize(
+    ("values", "sign"), [([0.1, 0.2, 0.3], 1), ([-0.1, -0.2, -0.1], -1), ([-1, 1, 2], 0)]
+)
 def test_the_sign_is_that_of_the_whole_interval(values, sign):
     assert estimate(values).sign == sign
-    assert estimate(values[:1]).sign == 0
+    assert estimate(values[:2]).sign == 0
 
 
 def test_only_what_both_have_is_compared():

@@ -1,6 +1,6 @@
 import statistics
 
-from jaxdml.report import figure, summary, table
+from jaxdml.report import summary, table
 
 
 def result(point, value, status="ok", reason=None, **config):
@@ -59,16 +59,6 @@ def test_a_path_is_shortened_only_where_it_stays_clear():
         ["data.name", "a.x", "b.x"],
     )
     assert text.startswith("| data     | a.x | b.x |")
-
-
-def test_a_panels_title_says_the_setting_and_a_score():
-    [group] = summary.groups(
-        [result("a", 0.9, system="dml", **{"data.labelled_percent": 10.0})],
-        ["system", "data.labelled_percent"],
-    )
-    score = group.results[0]["scores"][0]
-    said = "dml · 10 % labelled\nthesis kNN accuracy 0.900 (seed 3)"
-    assert figure.title(group, 3, score) == said
 
 
 def test_a_score_that_only_some_points_have_says_how_many():

@@ -1,0 +1,63 @@
+"""What a trained model shows when asked: reconstructions, samples, pseudo-inputs, components."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdml.types import Components, Model, Params, Prior
+
+MOST_COMPONENTS = 500  # that are listed
+
+
+class Gallery(NamedTuple):
+    """Images in [0, 1]. `None` where the model has no such part."""
+
+    images: np.ndarray  # f32[N, H, W, C], as given
+    reconstructions: np.ndarray | None  # f32[N, H, W, C]
+    samples: np.ndarray | None  # f32[S, H, W, C], decoded draws from the prior
+    pseudo_inputs: np.ndarray | None  # f32[K, H, W, C]
+    components: Components | None  # of the prior, in host memory
+
+
+def gallery(
+    model: Model,
+    prior: Prior | None,
+    params: Params,
+    images: np.ndarray,
+    as_image: Callable[[jax.Array], jax.Array],
+    samples: int = 12,
+) -> Gallery:
+    """What one trained point shows.
+
+    Args:
+      model, prior: as assembled.
+      params: `{"model": …, "terms": …}` of the point.
+      images: u8[N, H, W, C], or f32 in [0, 1], to be reconstructed from their posterior mean.
+      as_image: from what the decoder gives to values in [0, 1].
+      samples: how many to draw, with seed 0.
+    """
+    x = jnp.asarray(images, jnp.float32) / (255 if images.dtype == np.uint8 else 1)
+
+    def encode(x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        return model.encode(params["model"], x)
+
+    def decode(z: jax.Array) -> np.ndarray | None:
+        found = model.decode(params["model"], z)
+        return None if found is None else np.asarray(as_image(found))
+
+    drawn = pseudo_inputs = components = None
+    if prior is not None:
+        own = params["terms"]["kl"]
+        drawn = decode(prior.sample(own, jax.random.key(0), samples, encode))
+        if isinstance(own, dict) and "pseudo_inputs" in own:
+            pseudo_inputs = np.clip(np.asarray(own["pseudo_inputs"]), 0, 1)
+        try:
+            found = prior.components(own, encode)
+        except ValueError:  # too many to list
+            found = None
+        if found is not None and len(found.means) <= MOST_COMPONENTS:
+            components = jax.tree.map(np.asarray, found)
+    return Gallery(np.asarray(x), decode(encode(x)[0]), drawn, pseudo_inputs, components)

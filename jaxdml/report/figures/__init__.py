@@ -1,0 +1,1 @@
+"""Figures, one file a kind. All need matplotlib (the extra `plot`)."""

@@ -1,0 +1,40 @@
+"""What all figures share: classes told apart without colour too, and files for paper and screen."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure as Figure
+
+# Petroff 2021, "Accessible color sequences for data visualization": also in order of lightness
+_COLOURS = mpl.color_sequences["petroff10"]
+_MARKERS = "osD^v<>ph"  # nine and ten colours: no two of ninety classes look alike
+_LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+FORMATS = ("png", "svg")
+
+mpl.rcParams["svg.hashsalt"] = "jaxdml"  # the same figure, the same bytes
+
+
+def colour(i: int) -> Any:
+    """Of class or line i."""
+    return _COLOURS[i % len(_COLOURS)]
+
+
+def marker(i: int) -> str:
+    """Of class or line i."""
+    return _MARKERS[i % len(_MARKERS)]
+
+
+def line(i: int) -> Any:
+    """Of line i."""
+    return _LINES[i % len(_LINES)]
+
+
+def save(figure: Figure, folder: Path, name: str) -> tuple[Path, ...]:
+    """Writes a figure as PNG and SVG, and returns where they are; the PNG comes first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = tuple(folder / f"{name}.{ending}" for ending in FORMATS)
+    for path in paths:
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        figure.savefig(path, metadata=metadata)
+    return paths

@@ -1,0 +1,218 @@
+"""The figures of a report, and what they are drawn from."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxdml.evaluate import neighbours
+from jaxdml.evaluate.gallery import Gallery
+from jaxdml.evaluate.project import Plane
+from jaxdml.report import comparison, summary
+from jaxdml.report.figures import curves, images, labels, latent, style
+from jaxdml.report.statistics import estimate
+from jaxdml.report.summary import Group, Measure
+from jaxdml.runs import folder, plan, shown
+from jaxdml.types import Dataset
+
+NEIGHBOURS = 5
+SAMPLES = 12
+
+
+class Drawn(NamedTuple):
+    """A figure on disk."""
+
+    title: str
+    caption: str
+    files: tuple[Path, ...]  # the PNG first
+
+
+def draw(
+    groups: Sequence[Group],
+    paths: Sequence[str],
+    wanted: Sequence[Measure],
+    points: Sequence[shown.Shown],
+    planes: Sequence[Plane],
+    dataset: Dataset | None,
+    classes: Sequence[str],
+    into: Path,
+) -> list[Drawn]:
+    """All figures that there is something for.
+
+    Args:
+      groups, paths: all results by setting, and the grid's paths.
+      wanted: the scores to plot against the number of labels.
+      points, planes: what is shown, and its embeddings (test, labelled) in the plane.
+      dataset: of the images, if it is here.
+      classes: the name of class i.
+      into: the folder to write.
+    """
+    galleries = {_lines(p.name): p.gallery for p in points if p.gallery}
+    made = [
+        ("latent", "Latent space", _LATENT, _latent(points, planes, classes)),
+        ("labels", "Scores against labels", _LABELS, _labels(groups, paths, wanted)),
+        ("curves", "Losses over epochs", _CURVES, _curves(points)),
+    ]
+    if dataset is not None and galleries:
+        split = points[0].result["config"]["eval.split"]
+        own = points[0].gallery
+        made += [
+            ("data", "Images", _DATA.format(dataset.name, dataset.source), _data(dataset, split)),
+            ("reconstructions", "Reconstructions", _RECONSTRUCTIONS, _rows(
+                galleries, "reconstructions", first=own and own.images)),
+            ("samples", "Samples from the prior", _SAMPLES, _rows(galleries, "samples")),
+            ("pseudo_inputs", "Pseudo-inputs", _PSEUDO, _rows(galleries, "pseudo_inputs")),
+            ("neighbours", "Nearest neighbours", _NEAR, _neighbours(points, dataset, split)),
+        ]  # fmt: skip
+    return [
+        Drawn(title, caption, style.save(figure, into, name))
+        for name, title, caption, figure in made
+        if figure is not None
+    ]
+
+
+_LATENT = (
+    "The first seed of each setting. Small points are test images, those with a black edge are "
+    "labelled training images; a class's number stands at the median of its test images. Black "
+    "ellipses are one standard deviation of the prior's components."
+)
+_LABELS = "Mean over seeds, with the 95 % interval of the mean where there are several."
+_CURVES = (
+    "Thin lines are the seeds of a setting, the thick one is their mean; the background says which "
+    "phase an epoch was."
+)
+_DATA = "Test images of {}. {}"
+_RECONSTRUCTIONS = "Above, test images; below, what the decoder makes of their posterior means."
+_SAMPLES = "Latent points drawn from the prior, decoded."
+_PSEUDO = "The images whose posteriors make up the VampPrior, after training."
+_NEAR = (
+    "A test image of each class, and the five test images whose embeddings are nearest; those of "
+    "another class have a dashed frame."
+)
+
+
+def _latent(
+    points: Sequence[shown.Shown], planes: Sequence[Plane], classes: Sequence[str]
+) -> style.Figure | None:
+    panels = []
+    for point, plane in zip(points, planes, strict=True):
+        test, labelled = plane.positions
+        panels.append(
+            latent.Panel(
+                "\n".join((_lines(point.name), *_score(point))),
+                plane.name,
+                test,
+                point.arrays["test_labels"],
+                labelled,
+                point.arrays["labelled_labels"],
+                _ellipses(point.gallery, plane),
+            )
+        )
+    return latent.draw(panels, classes) if panels else None
+
+
+def _lines(name: str) -> str:
+    """A name that is too long for one line on several."""
+    lines: list[str] = []
+    for part in name.split(" · "):
+        if lines and len(lines[-1]) + len(part) < 34:
+            lines[-1] += f" · {part}"
+        else:
+            lines.append(part)
+    return "\n".join(lines)
+
+
+def _score(point: shown.Shown) -> list[str]:
+    """The first score of the point that is shown."""
+    seed = point.result["config"]["seed"]
+    scores = point.result["scores"][:1]
+    return [f"{summary.measure(s).words} {s['value']:.3f} (seed {seed})" for s in scores]
+
+
+def _ellipses(own: Gallery | None, plane: Plane) -> latent.Ellipses | None:
+    """The prior's components by the map of the embeddings, where that is linear."""
+    if own is None or own.components is None or plane.matrix is None or plane.origin is None:
+        return None
+    means, logvars = np.asarray(own.components.means), np.asarray(own.components.logvars)
+    if len(means) > latent.MOST_COMPONENTS:
+        return None
+    covariances = np.einsum("di,kd,dj->kij", plane.matrix, np.exp(logvars), plane.matrix)
+    return latent.Ellipses((means - plane.origin) @ plane.matrix, covariances)
+
+
+def _labels(
+    groups: Sequence[Group], paths: Sequence[str], wanted: Sequence[Measure]
+) -> style.Figure | None:
+    used = [path for path in summary.LABELS if path in paths]
+    if len(used) != 1:
+        return None
+    panels: dict[str, dict[str, labels.Line]] = {}
+    for one in wanted:
+        lines: dict[str, dict[float, Any]] = {}
+        for method, cells in comparison.methods(groups, paths).items():
+            for (space, _), group in cells.items():
+                values, given = list(group.values(one).values()), group.setting[used[0]]
+                if values and given is not None:
+                    name = " ".join((method, *space))
+                    lines.setdefault(name, {})[float(given)] = estimate(values)
+        panels[one.words] = dict(lines)
+    units = ("labelled, % of the training images", "labelled images", "labelled images a class")
+    return labels.draw(panels, units[summary.LABELS.index(used[0])])
+
+
+def _curves(points: Sequence[shown.Shown]) -> style.Figure | None:
+    settings = []
+    for point in points:
+        histories = [
+            folder.read_csv(r["folder"].point(r["point"]) / "history.csv") for r in point.group.ok
+        ]
+        first = histories[0]
+        losses = {
+            q: np.array([[float(row[q] or "nan") for row in history] for history in histories])
+            for q in curves.QUANTITIES
+            if q in first[0]
+        }
+        epochs = np.array([int(row["epoch"]) for row in first])
+        phases = [row["phase"] for row in first]
+        settings.append(curves.Curves(_lines(point.name), epochs, phases, losses))
+    return curves.draw(settings)
+
+
+def _data(dataset: Dataset, split: str) -> style.Figure:
+    part, each = plan.scored(dataset, split), 10
+    rows = shown.examples(dataset, split, each)
+    y = np.asarray(part.y)[rows]
+    return images.rows(
+        [images.Row(name, part.x[rows[y == i]]) for i, name in enumerate(dataset.classes) if i in y]
+    )
+
+
+def _rows(
+    galleries: Mapping[str, Gallery], field: str, first: np.ndarray | None = None
+) -> style.Figure | None:
+    found = {name: getattr(own, field) for name, own in galleries.items()}
+    rows = [images.Row(name, own[:SAMPLES]) for name, own in found.items() if own is not None]
+    if not rows:
+        return None
+    if first is not None:
+        rows.insert(0, images.Row("test image", first[:SAMPLES]))
+    return images.rows(rows)
+
+
+def _neighbours(points: Sequence[shown.Shown], dataset: Dataset, split: str) -> style.Figure:
+    """Of the setting with the best first score."""
+
+    def height(point: shown.Shown) -> float:
+        return point.result["scores"][0]["value"] if point.result["scores"] else -1.0
+
+    best, part = max(points, key=height), plan.scored(dataset, split)
+    near = neighbours.nearest(best.arrays["test"], NEIGHBOURS)
+    rows, y = [], np.asarray(part.y)
+    for row in shown.examples(dataset, split):
+        all_of_it = np.concatenate([[row], near[row]])
+        wrong = y[all_of_it] != y[row]
+        rows.append(images.Row(dataset.classes[y[row]], part.x[all_of_it], wrong))
+    figure = images.rows(rows, ["query", *map(str, range(1, NEIGHBOURS + 1))], apart=True)
+    figure.suptitle(best.name, fontsize=8, y=0.995)
+    return figure

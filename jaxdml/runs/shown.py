@@ -1,0 +1,90 @@
+"""Which points a report shows, and what is needed to show them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdml import systems
+from jaxdml.evaluate import gallery
+from jaxdml.options import ConfigError
+from jaxdml.report import summary
+from jaxdml.report.summary import Group
+from jaxdml.runs import execute, folder, plan, work
+from jaxdml.types import Dataset
+
+MOST = 12
+
+
+class Shown(NamedTuple):
+    """The first point of a setting that counts."""
+
+    name: str  # of the setting, in words
+    group: Group
+    result: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]  # as embeddings.npz holds them
+    gallery: gallery.Gallery | None  # nothing where its data set or its parameters are not here
+
+
+def points(
+    groups: Sequence[Group],
+    load: plan.LoadDataset,
+    note: Callable[[str], None],
+) -> tuple[list[Shown], Dataset | None]:
+    """One point of each setting, of at most twelve; and their data set, if it is one and is here.
+
+    Args:
+      groups: of results that hold their `folder`.
+      load: gives data sets.
+      note: is told what cannot be shown.
+    """
+    named = zip(summary.names(groups), groups, strict=True)
+    chosen = [(name, group, group.ok[0]) for name, group in named if group.ok]
+    if len(chosen) > MOST:
+        note(f"pictures show {MOST} of {len(chosen)} settings")
+        chosen = chosen[:MOST]
+    found: list[Shown] = []
+    data: dict[tuple[str, int], Dataset] = {}
+    workers: dict[folder.Folder, work.Worker] = {}
+    for name, group, result in chosen:
+        place, c = result["folder"], result["config"]
+        with np.load(place.point(result["point"]) / "embeddings.npz") as file:
+            arrays = dict(file)
+        try:
+            data[c["data.name"], c["data.validation"]] = dataset = load(
+                c["data.name"], c["data.validation"]
+            )
+            worker = workers.setdefault(place, work.Worker(place, load))
+            own = _gallery(place, result, dataset, worker)
+        except ConfigError as error:
+            note(f"no images of {result['point']}: {error}")
+            own = None
+        found.append(Shown(name, group, result, arrays, own))
+    return found, next(iter(data.values())) if len(data) == 1 else None
+
+
+def examples(dataset: Dataset, split: str, each: int = 1) -> np.ndarray:
+    """Rows of the first images of each class, class by class.
+
+    Args:
+      dataset, split: the scored part of which data set.
+      each: how many of a class.
+    """
+    y = np.asarray(plan.scored(dataset, split).y)
+    return np.concatenate([np.flatnonzero(y == i)[:each] for i in np.unique(y)])
+
+
+def _gallery(
+    place: folder.Folder, result: Mapping[str, Any], dataset: Dataset, worker: work.Worker
+) -> gallery.Gallery:
+    own = place.result(result["point"])
+    assert own is not None
+    _, point, _, params = execute.trained_point(place, own, worker)
+    c = point.config
+    assembly = systems.assemble(c, plan.image_shape(dataset), len(dataset.classes))
+    logits = c.get("reconstruction.name") == "bernoulli"
+    images = plan.scored(dataset, c["eval.split"]).x[examples(dataset, c["eval.split"])]
+    as_image = jax.nn.sigmoid if logits else lambda x: jnp.clip(x, 0, 1)
+    return gallery.gallery(assembly.model, assembly.prior, params, images, as_image)

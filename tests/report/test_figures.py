@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from matplotlib.patches import Ellipse
+
+from jaxdml.report.figures import curves, images, labels, latent, style
+from jaxdml.report.statistics import estimate
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
+
+
+def panel(random, prior=None):
+    y = np.arange(40) % 11
+    return latent.Panel(
+        "a", "space", random.normal(size=(40, 2)), y, np.zeros((2, 2)), y[:2], prior
+    )
+
+
+def test_eleven_classes_are_told_apart_without_colour(random):
+    figure = latent.draw([panel(random)], [f"class {i}" for i in range(11)])
+    handles = figure.legends[0].legend_handles
+    assert [text.get_text() for text in figure.legends[0].texts[:2]] == ["0 class 0", "1 class 1"]
+    looks = {(h.get_marker(), h.get_color()) for h in handles[:11]}
+    assert len(looks) == 11
+    assert len({text.get_text() for text in figure.axes[0].texts}) == 11  # numbers at the medians
+
+
+def test_the_prior_is_one_standard_deviation_of_each_component(random):
+    covariance = np.array([[4.0, 0.0], [0.0, 1.0]])
+    turn = np.array([[0.8, -0.6], [0.6, 0.8]])
+    prior = latent.Ellipses(np.array([[1.0, 2.0]]), (turn @ covariance @ turn.T)[None])
+    figure = latent.draw([panel(random, prior)], [str(i) for i in range(11)])
+    [found] = [p for p in figure.axes[0].patches if isinstance(p, Ellipse)]
+    edge = np.array([1.0, 2.0]) + 2.0 * turn[:, 0]  # one standard deviation along the wide axis
+    outline = found.get_path().interpolated(50).transformed(found.get_patch_transform()).vertices
+    assert np.abs(outline - edge).sum(axis=1).min() < 0.05
+    assert max(found.width, found.height) == pytest.approx(4.0)
+    assert min(found.width, found.height) == pytest.approx(2.0)
+
+
+def test_a_phase_is_the_background_of_its_epochs_and_what_is_not_read_leaves_a_gap():
+    losses = {"metric": np.array([[1.0, np.nan, 3.0], [3.0, np.nan, 1.0]])}
+    one = curves.Curves("a", np.arange(1, 4), ["supervised", "unsupervised", "supervised"], losses)
+    axis = curves.draw([one]).axes[0]
+    seed, _, mean = axis.lines
+    assert seed.get_xdata().tolist() == [1, 3]
+    assert mean.get_ydata().tolist() == [2.0, 2.0]
+    first, second, third = (patch.get_facecolor() for patch in axis.patches)
+    assert first == third != second
+    assert curves.draw([one._replace(epochs=np.array([1]))]) is None
+
+
+def test_images_lie_where_their_row_says_and_wrong_ones_are_framed():
+    rows = [
+        images.Row("a", np.full((2, 4, 4, 1), 255, np.uint8)),
+        images.Row("b", np.zeros((3, 4, 4, 1)), np.array([False, False, True])),
+    ]
+    axis = images.rows(rows, ["x", "y", "z"]).axes[0]
+    sheet = axis.images[0].get_array()
+    assert sheet.shape == (9, 14)
+    assert sheet[:4].min() == 1.0  # white, and nothing in the third place
+    assert not sheet[5:, 10:].any()
+    [frame] = axis.patches
+    assert frame.get_xy() == (9.5, 4.5)
+    assert [text.get_text() for text in axis.texts] == ["a", "b", "x", "y", "z"]
+
+
+def test_a_line_goes_through_the_means_and_its_band_is_the_interval():
+    line = {60.0: estimate([0.5, 0.7]), 6.0: estimate([0.2, 0.4])}
+    figure = labels.draw({"accuracy": {"ae": line}, "other": {"ae": {6.0: line[6.0]}}}, "labels")
+    [axis] = figure.axes  # a single number of labels is no line
+    assert axis.lines[0].get_xdata().tolist() == [6.0, 60.0]
+    assert axis.lines[0].get_ydata() == pytest.approx([0.3, 0.6])
+    assert axis.collections[0].get_datalim(axis.transData).ymin == pytest.approx(0.2)
+    assert axis.get_xscale() == "log"
+
+
+def test_the_same_figure_is_the_same_file(tmp_path, random):
+    one = panel(random)
+
+    def files(folder):
+        figure = latent.draw([one], [str(i) for i in range(11)])
+        return [path.read_bytes() for path in style.save(figure, tmp_path / folder, "x")]
+
+    first = files("a")
+    assert files("b") == first
+    assert first[0].startswith(b"\x89PNG")
+    assert b"<svg" in first[1]

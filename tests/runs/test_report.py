@@ -1,0 +1,119 @@
+"""A run folder becomes a report."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from jaxdml.options import ConfigError
+from jaxdml.runs import execute, plan, report
+
+BASE = {
+    "train.epochs": 2,
+    "train.batch_size": 8,
+    "model.hidden": (8,),
+    "model.latent_dim": 3,
+    "data.name": "tests.third_party.blobs:make",
+    "data.labelled_count": 12,
+    "loss.name": "supcon",
+    "prior.pseudo_inputs": 4,
+}
+SEEDS = {"seed": (0, 1)}
+FIGURES = {"latent", "curves", "data", "reconstructions", "samples", "pseudo_inputs", "neighbours"}
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Two systems, one of which diverges at one of its learning rates."""
+    folder = tmp_path_factory.mktemp("report")
+    grid = (
+        {"system": ("mvae",), "train.learning_rate": (1e-3, 1e30), **SEEDS},
+        {"system": ("dml",), **SEEDS},
+    )
+    return execute.run(BASE, grid, folder / "one", folder)
+
+
+@pytest.fixture(scope="module")
+def written(place):
+    return report.report([place], place.report, plan.loader(place.path))
+
+
+class Text(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.words = []
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def text(path):
+    parser = Text()
+    parser.feed(path.read_text())
+    return " ".join(" ".join(parser.words).split())
+
+
+def test_every_figure_that_there_is_something_for_is_drawn(place, written):
+    assert {path.stem for path in written.pictures} == FIGURES  # one number of labels is no curve
+    assert {path.suffix for path in written.pictures} == {".png", ".svg"}
+    assert written.notes == ()
+    markdown = written.text.read_text()
+    assert set(re.findall(r"!\[.*?\]\((\w+)\.png\)", markdown)) == FIGURES
+
+
+def test_points_that_do_not_count_are_named_and_in_no_mean(place, written):
+    lost = [r for r in place.results() if r["status"] == "diverged"]
+    assert len(lost) == 2
+    for said in (written.text.read_text(), text(written.page)):
+        for result in lost:
+            assert result["point"] in said
+            assert result["reason"] in said
+    with (place.report / "tables" / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["n"] for row in rows] == ["2", "0 of 2", "2"]
+    values = [s["value"] for r in place.results() if r["config"]["system"] == "dml"
+              for s in r["scores"][:1]]  # fmt: skip
+    assert rows[2]["thesis kNN accuracy"].startswith(f"{np.mean(values):.3f} ± ")
+    assert rows[1]["thesis kNN accuracy"] == "–"
+
+
+def test_the_page_holds_the_configuration_and_the_tables(place, written):
+    said = text(written.page)
+    for row in json.loads((place.path / "config.json").read_text()):
+        assert row.rpartition(".")[2] in said
+    for word in ("Differences in thesis kNN accuracy", "mvae", "All scores", "Pseudo-inputs"):
+        assert word in said
+
+
+def test_several_runs_are_compared_by_their_name(place, tmp_path):
+    other = execute.run(
+        BASE | {"train.epochs": 3}, ({"system": ("dml",), **SEEDS},), tmp_path / "two", tmp_path
+    )
+    both = report.report([place, other], tmp_path / "both", plan.loader(tmp_path))
+    assert both.notes == ()
+    lines = both.table.splitlines()
+    assert [cell.strip() for cell in lines[0].split("|")[1:4]] == ["run", "epochs", "system"]
+    assert sum(line.startswith("| one") for line in lines) == 3
+    assert sum(line.startswith("| two") for line in lines) == 1
+    assert "two" in (tmp_path / "both" / "tables" / "all_scores.csv").read_text()
+
+
+def test_without_the_data_what_needs_no_image_is_drawn(place, tmp_path):
+    def load(name, validation):
+        raise ConfigError("there is no such file")
+
+    found = report.report([place], tmp_path, load)
+    assert {path.stem for path in found.pictures} == {"latent", "curves"}
+    assert any("there is no such file" in note for note in found.notes)
+
+
+def test_the_reports_of_a_run_are_the_same_files(place, written, tmp_path):
+    again = report.report([place], tmp_path, plan.loader(place.path))
+    assert again.page.read_bytes() == written.page.read_bytes()
+    for one, other in zip(written.pictures, again.pictures, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
