@@ -221,7 +221,7 @@ def test_embeddings_belong_to_the_images_and_labels_beside_them(finished):
     shop, _, labelled, params = execute.trained_point(finished, result, worker(finished))
     with np.load(finished.point(result["point"]) / "embeddings.npz") as arrays:
         test = shop.dataset.test
-        np.testing.assert_allclose(arrays["test"], shop.embed(params, test.x), rtol=1e-5)
+        np.testing.assert_allclose(arrays["test"], shop.encode(params, test.x)[0], rtol=1e-5)
         np.testing.assert_array_equal(arrays["test_labels"], test.y)
         np.testing.assert_array_equal(arrays["labelled_index"], labelled)
         np.testing.assert_array_equal(arrays["labelled_labels"], shop.dataset.train.y[labelled])
@@ -256,7 +256,7 @@ def test_scoring_on_validation_images_needs_some(tmp_path):
     result = place.results()[0]
     shop, _, _, params = execute.trained_point(place, result, worker(place))
     with np.load(place.point(result["point"]) / "embeddings.npz") as arrays:
-        expected = shop.embed(params, shop.dataset.validation.x)
+        expected = shop.encode(params, shop.dataset.validation.x)[0]
         np.testing.assert_allclose(arrays["test"], expected, rtol=1e-5)
 
 
