@@ -231,10 +231,9 @@ def clean(saved: Path) -> None:
         shutil.rmtree(old)
 
 
-def trained_params(shop: Workshop, place: Path, row: int, rows: int) -> Params:
-    """The model's parameters of one point, as `train` kept them with `rows` points."""
-    params = checkpoint.restore(place, _template(shop, rows).params)
-    return jax.tree.map(lambda leaf: leaf[row], params["model"])
+def trained_params(shop: Workshop, place: Path, rows: int) -> Params:
+    """The model's parameters of the `rows` points that `train` kept together; leading axis P."""
+    return checkpoint.restore(place, _template(shop, rows).params)["model"]
 
 
 def chunk_name(chunk: Sequence[PointConfig]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxdml import config
@@ -236,10 +237,10 @@ def trained_point(
     kept = result["checkpoint"]
     path = place.checkpoints / kept["path"]
     try:
-        params = cohort.trained_params(shop, path, kept["row"], kept["rows"])
+        params = worker.trained(shop, path, kept["rows"])
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is missing or damaged: it holds point {point.id}") from error
-    return shop, point, labelled, params
+    return shop, point, labelled, jax.tree.map(lambda leaf: leaf[kept["row"]], params)
 
 
 def existing(workdir: Path) -> folder.Folder:
