@@ -72,7 +72,12 @@ def get_config() -> ConfigDict:
     train.checkpoint_every = placeholder(int)  # so many epochs; none set: every minute
 
     config.eval = evaluation = ConfigDict()
-    evaluation.protocols = ("thesis", "labelled")
-    evaluation.classifiers = ("knn",)
+    evaluation.protocols = ("thesis", "labelled")  # full, cluster, retrieval
+    evaluation.classifiers = ("knn",)  # rf, mlp, linear
+    evaluation.embeddings = ("mean",)  # and, or instead, a sample of the posterior
     evaluation.split = "test"  # or validation
+    evaluation.neighbours = 5  # of knn
+    evaluation.trees = 100  # of rf
+    evaluation.mlp_iterations = 200  # at most, passes over what it is fitted on
+    evaluation.linear_iterations = 1000  # at most
     return config

@@ -35,7 +35,7 @@ def main() -> None:
     shop, _, _, params = execute.trained_point(place, result, worker)
     x = images(Path(INPUT.value), shop.dataset.train.x.shape[1:])
     try:
-        folder.write_npz(Path(OUTPUT.value), {"z": shop.embed(params["model"], x)})
+        folder.write_npz(Path(OUTPUT.value), {"z": shop.encode(params["model"], x)[0]})
     except OSError as error:
         raise ConfigError(f"--output={OUTPUT.value} cannot be written: {error}") from error
     print(f"{len(x)} embeddings in {OUTPUT.value}")

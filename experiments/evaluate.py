@@ -1,6 +1,7 @@
 """Scores a finished run again, without training.
 
-python -m experiments.evaluate --workdir=runs/grid [--protocols=thesis,labelled]
+python -m experiments.evaluate --workdir=runs/grid [--protocols=thesis,full,cluster,retrieval]
+    [--classifiers=knn,rf,mlp,linear] [--embeddings=mean,sample]
 """
 
 from absl import flags
@@ -10,11 +11,13 @@ from jaxdml.runs import execute
 
 PROTOCOLS = flags.DEFINE_list("protocols", [], "Protocols (default: the run's own).")
 CLASSIFIERS = flags.DEFINE_list("classifiers", [], "Classifiers (default: the run's own).")
+EMBEDDINGS = flags.DEFINE_list("embeddings", [], "Embeddings (default: the run's own).")
 
 
 def main() -> None:
     """Restores every finished point, embeds the images, and scores them."""
-    place = execute.rescore(cli.workdir(), cli.data_dir(), PROTOCOLS.value, CLASSIFIERS.value)
+    by = PROTOCOLS.value, CLASSIFIERS.value, EMBEDDINGS.value
+    place = execute.rescore(cli.workdir(), cli.data_dir(), *by)
     cli.write_report(place)
 
 

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxdml import systems
-from jaxdml.evaluate.protocols import CLASSIFIERS, PROTOCOLS
+from jaxdml.evaluate.classifiers import CLASSIFIERS, DEFAULTS, Options
+from jaxdml.evaluate.embed import EMBEDDINGS
+from jaxdml.evaluate.protocols import PROTOCOLS
 from jaxdml.options import ConfigError, at_least, between, coerce, defaults, find, listed, one_of
 from jaxdml.terms import TERMS
 from jaxdml.types import PointConfig
@@ -38,7 +40,9 @@ COMMON: dict[str, Any] = {
     "train.checkpoint_every": None,
     "eval.protocols": ("thesis", "labelled"),
     "eval.classifiers": ("knn",),
+    "eval.embeddings": ("mean",),
     "eval.split": "test",
+    **{f"eval.{option}": default for option, default in DEFAULTS._asdict().items()},
 }
 # The names of the parts; `None` where the system has its own.
 NAMES: dict[str, Any] = {
@@ -57,6 +61,12 @@ _AT_LEAST = {
     "train.epochs": 1,
     "train.batch_size": 1,
     "train.learning_rate": 0,
+    **{f"eval.{option}": 1 for option in Options._fields},
+}
+_SOME_OF = {
+    "eval.protocols": PROTOCOLS,
+    "eval.classifiers": CLASSIFIERS,
+    "eval.embeddings": EMBEDDINGS,
 }
 SAMPLERS = ("uniform", "balanced")
 # An option → another one, and the value of it that leaves the first unread.
@@ -235,13 +245,13 @@ def _check(read: dict[str, Any]) -> None:
                 "routine.labelled_steps=pass visits every labelled image, which balanced batches "
                 "do not: set it to match, or train.sampler to uniform"
             )
-        for path in ("eval.protocols", "eval.classifiers"):
+        for path, allowed in _SOME_OF.items():
             if len(set(read[path])) < len(read[path]):
                 raise ValueError(f"{path} names something twice: {listed(read[path])}")
-        for protocol in read["eval.protocols"]:
-            one_of("eval.protocols", protocol, PROTOCOLS)
-        for classifier in read["eval.classifiers"]:
-            one_of("eval.classifiers", classifier, CLASSIFIERS)
+            for name in read[path]:
+                one_of(path, name, allowed)
+        if not read["eval.embeddings"]:
+            raise ValueError("eval.embeddings must name something: mean, sample, or both")
         between("seed", read["seed"], 0, 2**31 - 1)
         one_of("eval.split", read["eval.split"], ("test", "validation"))
         chosen = {path: read[path] for path in SELECTIONS if read[path] is not None}

@@ -1,6 +1,6 @@
 """Embeddings of images with a trained model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +8,15 @@ import numpy as np
 
 from jaxdml.types import Model, Params
 
+EMBEDDINGS = ("mean", "sample")  # of the posterior; see `draw`
 
-def embedder(model: Model, batch_size: int = 1000) -> Callable[[Params, np.ndarray], np.ndarray]:
-    """A function `(params["model"], images) → f32[N, D]`: the posterior means, compiled once.
+Encode = Callable[[Params, np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+
+
+def encoder(model: Model, batch_size: int = 1000) -> Encode:
+    """`(params["model"], images) → mean f32[N, D], logvar f32[N, D]` of any number of images.
+
+    The log-variance is `None` where the encoder is deterministic. It is compiled once.
 
     Args:
       model: its `encode` is used.
@@ -18,23 +24,38 @@ def embedder(model: Model, batch_size: int = 1000) -> Callable[[Params, np.ndarr
     """
 
     @jax.jit
-    def encode(params: Params, x: jax.Array) -> jax.Array:
+    def encode(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         if x.dtype == jnp.uint8:
             x = x.astype(jnp.result_type(float)) / 255
-        return model.encode(params, x)[0]
+        return model.encode(params, x)
 
-    def embed(params: Params, x: np.ndarray) -> np.ndarray:
-        size = min(batch_size, len(x))
+    def encode_all(params: Params, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        size = max(1, min(batch_size, len(x)))
         parts = []
-        for start in range(0, len(x), max(size, 1)):
+        for start in range(0, max(1, len(x)), size):
             part = x[start : start + size]
             padded = np.pad(part, [(0, size - len(part))] + [(0, 0)] * (x.ndim - 1))
-            parts.append(encode(params, padded)[: len(part)])
-        if not parts:
-            return np.zeros((0, model.latent_dim), np.float32)
-        return np.concatenate(jax.device_get(parts))
+            parts.append(encode(params, padded))
 
-    return embed
+        def joined(*pieces: np.ndarray) -> np.ndarray:
+            return np.concatenate(pieces)[: len(x)]
+
+        return jax.tree.map(joined, *jax.device_get(parts))
+
+    return encode_all
+
+
+def draw(mean: np.ndarray, logvar: np.ndarray, seed: Sequence[int]) -> np.ndarray:
+    """One sample of N(mean, e^logvar) for each row, f32[N, D]; the same for the same seed.
+
+    Where the variance overflows, so does the sample.
+
+    >>> draw(np.zeros((1, 2), "f"), np.full((1, 2), -np.inf, "f"), (0, 1))
+    array([[0., 0.]], dtype=float32)
+    """
+    noise = np.random.default_rng(seed).standard_normal(mean.shape, mean.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return mean + np.exp(logvar / 2) * noise
 
 
 def defect(embeddings: np.ndarray) -> str | None:

@@ -1,19 +1,26 @@
-"""Protocols: on which embeddings a classifier is fitted, and on which it is scored.
+"""Protocols: what is fitted on which embeddings, and what is scored.
 
 `thesis` fits on two thirds of the test embeddings, with all their labels, and scores on the other
 third: it is how the published tables were made. `labelled` fits on the labelled training embeddings
-alone and scores on the whole test set: it is what a user with few labels gets.
+alone, `full` on all training embeddings; both score on the whole test set: what a user with few
+labels gets, and the usual probe. `cluster` and `retrieval` fit nothing: they look at how the test
+embeddings lie. In the place of a classifier they name `kmeans` and `neighbours`.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import accuracy_score, adjusted_mutual_info_score
 from sklearn.model_selection import train_test_split
-from sklearn.neighbors import KNeighborsClassifier
+from threadpoolctl import ThreadpoolController
 
-NEIGHBOURS = 5
+from jaxdml.evaluate.classifiers import CLASSIFIERS, DEFAULTS, Options, Table, predict
+from jaxdml.evaluate.clustering import cluster
+from jaxdml.evaluate.retrieval import retrieve
+
+SPREAD = 2.0**-10, 2.0**10  # of embeddings that classifiers get as they are
 
 
 class Embedded(NamedTuple):
@@ -23,6 +30,8 @@ class Embedded(NamedTuple):
     test_labels: np.ndarray  # i32[M]
     labelled: np.ndarray  # f32[L, D], the labelled training images
     labelled_labels: np.ndarray  # i32[L]
+    train: np.ndarray | None = None  # f32[N, D], all training images, where `full` is asked for
+    train_labels: np.ndarray | None = None  # i32[N]
 
 
 class Task(NamedTuple):
@@ -32,7 +41,7 @@ class Task(NamedTuple):
     fit_labels: np.ndarray
     score: np.ndarray
     score_labels: np.ndarray
-    neighbours: int  # k of kNN
+    most_neighbours: int  # k of kNN is no larger
 
 
 class Score(NamedTuple):
@@ -53,51 +62,110 @@ def thesis(embedded: Embedded) -> Task:
     """
     fit, score = train_test_split(np.arange(len(embedded.test)), test_size=1 / 3, random_state=0)
     z, y = embedded.test, embedded.test_labels
-    return Task(z[fit], y[fit], z[score], y[score], min(NEIGHBOURS, len(fit)))
+    return Task(z[fit], y[fit], z[score], y[score], len(fit))
 
 
 def labelled(embedded: Embedded) -> Task:
-    """Labelled training images against the whole test set; k = min(5, smallest labelled class)."""
+    """Labelled training images against the whole test set; k is at most the smallest class."""
     z, y = embedded.labelled, embedded.labelled_labels
     smallest = int(np.unique(y, return_counts=True)[1].min())
-    return Task(z, y, embedded.test, embedded.test_labels, min(NEIGHBOURS, smallest))
+    return Task(z, y, embedded.test, embedded.test_labels, smallest)
 
 
-PROTOCOLS: dict[str, Callable[[Embedded], Task]] = {"thesis": thesis, "labelled": labelled}
-Classifiers = Mapping[str, Callable[[Task], Any]]
-CLASSIFIERS: Classifiers = {"knn": lambda task: KNeighborsClassifier(task.neighbours)}
+def full(embedded: Embedded) -> Task:
+    """All training images with their labels against the whole test set."""
+    z, y = embedded.train, embedded.train_labels
+    assert z is not None
+    assert y is not None
+    return Task(z, y, embedded.test, embedded.test_labels, len(y))
+
+
+TASKS: dict[str, Callable[[Embedded], Task]] = {
+    "thesis": thesis,
+    "labelled": labelled,
+    "full": full,
+}
+# Protocols that fit nothing: what stands in the place of a classifier, and values of a test set.
+UNFITTED: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], dict[str, float]]]] = {
+    "cluster": ("kmeans", cluster),
+    "retrieval": ("neighbours", retrieve),
+}
+PROTOCOLS = (*TASKS, *UNFITTED)
 
 
 def evaluate(
-    embedded: Embedded,
+    embedded: Mapping[str, Embedded],
     protocols: Sequence[str],
     classifiers: Sequence[str],
-    embedding: str = "mean",
-    table: Classifiers = CLASSIFIERS,
+    options: Options = DEFAULTS,
+    table: Table = CLASSIFIERS,
 ) -> list[Score]:
-    """Accuracy, and adjusted mutual information between predicted and true labels, both at most 1.
+    """All scores, in the order in which they are asked for.
+
+    Under protocols that fit: accuracy, and adjusted mutual information between predicted and true
+    labels, both at most 1. Under the others what `cluster` and `retrieve` say. Numerical libraries
+    work on one thread, so that the values are the same wherever they are found.
 
     Args:
-      embedded: finite embeddings that are not constant.
-      protocols: keys of `PROTOCOLS`.
-      classifiers: keys of `table`.
-      embedding: what the embeddings are, for the record: `mean` or `sample`.
-      table: makes an unfitted classifier for a task.
+      embedded: kind (`mean`, `sample`) → finite embeddings that are not constant.
+      protocols: some of `PROTOCOLS`.
+      classifiers: keys of `table`, for those that fit.
+      options: of classifiers.
+      table: makes an unfitted classifier.
 
     >>> z = np.repeat(np.eye(3), 6, axis=0)
     >>> y = np.repeat(np.arange(3), 6)
-    >>> [s.value for s in evaluate(Embedded(z, y, z, y), ["thesis"], ["knn"])]
+    >>> [s.value for s in evaluate({"mean": Embedded(z, y, z, y)}, ["thesis"], ["knn"])]
     [1.0, 1.0]
     """
     scores = []
-    for protocol in protocols:
-        task = PROTOCOLS[protocol](embedded)
-        for name in classifiers:
-            model = table[name](task).fit(task.fit, task.fit_labels)
-            predicted = model.predict(task.score)
-            values = {
-                "accuracy": accuracy_score(task.score_labels, predicted),
-                "ami": adjusted_mutual_info_score(task.score_labels, predicted),
-            }
-            scores += [Score(protocol, name, embedding, m, float(v)) for m, v in values.items()]
+    with _libraries().limit(limits=1):
+        for kind, given in embedded.items():
+            part = in_range(given)
+            for protocol in protocols:
+                if protocol in UNFITTED:
+                    name, measure = UNFITTED[protocol]
+                    found = {name: measure(part.test, part.test_labels)}
+                else:
+                    task = TASKS[protocol](part)
+                    found = {name: _fitted(task, name, options, table) for name in classifiers}
+                scores += [
+                    Score(protocol, name, kind, metric, value)
+                    for name, values in found.items()
+                    for metric, value in values.items()
+                ]
     return scores
+
+
+def _fitted(task: Task, name: str, options: Options, table: Table) -> dict[str, float]:
+    k = min(options.neighbours, task.most_neighbours)
+    model = table[name](options._replace(neighbours=k))
+    predicted = predict(model, task.fit, task.fit_labels, task.score)
+    return {
+        "accuracy": float(accuracy_score(task.score_labels, predicted)),
+        "ami": float(adjusted_mutual_info_score(task.score_labels, predicted)),
+    }
+
+
+def in_range(embedded: Embedded) -> Embedded:
+    """Embeddings whose spread is between 10⁻³ and 10³, by a power of two where it is not.
+
+    Trees, networks and float32 have a unit: far from it they fail, or answer with one class, which
+    would look like a result. A power of two changes no ratio of distances, and no bit within range.
+
+    >>> z = np.array([[1e-30], [3e-30]], np.float32)
+    >>> in_range(Embedded(z, z, z, z)).test.std().round(1)
+    np.float64(1.3)
+    """
+    spread = embedded.test.std(axis=0, dtype=np.float64).max()
+    if not spread or SPREAD[0] <= spread <= SPREAD[1]:
+        return embedded
+    factor = 2.0 ** -np.round(np.log2(spread))
+    parts = {"test": embedded.test, "labelled": embedded.labelled, "train": embedded.train}
+    return embedded._replace(**{k: z * factor for k, z in parts.items() if z is not None})
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    """Those that are loaded, as scikit-learn's imports have done."""
+    return ThreadpoolController()

@@ -48,7 +48,7 @@ class Workshop:
         Routine  # of the first point: names, lengths and pattern of phases are the same for all
     )
     sizes: streams.Sizes
-    embed: Callable[[Params, np.ndarray], np.ndarray]
+    encode: embed.Encode
     at_a_point: Callable[..., Array] | None  # see `_at_a_point`
     capacity: int  # labelled rows that a point has room for
 
@@ -103,7 +103,7 @@ def workshop(members: Cohort, dataset: Dataset) -> Workshop:
         model=model,
         routine=routine,
         sizes=sizes,
-        embed=embed.embedder(model),
+        encode=embed.encoder(model),
         at_a_point=_at_a_point(assemble, model, routine),
         capacity=members.capacity,
     )
@@ -231,10 +231,9 @@ def clean(saved: Path) -> None:
         shutil.rmtree(old)
 
 
-def trained_params(shop: Workshop, place: Path, row: int, rows: int) -> Params:
-    """The parameters of one point, as `train` kept them with `rows` points."""
-    params = checkpoint.restore(place, _template(shop, rows).params)
-    return jax.tree.map(lambda leaf: leaf[row], params)
+def trained_params(shop: Workshop, place: Path, rows: int) -> Params:
+    """The parameters of the `rows` points that `train` kept together; leading axis P."""
+    return checkpoint.restore(place, _template(shop, rows).params)
 
 
 def chunk_name(chunk: Sequence[PointConfig]) -> str:

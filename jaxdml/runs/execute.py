@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxdml import config
@@ -158,29 +159,38 @@ def _entry(known: dict[str, Any], members: Cohort) -> dict[str, Any]:
 
 
 def rescore(
-    workdir: Path, data_dir: Path, protocols: Sequence[str], classifiers: Sequence[str]
+    workdir: Path,
+    data_dir: Path,
+    protocols: Sequence[str] = (),
+    classifiers: Sequence[str] = (),
+    embeddings: Sequence[str] = (),
 ) -> folder.Folder:
     """Scores every finished point of a run folder again, without training.
 
     Args:
       workdir: a run folder.
       data_dir: the folder that holds the data sets.
-      protocols, classifiers: what to score by; empty means as the run's configuration says.
+      protocols, classifiers, embeddings: what to score, and by what; empty means as the run's
+        configuration says.
 
     Raises:
       ConfigError: if there is nothing to score, or it cannot be.
     """
     place = existing(workdir)
     load = planning.loader(data_dir)
-    changes = {"eval.protocols": tuple(protocols), "eval.classifiers": tuple(classifiers)}
+    changes = {
+        "eval.protocols": tuple(protocols),
+        "eval.classifiers": tuple(classifiers),
+        "eval.embeddings": tuple(embeddings),
+    }
+    wanted = {path: value for path, value in changes.items() if value}
     worker = work.Worker(place, load)
     with place.locked():
         results = place.results()
+        points = [config.point(old["config"] | wanted) for old in results]
         with scoring.Scorer(len(results)) as scorer, Reporter(len(results), 0, 0) as progress:
-            for old in results:
-                shop, point, labelled, params = trained_point(place, old, worker)
-                wanted = {path: value for path, value in changes.items() if value}
-                point = config.point(dict(point.config) | wanted)
+            for old, point in zip(results, points, strict=True):
+                shop, _, labelled, params = trained_point(place, old, worker)
                 judged = judge.judge(
                     shop, point, params["model"], np.array(old["diverged"]), labelled
                 )
@@ -229,10 +239,10 @@ def trained_point(
     kept = result["checkpoint"]
     path = place.checkpoints / kept["path"]
     try:
-        params = cohort.trained_params(shop, path, kept["row"], kept["rows"])
+        params = worker.trained(shop, path, kept["rows"])
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is missing or damaged: it holds point {point.id}") from error
-    return shop, point, labelled, params
+    return shop, point, labelled, jax.tree.map(lambda leaf: leaf[kept["row"]], params)
 
 
 def existing(workdir: Path) -> folder.Folder:

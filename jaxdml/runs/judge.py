@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdml import config
-from jaxdml.evaluate import embed, protocols
+from jaxdml.evaluate import embed
+from jaxdml.evaluate.protocols import Embedded
 from jaxdml.runs import plan
 from jaxdml.runs.cohort import Workshop
 from jaxdml.train import step
-from jaxdml.types import Params, PointConfig
+from jaxdml.types import Params, PointConfig, Split
 
 SAME = 0.02  # how near to the loss of a single point counts as the same
 
@@ -19,7 +20,7 @@ class Judged(NamedTuple):
     """A point before it is scored."""
 
     result: dict[str, Any]  # with no scores yet
-    embedded: protocols.Embedded | None  # `None` where there is nothing to score
+    embedded: Mapping[str, Embedded]  # what is to be scored, by kind: `mean`, `sample`
     arrays: dict[str, np.ndarray]  # what is kept of its embeddings
 
 
@@ -32,9 +33,11 @@ def judge(
 ) -> Judged:
     """A point's result but for its scores, and its embeddings.
 
-    Its status is `ok`; `diverged` where training was not finite; or `failed` where the embeddings
-    are constant or not finite. Only `ok` is scored; its note says whether the metric loss is
-    that of a single point, as after a collapse of batch-hard triplets.
+    Its status is `ok`; `diverged` where training was not finite; or `failed` where the embeddings,
+    posterior means, are constant or not finite. Only `ok` is scored; its note says whether the
+    metric loss is that of a single point, as after a collapse of batch-hard triplets, and whether
+    a sample of the posterior is left out because it cannot be judged. Where the encoder is
+    deterministic there is no sample, and the mean is what is scored.
 
     Args:
       shop: its cohort's.
@@ -59,20 +62,56 @@ def judge(
         names = [*step.terms(shop.routine), "the gradient"]
         epoch, at, code = (int(i) for i in diverged)
         reason = f"{names[code]} was not finite in epoch {epoch}, step {at}"
-        return Judged(result | {"status": "diverged", "reason": reason}, None, {})
-    train, scored = shop.dataset.train, plan.scored(shop.dataset, c["eval.split"])
-    embedded = protocols.Embedded(
-        shop.embed(params, scored.x),
-        np.asarray(scored.y),
-        shop.embed(params, train.x[labelled]),
-        np.asarray(train.y[labelled]),
-    )
-    arrays = embedded._asdict() | {"labelled_index": labelled}
-    defect = embed.defect(embedded.test) or embed.defect(embedded.labelled)
+        return Judged(result | {"status": "diverged", "reason": reason}, {}, {})
+    embedded = _embedded(shop, c, params, labelled)
+    mean, sample = embedded["mean"], embedded.get("sample")
+    arrays = {
+        "test": mean.test,
+        "test_labels": mean.test_labels,
+        "labelled": mean.labelled,
+        "labelled_labels": mean.labelled_labels,
+        "labelled_index": labelled,
+    }
+    defect = _defect(mean)
     if defect is not None:
-        return Judged(result | {"status": "failed", "reason": defect}, None, arrays)
-    result["note"] = _learned_nothing(shop, c, embedded.labelled, embedded.labelled_labels)
-    return Judged(result, embedded, arrays)
+        return Judged(result | {"status": "failed", "reason": defect}, {}, arrays)
+    notes = [_learned_nothing(shop, c, mean.labelled, mean.labelled_labels)]
+    asked = [kind for kind in c["eval.embeddings"] if kind in embedded] or ["mean"]
+    if sample is not None:
+        arrays["test_sample"] = sample.test
+        defect = _defect(sample)
+        if defect is not None:
+            notes.append(f"the sample of its posterior is not scored: {defect}")
+            asked.remove("sample")
+    result["note"] = "; ".join(note for note in notes if note) or None
+    return Judged(result, {kind: embedded[kind] for kind in asked}, arrays)
+
+
+def _embedded(
+    shop: Workshop, resolved: Mapping[str, Any], params: Params, labelled: np.ndarray
+) -> dict[str, Embedded]:
+    """The posterior's mean, and a sample of it where one is asked for and there is a variance."""
+    train = shop.dataset.train
+    parts = {
+        "test": plan.scored(shop.dataset, resolved["eval.split"]),
+        "labelled": Split(train.x[labelled], train.y[labelled]),
+    }
+    if "full" in resolved["eval.protocols"]:
+        parts["train"] = train
+    labels = {f"{name}_labels": np.asarray(part.y) for name, part in parts.items()}
+    means, samples = {}, {}
+    for number, (name, part) in enumerate(parts.items()):
+        means[name], logvar = shop.encode(params, part.x)
+        if "sample" in resolved["eval.embeddings"] and logvar is not None:
+            samples[name] = embed.draw(means[name], logvar, (resolved["seed"], number))
+    kinds = {"mean": means, "sample": samples}
+    return {kind: Embedded(**found, **labels) for kind, found in kinds.items() if found}
+
+
+def _defect(embedded: Embedded) -> str | None:
+    """Of the test, labelled or training images, whichever has one first."""
+    parts = (embedded.test, embedded.labelled, embedded.train)
+    return next(filter(None, (embed.defect(z) for z in parts if z is not None)), None)
 
 
 def _learned_nothing(

@@ -17,16 +17,16 @@ class Reporter:
     Args:
       points: how many points there are.
       finished: how many of them an earlier run has finished.
-      epochs: how many epochs the others have together.
+      epochs: how many epochs the others have together; 0: points are counted instead.
     """
 
     def __init__(self, points: int, finished: int, epochs: int) -> None:
         self.console = Console(stderr=True)
         self.points, self.points_done, self.epochs = points, finished, epochs
-        self.epochs_done = 0
+        self.epochs_done, self.total = 0, epochs or points
         self.loss = float("nan")
-        self.started: float | None = None  # when the first epoch was done: compiling is behind
-        self.epochs_at_start = 0
+        self.started: float | None = None  # when the first part was done: compiling is behind
+        self.done_at_start = 0
         self.said = time.monotonic()
         self.bar = Progress(
             SpinnerColumn(),
@@ -36,7 +36,7 @@ class Reporter:
             transient=True,
             disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task("compiling", total=epochs)
+        self.task = self.bar.add_task("compiling", total=self.total)
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -60,8 +60,6 @@ class Reporter:
         """`points` points have gone through `epochs` more epochs; the last one's mean loss."""
         self.epochs_done += points * epochs
         self.loss = loss
-        if self.started is None:
-            self.started, self.epochs_at_start = time.monotonic(), self.epochs_done
         self._show()
 
     def finished(self) -> None:
@@ -76,22 +74,28 @@ class Reporter:
 
     def time_left(self) -> float | None:
         """Seconds, from the speed so far; `None` while there is nothing to go by."""
-        done = self.epochs_done - self.epochs_at_start
+        done = self._done - self.done_at_start
         if self.started is None or not done:
             return None
-        return (time.monotonic() - self.started) / done * (self.epochs - self.epochs_done)
+        return (time.monotonic() - self.started) / done * (self.total - self._done)
 
     def line(self) -> str:
         """Where the work stands."""
-        left = self.time_left()
-        return (
-            f"{self.points_done}/{self.points} points · "
-            f"epoch {self.epochs_done}/{self.epochs} · loss {self.loss:.4g}"
-            + (f" · {clock(left)} left" if left is not None else "")
-        )
+        said, left = [f"{self.points_done}/{self.points} points"], self.time_left()
+        if self.epochs:
+            said += [f"epoch {self.epochs_done}/{self.epochs}", f"loss {self.loss:.4g}"]
+        if left is not None:
+            said.append(f"{clock(left)} left")
+        return " · ".join(said)
+
+    @property
+    def _done(self) -> int:
+        return self.epochs_done if self.epochs else self.points_done
 
     def _show(self, last: bool = False) -> None:
-        self.bar.update(self.task, completed=self.epochs_done, description=self.line())
+        if self.started is None:
+            self.started, self.done_at_start = time.monotonic(), self._done
+        self.bar.update(self.task, completed=self._done, description=self.line())
         due = time.monotonic() - self.said >= SECONDS_BETWEEN_LINES
         if not self.console.is_terminal and (due or last):
             self.said = time.monotonic()

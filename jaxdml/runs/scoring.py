@@ -2,20 +2,21 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Future, wait
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import loky
 
-from jaxdml.evaluate import neighbours, protocols
+from jaxdml.evaluate import classifiers, neighbours, protocols
 from jaxdml.runs import judge
 from jaxdml.train import population
 
 SECONDS_TO_START = 5.0  # of worker processes, all in all
 SECONDS_OF_IDLENESS = 10  # after which a worker ends, also when this process was killed
-ON_DEVICE: protocols.Classifiers = {"knn": lambda task: neighbours.KNeighbors(task.neighbours)}
+MOST_WAITING = 64  # points whose embeddings are kept in memory
+ON_DEVICE: classifiers.Table = {"knn": lambda options: neighbours.KNeighbors(options.neighbours)}
 
 
 Scores = list[dict[str, Any]]
@@ -24,10 +25,16 @@ Scores = list[dict[str, Any]]
 class Order(NamedTuple):
     """What is to be scored, and who is told."""
 
-    embedded: protocols.Embedded
+    embedded: Mapping[str, protocols.Embedded]
     protocols: Sequence[str]
     classifiers: Sequence[str]
+    options: classifiers.Options
     done: Callable[[Scores], None]
+
+    @property
+    def is_work(self) -> bool:
+        """Whether there is anything to find."""
+        return bool(self.classifiers) or not protocols.TASKS.keys() >= set(self.protocols)
 
 
 class Scorer:
@@ -71,18 +78,20 @@ class Scorer:
           judged: with its embeddings; without any, there are no scores.
           done: is called with the scores, in this thread.
         """
+        while len(self.waiting) >= MOST_WAITING:
+            self.collect(1.0)
         self.left -= 1
-        if judged.embedded is None:
+        if not judged.embedded:
             done([])
             return
         c = judged.result["config"]
-        classifiers = c["eval.classifiers"]
-        order = Order(judged.embedded, c["eval.protocols"], classifiers, done)
+        options = classifiers.Options(*(c[f"eval.{o}"] for o in classifiers.Options._fields))
+        order = Order(judged.embedded, c["eval.protocols"], c["eval.classifiers"], options, done)
         if population.accelerated():
             order = _on_device(order)
-        if self.pool is not None and order.classifiers:
+        if self.pool is not None and order.is_work:
             try:
-                self.waiting[self.pool.submit(protocols.evaluate, *order[:3])] = order
+                self.waiting[self.pool.submit(protocols.evaluate, *order[:-1])] = order
             except BrokenExecutor:
                 self.pool = None
             else:
@@ -106,19 +115,28 @@ class Scorer:
 
 
 def _score_here(order: Order) -> None:
-    found = protocols.evaluate(order.embedded, order.protocols, order.classifiers)
+    found = protocols.evaluate(*order[:-1])
     order.done([score._asdict() for score in found])
 
 
 def _on_device(order: Order) -> Order:
     """What is left of an order once the device has done its part."""
     mine = [name for name in order.classifiers if name in ON_DEVICE]
-    scores = protocols.evaluate(order.embedded, order.protocols, mine, table=ON_DEVICE)
-    places = [(p, c) for p in order.protocols for c in order.classifiers]
+    fitted = [name for name in order.protocols if name in protocols.TASKS]
+    scores = protocols.evaluate(order.embedded, fitted, mine, order.options, ON_DEVICE)
+    kinds = list(order.embedded)
+
+    def place(score: dict[str, Any]) -> tuple[int, ...]:
+        """As `evaluate` orders them; a protocol that fits nothing has one word for classifiers."""
+        name = score["classifier"]
+        return (
+            kinds.index(score["embedding"]),
+            order.protocols.index(score["protocol"]),
+            order.classifiers.index(name) if name in order.classifiers else 0,
+        )
 
     def done(others: Scores) -> None:
-        found = [score._asdict() for score in scores] + others
-        order.done(sorted(found, key=lambda s: places.index((s["protocol"], s["classifier"]))))
+        order.done(sorted([score._asdict() for score in scores] + others, key=place))
 
     left = [name for name in order.classifiers if name not in ON_DEVICE]
     return order._replace(classifiers=left, done=done)

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import jax
@@ -13,7 +14,7 @@ from jaxdml.options import ConfigError
 from jaxdml.runs import cohort, folder, interrupt, judge, scoring, sizing
 from jaxdml.runs import plan as planning
 from jaxdml.train import population
-from jaxdml.types import Cohort, Images, PointConfig, Static
+from jaxdml.types import Cohort, Images, Params, PointConfig, Static
 
 
 class Size(NamedTuple):
@@ -57,6 +58,7 @@ class Worker:
         self._shops: dict[tuple[Static, int], cohort.Workshop] = {}
         self._placed: dict[tuple[Static, int, Size], cohort.Placed] = {}
         self._images: tuple[Any, Images] | None = None  # one data set's at a time
+        self._trained: tuple[Path, Params] | None = None  # one chunk's at a time
 
     @property
     def programs(self) -> int:
@@ -70,6 +72,12 @@ class Worker:
             dataset = self.load(*_source(members.points[0]))
             self._shops[key] = cohort.workshop(members, dataset)
         return self._shops[key]
+
+    def trained(self, shop: cohort.Workshop, path: Path, rows: int) -> Params:
+        """See `cohort.trained_params`; read once for points that were trained together."""
+        if self._trained is None or self._trained[0] != path:
+            self._trained = path, cohort.trained_params(shop, path, rows)
+        return self._trained[1]
 
     def width(self, members: Cohort, before: Size | None = None) -> Size:
         """How many points of a cohort go through a device at once, in one round.

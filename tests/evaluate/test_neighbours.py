@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from jaxdml.evaluate import neighbours, protocols
+from jaxdml.evaluate import classifiers, neighbours, protocols
 
 
 def embeddings(kind, rows, random):
@@ -60,7 +60,7 @@ def test_a_protocol_takes_either_classifier():
     random = np.random.default_rng(0)
     z = random.normal(size=(90, 2)).astype(np.float32)
     y = random.integers(0, 3, 90)
-    e = protocols.Embedded(z, y, z[:30], y[:30])
-    table = {"knn": lambda task: neighbours.KNeighbors(task.neighbours)}
-    both = ["thesis", "labelled"]
-    assert protocols.evaluate(e, both, ["knn"], table=table) == protocols.evaluate(e, both, ["knn"])
+    e = {"mean": protocols.Embedded(z, y, z[:30], y[:30], z[30:], y[30:])}
+    table = {"knn": lambda options: neighbours.KNeighbors(options.neighbours)}
+    by = list(protocols.TASKS), ["knn"], classifiers.Options(neighbours=7)
+    assert protocols.evaluate(e, *by, table) == protocols.evaluate(e, *by)

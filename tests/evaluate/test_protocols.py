@@ -1,8 +1,7 @@
 import jax
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, adjusted_mutual_info_score
-from sklearn.model_selection import train_test_split
+from sklearn.metrics import accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from jaxdml.evaluate import embed, protocols
@@ -19,21 +18,6 @@ def embedded(per_class=4, test=90, seed=0):
     )
 
 
-def test_thesis_scores_a_third_of_the_test_set_as_plain_scikit_learn_does():
-    e = embedded()
-    z1, z2, y1, y2 = train_test_split(e.test, e.test_labels, test_size=1 / 3, random_state=0)
-    predicted = KNeighborsClassifier(5).fit(z1, y1).predict(z2)
-    scores = protocols.evaluate(e, ["thesis"], ["knn"])
-    assert [s.value for s in scores] == [
-        accuracy_score(y2, predicted),
-        adjusted_mutual_info_score(y2, predicted),
-    ]
-    assert [s[:4] for s in scores] == [
-        ("thesis", "knn", "mean", "accuracy"),
-        ("thesis", "knn", "mean", "ami"),
-    ]
-
-
 def test_a_third_of_mnists_test_set_is_3334_images():
     e = protocols.Embedded(np.zeros((10_000, 1)), np.zeros(10_000), np.zeros((5, 1)), np.zeros(5))
     task = protocols.thesis(e)
@@ -43,11 +27,27 @@ def test_a_third_of_mnists_test_set_is_3334_images():
 @pytest.mark.parametrize(("per_class", "neighbours"), [(1, 1), (3, 3), (9, 5)])
 def test_labelled_uses_no_more_neighbours_than_the_smallest_class_has(per_class, neighbours):
     e = embedded(per_class)
-    task = protocols.labelled(e)
-    assert task.neighbours == neighbours
     model = KNeighborsClassifier(neighbours).fit(e.labelled, e.labelled_labels)
     expected = accuracy_score(e.test_labels, model.predict(e.test))
-    assert protocols.evaluate(e, ["labelled"], ["knn"])[0].value == expected
+    assert protocols.evaluate({"mean": e}, ["labelled"], ["knn"])[0].value == expected
+
+
+def test_no_protocol_asks_for_more_neighbours_than_there_are():
+    e = embedded(per_class=4, test=6)
+    e = e._replace(train=e.labelled[:2], train_labels=e.labelled_labels[[0, 4]])
+    for protocol, most in (("thesis", 4), ("labelled", 4), ("full", 2)):
+        assert protocols.TASKS[protocol](e).most_neighbours == most
+        assert len(protocols.evaluate({"mean": e}, [protocol], ["knn"])) == 2
+
+
+def test_full_fits_all_training_images_and_scores_the_whole_test_set():
+    e = embedded()
+    e = e._replace(train=10 * e.test[:30], train_labels=e.test_labels[:30])
+    task = protocols.full(e)
+    np.testing.assert_array_equal(task.fit, 10 * e.test[:30])
+    np.testing.assert_array_equal(task.fit_labels, e.test_labels[:30])
+    np.testing.assert_array_equal(task.score, e.test)
+    np.testing.assert_array_equal(task.score_labels, e.test_labels)
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,48 @@ def test_embeddings_that_cannot_be_judged_are_named(z, said):
     assert embed.defect(z.astype(np.float32)) == said
 
 
+def small(stochastic):
+    spec = ModelSpec((4, 4, 1), 3, stochastic=stochastic, decoder=False)
+    model = make(spec, hidden=(8,), latent_dim=2)
+    return model, model.init(jax.random.key(0))
+
+
 def test_embeddings_do_not_depend_on_how_many_images_are_taken_at_a_time():
-    model = make(ModelSpec((4, 4, 1), 3, stochastic=True, decoder=False), hidden=(8,), latent_dim=2)
-    params = model.init(jax.random.key(0))
+    model, params = small(stochastic=True)
     x = np.random.default_rng(0).integers(0, 256, (23, 4, 4, 1), np.uint8)
-    whole = embed.embedder(model)(params, x)
-    np.testing.assert_allclose(embed.embedder(model, 7)(params, x), whole, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(whole, model.encode(params, x / 255.0)[0], rtol=1e-5, atol=1e-6)
-    assert embed.embedder(model)(params, x[:0]).shape == (0, 2)
+    whole = embed.encoder(model)(params, x)
+    for found, one, exact in zip(
+        embed.encoder(model, 7)(params, x), whole, model.encode(params, x / 255.0), strict=True
+    ):
+        np.testing.assert_allclose(found, one, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(one, exact, rtol=1e-5, atol=1e-6)
+    assert [z.shape for z in embed.encoder(model)(params, x[:0])] == [(0, 2), (0, 2)]
+
+
+def test_a_deterministic_encoder_has_no_variance():
+    model, params = small(stochastic=False)
+    mean, logvar = embed.encoder(model, 2)(params, np.ones((3, 4, 4, 1), np.float32))
+    assert mean.shape == (3, 2)
+    assert logvar is None
+
+
+def test_a_sample_has_the_mean_and_the_variance_of_the_posterior():
+    random = np.random.default_rng(0)
+    mean = np.repeat(random.normal(size=(1, 3)), 40_000, axis=0).astype(np.float32)
+    logvar = np.repeat([[-2.0, 0.0, 3.0]], 40_000, axis=0).astype(np.float32)
+    z = embed.draw(mean, logvar, (5, 0))
+    assert z.dtype == np.float32
+    np.testing.assert_allclose((z.mean(0) - mean[0]) / np.exp(logvar[0] / 2), 0, atol=0.02)
+    np.testing.assert_allclose(z.var(axis=0), np.exp(logvar[0]), rtol=0.02)
+    np.testing.assert_allclose(np.corrcoef(z.T), np.eye(3), atol=0.02)
+
+
+def test_a_sample_is_the_same_for_the_same_seed_only():
+    mean, logvar = np.zeros((9, 2), np.float32), np.zeros((9, 2), np.float32)
+    z = embed.draw(mean, logvar, (1, 0))
+    np.testing.assert_array_equal(z, embed.draw(mean, logvar, (1, 0)))
+    np.testing.assert_array_equal(z[:4], embed.draw(mean[:4], logvar[:4], (1, 0)))
+    assert (z != embed.draw(mean, logvar, (1, 1))).all()
+    assert (z != embed.draw(mean, logvar, (2, 0))).all()
+    endless = embed.draw(mean, np.full((9, 2), 1e4, np.float32), (1, 0))
+    assert embed.defect(endless) == "non-finite embeddings"

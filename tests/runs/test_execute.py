@@ -225,7 +225,9 @@ def test_embeddings_belong_to_the_images_and_labels_beside_them(finished):
     shop, _, labelled, params = execute.trained_point(finished, result, worker(finished))
     with np.load(finished.point(result["point"]) / "embeddings.npz") as arrays:
         test = shop.dataset.test
-        np.testing.assert_allclose(arrays["test"], shop.embed(params["model"], test.x), rtol=1e-5)
+        np.testing.assert_allclose(
+            arrays["test"], shop.encode(params["model"], test.x)[0], rtol=1e-5
+        )
         np.testing.assert_array_equal(arrays["test_labels"], test.y)
         np.testing.assert_array_equal(arrays["labelled_index"], labelled)
         np.testing.assert_array_equal(arrays["labelled_labels"], shop.dataset.train.y[labelled])
@@ -248,7 +250,8 @@ def test_points_that_diverge_or_collapse_are_named_and_have_no_scores(tmp_path):
     written = reported(place)
     for result in (diverged, constant):
         assert result["scores"] == []
-        assert f"- {result['point']}: {result['status']}, {result['reason']}" in written.table
+        assert f"- {result['point']} (system {result['config']['system']}" in written.table
+        assert f"seed 0): {result['status']}, {result['reason']}" in written.table
     assert [r["status"] for r in rows(place)] == [*["ok"] * 4, "diverged", "failed"]
     alone = execute.run(base, ({"system": ("dml",)},), tmp_path / "alone", tmp_path).results()
     assert alone[0]["scores"] == good["scores"]  # a diverged companion does not disturb
@@ -260,7 +263,7 @@ def test_scoring_on_validation_images_needs_some(tmp_path):
     result = place.results()[0]
     shop, _, _, params = execute.trained_point(place, result, worker(place))
     with np.load(place.point(result["point"]) / "embeddings.npz") as arrays:
-        expected = shop.embed(params["model"], shop.dataset.validation.x)
+        expected = shop.encode(params["model"], shop.dataset.validation.x)[0]
         np.testing.assert_allclose(arrays["test"], expected, rtol=1e-5)
 
 

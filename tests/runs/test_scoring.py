@@ -5,20 +5,25 @@ import time
 import numpy as np
 import pytest
 
-from jaxdml.evaluate import protocols
+from jaxdml import config
+from jaxdml.evaluate import classifiers, protocols
 from jaxdml.runs import judge, scoring
 from jaxdml.train import population
 
 BY = ("labelled", "thesis")
+CONFIG = {
+    **{path: value for path, value in config.COMMON.items() if path.startswith("eval.")},
+    "eval.protocols": BY,
+}
 
 
-def judged(seed):
+def judged(seed, **options):
     random = np.random.default_rng(seed)
     y = np.arange(90) % 3
     z = (random.normal(size=(90, 2)) + y[:, None]).astype(np.float32)
-    config = {"eval.protocols": BY, "eval.classifiers": ("knn",)}
-    embedded = protocols.Embedded(z, y, z[:12], y[:12])
-    return judge.Judged({"config": config}, embedded, {})
+    kinds = {"mean": z, "sample": z + random.normal(size=z.shape).astype(np.float32)}
+    embedded = {k: protocols.Embedded(z, y, z[:12], y[:12], z, y) for k, z in kinds.items()}
+    return judge.Judged({"config": CONFIG | options}, embedded, {})
 
 
 def plain(seed):
@@ -42,7 +47,7 @@ def at_once(monkeypatch):
 def test_a_point_without_embeddings_has_no_scores():
     found = []
     with scoring.Scorer(1) as scorer:
-        scorer.submit(judged(0)._replace(embedded=None), found.append)
+        scorer.submit(judged(0)._replace(embedded={}), found.append)
     assert found == [[]]
 
 
@@ -100,5 +105,33 @@ def test_nearest_neighbours_are_found_on_an_accelerator(monkeypatch):
     found = []
     with scoring.Scorer(1) as scorer:
         scorer.submit(judged(0), found.append)
-    assert made == [4, 5]
+    assert made == [4, 5] * 2  # of the mean, and of a sample
     assert found == [plain(0)]
+
+
+def test_an_accelerator_leaves_the_rest_to_others_and_the_order_as_it_was(monkeypatch, at_once):
+    by = ("retrieval", "full", "thesis"), ("linear", "knn")
+    options = {"eval.protocols": by[0], "eval.classifiers": by[1], "eval.neighbours": 9}
+    several = judged(0, **options)
+    expected = protocols.evaluate(several.embedded, *by, classifiers.Options(neighbours=9))
+    monkeypatch.setattr(population, "accelerated", lambda: True)
+    found = []
+    with scoring.Scorer(3, workers=1) as scorer:
+        scorer.submit(several, found.append)
+        scorer.submit(several, found.append)
+        assert len(scorer.waiting) == 1
+        until_done(scorer)
+        scorer.submit(judged(0), found.append)  # nearest neighbours alone: at once
+        assert not scorer.busy
+    assert found == [[score._asdict() for score in expected]] * 2 + [plain(0)]
+
+
+def test_no_more_points_are_kept_waiting_than_memory_has_room_for(monkeypatch, at_once):
+    monkeypatch.setattr(scoring, "MOST_WAITING", 2)
+    found = []
+    with scoring.Scorer(9, workers=1) as scorer:
+        for seed in range(8):
+            scorer.submit(judged(seed), found.append)
+            assert len(scorer.waiting) <= 2
+        until_done(scorer)
+    assert found == [plain(seed) for seed in range(8)]

@@ -1,0 +1,52 @@
+"""scikit-learn's classifiers, as the protocols fit them: deterministic, and with bounded work."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+class Options(NamedTuple):
+    """How much work classifiers may do; in a configuration `eval.neighbours` and so on, ≥ 1."""
+
+    neighbours: int = 5  # k of kNN, where there are as many to ask
+    trees: int = 100  # of the random forest
+    mlp_iterations: int = 200  # passes over what the MLP is fitted on, at most
+    linear_iterations: int = 1000  # of L-BFGS, at most
+
+
+DEFAULTS = Options()
+Table = Mapping[str, Callable[[Options], Any]]  # name → what makes an unfitted classifier
+CLASSIFIERS: Table = {
+    "knn": lambda options: KNeighborsClassifier(options.neighbours),
+    "rf": lambda options: RandomForestClassifier(options.trees, random_state=0),
+    "mlp": lambda options: MLPClassifier(max_iter=options.mlp_iterations, random_state=0),
+    # its L2 penalty has a unit: without a scale of their own, small embeddings look like chance
+    "linear": lambda options: make_pipeline(
+        StandardScaler(), LogisticRegression(max_iter=options.linear_iterations)
+    ),
+}
+
+
+def predict(model: Any, fit: np.ndarray, labels: np.ndarray, scored: np.ndarray) -> np.ndarray:
+    """Labels i32[M] of embeddings [M, D], by a classifier that is fitted on [N, D] and i32[N].
+
+    Where all labels are the same one, so is every answer: some classifiers refuse such a fit. That
+    an iteration ends at its bound is how these classifiers are defined, and no warning.
+
+    >>> model = LogisticRegression()
+    >>> predict(model, np.zeros((3, 2)), np.array([7, 7, 7]), np.ones((2, 2)))
+    array([7, 7])
+    """
+    if (labels == labels[0]).all():
+        return np.full(len(scored), labels[0])
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        return model.fit(fit, labels).predict(scored)

@@ -1,0 +1,193 @@
+"""Evaluation as a run does it: from the configuration to results.csv."""
+
+import csv
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from jaxdml import config
+from jaxdml.evaluate import clustering, retrieval
+from jaxdml.options import ConfigError
+from jaxdml.runs import cohort, execute, work
+from jaxdml.runs import plan as planning
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+BASE = {
+    "system": "vae",
+    "seed": 3,
+    "data": {"name": "digits", "labelled_count": 40},
+    "model": {"hidden": (16,), "latent_dim": 3},
+    "train": {"epochs": 2},
+    "eval": {
+        "protocols": ("cluster", "retrieval", "full"),
+        "classifiers": ("knn", "linear"),
+        "embeddings": ("mean", "sample"),
+        "neighbours": 3,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "one"
+    return execute.run(BASE, ({},), path, path)
+
+
+def rows(place):
+    with (place.path / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def arrays(place):
+    [result] = place.results()
+    with np.load(place.point(result["point"]) / "embeddings.npz") as kept:
+        return dict(kept)
+
+
+def test_every_protocol_reaches_the_results_of_a_run(finished):
+    kept = arrays(finished)
+    assert {(r["protocol"], r["classifier"], r["embedding"]) for r in rows(finished)} == {
+        (protocol, name, kind)
+        for protocol, name in (
+            ("cluster", "kmeans"),
+            ("retrieval", "neighbours"),
+            ("full", "knn"),
+            ("full", "linear"),
+        )
+        for kind in ("mean", "sample")
+    }
+    for kind, z in (("mean", kept["test"]), ("sample", kept["test_sample"])):
+        values = {(r["protocol"], r["metric"]): float(r["value"])
+                  for r in rows(finished) if r["embedding"] == kind}  # fmt: skip
+        for protocol, expected in (
+            ("cluster", clustering.cluster(z, kept["test_labels"])),
+            ("retrieval", retrieval.retrieve(z, kept["test_labels"])),
+        ):
+            for metric, value in expected.items():
+                assert values[protocol, metric] == pytest.approx(value, abs=1e-12)
+
+
+def test_full_is_fitted_on_the_training_images_in_their_order(finished):
+    from sklearn.neighbors import KNeighborsClassifier
+
+    [result] = finished.results()
+    worker = work.Worker(finished, planning.loader(finished.path))
+    shop, _, _, params = execute.trained_point(finished, result, worker)
+    train, test = shop.dataset.train, shop.dataset.test
+    z, scored = (shop.model.encode(params["model"], split.x / 255.0)[0] for split in (train, test))
+    accuracy = KNeighborsClassifier(3).fit(z, train.y).score(scored, test.y)
+    [found] = [r["value"] for r in rows(finished)
+               if (r["protocol"], r["classifier"], r["embedding"], r["metric"])
+               == ("full", "knn", "mean", "accuracy")]  # fmt: skip
+    assert float(found) == pytest.approx(accuracy, abs=0.003)  # encoded in other batches
+
+
+def test_only_the_embeddings_of_scored_and_labelled_images_are_kept(finished):
+    kept = arrays(finished)
+    assert {name: len(a) for name, a in kept.items()} == {
+        "test": 450, "test_labels": 450, "test_sample": 450,
+        "labelled": 40, "labelled_labels": 40, "labelled_index": 40,
+    }  # fmt: skip
+
+
+def test_a_sample_is_spread_about_the_mean_as_the_encoder_says_and_follows_the_seed(finished):
+    [result] = finished.results()
+    worker = work.Worker(finished, planning.loader(finished.path))
+    shop, _, _, params = execute.trained_point(finished, result, worker)
+    mean, logvar = shop.model.encode(params["model"], shop.dataset.test.x / 255.0)
+    noise = (arrays(finished)["test_sample"] - mean) / np.exp(logvar / 2)
+    assert abs(noise.mean()) < 0.1
+    assert abs(noise.std() - 1) < 0.1
+    before = arrays(finished)["test_sample"]
+    execute.rescore(finished.path, finished.path)
+    np.testing.assert_array_equal(arrays(finished)["test_sample"], before)
+
+
+def test_protocols_and_classifiers_are_added_without_training(finished, monkeypatch, capsys):
+    before = (finished.path / "results.csv").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(cohort, "train", None)
+        by = ("thesis", "labelled", "cluster"), ("rf", "mlp", "linear"), ("mean",)
+        execute.rescore(finished.path, finished.path, *by)
+        found = {(r["protocol"], r["classifier"], r["embedding"]) for r in rows(finished)}
+        assert found == {
+            *((protocol, name, "mean") for protocol in by[0][:2] for name in by[1]),
+            ("cluster", "kmeans", "mean"),
+        }
+        assert "test_sample" not in arrays(finished)
+        said = capsys.readouterr().err
+        assert said.strip().endswith("1/1 points")
+        assert "nan" not in said
+        usual = (BASE["eval"][name] for name in ("protocols", "classifiers", "embeddings"))
+        execute.rescore(finished.path, finished.path, *usual)
+    assert (finished.path / "results.csv").read_bytes() == before
+
+
+def test_a_mistake_in_scoring_again_is_said_before_anything_is_scored(finished):
+    before = (finished.path / "results.csv").read_bytes()
+    for by, said in (
+        ((["cluter"],), "eval.protocols must be one of thesis, labelled, full, cluster, retr"),
+        (([], ["svm"]), "eval.classifiers must be one of knn, rf, mlp, linear, but is 'svm'"),
+        (([], [], ["median"]), "eval.embeddings must be one of mean, sample, but is 'median'"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            execute.rescore(finished.path, finished.path, *by)
+    assert (finished.path / "results.csv").read_bytes() == before
+
+
+def test_of_a_deterministic_encoder_the_mean_is_scored(tmp_path):
+    by = {"embeddings": ("sample",), "protocols": ("retrieval",)}
+    place = execute.run(BASE | {"system": "ae", "eval": by}, ({},), tmp_path, tmp_path)
+    assert {r["embedding"] for r in rows(place)} == {"mean"}
+    assert "test_sample" not in arrays(place)
+
+
+@pytest.mark.parametrize("asked", [("mean", "sample"), ("sample",)])
+def test_a_sample_that_cannot_be_judged_is_noted_and_left_out(tmp_path, monkeypatch, asked):
+    original = cohort.workshop
+
+    def wide(members, dataset):
+        shop = original(members, dataset)
+
+        def encode(params, x):
+            mean, logvar = shop.encode(params, x)
+            return mean, np.full_like(logvar, 1e4)
+
+        return dataclasses.replace(shop, encode=encode)
+
+    monkeypatch.setattr(cohort, "workshop", wide)
+    by = {"embeddings": asked, "protocols": ("retrieval",)}
+    place = execute.run(BASE | {"eval": by}, ({},), tmp_path, tmp_path)
+    [result] = place.results()
+    assert result["status"] == "ok"
+    assert result["note"] == "the sample of its posterior is not scored: non-finite embeddings"
+    assert {r["embedding"] for r in rows(place)} == ({"mean"} if "mean" in asked else {""})
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"eval.protocols": ("cluster", "fit")}, "eval.protocols must be one of thesis, labelled"),
+        ({"eval.classifiers": ("svm",)}, "eval.classifiers must be one of knn, rf, mlp, linear"),
+        ({"eval.embeddings": ("median",)}, "eval.embeddings must be one of mean, sample, but is"),
+        ({"eval.embeddings": ("mean", "mean")}, "eval.embeddings names something twice"),
+        ({"eval.embeddings": ()}, "eval.embeddings must name something"),
+        ({"eval.neighbours": 0}, "eval.neighbours must be at least 1 and finite, but is 0"),
+        ({"eval.neighbours": 2.5}, "eval.neighbours must be a whole number, but is 2.5"),
+        ({"eval.trees": 0}, "eval.trees must be at least 1"),
+        ({"eval.mlp_iterations": -1}, "eval.mlp_iterations must be at least 1"),
+        ({"eval.linear_iterations": "many"}, "eval.linear_iterations must be a whole number"),
+        ({"eval.neighbors": 5}, "there is no field eval.neighbors; there is eval.neighbours"),
+    ],
+)
+def test_a_wrong_option_is_refused(option, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        config.resolve({"system": "ae"} | option)
+
+
+def test_how_a_point_is_scored_does_not_say_which_point_it_is():
+    options = {"eval.neighbours": 1, "eval.trees": 9, "eval.embeddings": ("sample",)}
+    assert config.point({"system": "vae"} | options).id == config.point({"system": "vae"}).id
