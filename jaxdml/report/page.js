@@ -105,7 +105,7 @@ function colour(name) {
 
 // ---- latent space -------------------------------------------------------------------------------
 
-const MANY = 3000; // points from which on WebGL is worth its start
+const MANY = 3000; // points, from which on they are drawn smaller
 const COLOURS = 10; // --class-0 … of page.css
 // What plotly calls a shape, and the same on a square from -10 to 10.
 const SHAPES = [
@@ -133,14 +133,6 @@ function decode({ type, base64 }) {
   return new ARRAYS[type](Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
 }
 
-function hasWebGL() {
-  try {
-    return Boolean(document.createElement("canvas").getContext("webgl"));
-  } catch {
-    return false;
-  }
-}
-
 function explore({ classes, scatters, across, size }) {
   byId("space").append(byId("explorer").content.cloneNode(true));
   const plot = byId("plot");
@@ -164,10 +156,9 @@ function explore({ classes, scatters, across, size }) {
     now.count = now.labels.length;
     now.x = now.position.filter((_, j) => j % 2 === 0);
     now.y = now.position.filter((_, j) => j % 2 === 1);
-    now.type = now.count >= MANY && hasWebGL() ? "scattergl" : "scatter";
     plot.ariaLabel = `${title}: ${now.count} images in the ${space}`;
     byId("axes").textContent =
-      `Axes: ${space}. Labelled training images have a strong edge, test images have none.`;
+      `${title}. Axes: ${space}. Labelled training images have a strong edge, test images none.`;
     choose(null);
     draw();
   }
@@ -177,9 +168,9 @@ function explore({ classes, scatters, across, size }) {
   function trace(labelled, colours) {
     const rows = [...now.labels.keys()].filter((row) => Boolean(now.labelled[row]) === labelled);
     const each = (f) => rows.map(f);
-    const small = now.count >= MANY ? 0 : 2;
+    const larger = now.count >= MANY ? 0 : 2;
     return {
-      type: now.type,
+      type: "scatter", // as SVG: WebGL draws 10,000 points no sooner, and needs eval
       mode: "markers",
       x: each((row) => now.x[row]),
       y: each((row) => now.y[row]),
@@ -189,7 +180,7 @@ function explore({ classes, scatters, across, size }) {
         color: each((row) => colours[colourOf(now.labels[row])]),
         symbol: each((row) => shapeOf(now.labels[row])[0]),
         opacity: each((row) => (shown(row) ? (labelled ? 1 : 0.75) : 0.06)),
-        size: (labelled ? 8 : 5) + small,
+        size: (labelled ? 7 : 5) + larger,
         line: { width: labelled ? 1.5 : 0, color: colour("ink") },
       },
     };
@@ -207,7 +198,7 @@ function explore({ classes, scatters, across, size }) {
       showlegend: false,
       hovermode: "closest",
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
-      margin: { l: 40, r: 8, t: 8, b: 28 },
+      margin: { l: 40, r: 8, t: 32, b: 28 }, // the top for plotly's own buttons
       paper_bgcolor: "transparent",
       plot_bgcolor: "transparent",
       font: { family: getComputedStyle(plot).fontFamily, color: colour("ink") },
@@ -220,6 +211,7 @@ function explore({ classes, scatters, across, size }) {
     const config = {
       responsive: true,
       displaylogo: false,
+      showSendToCloud: false, // what is here stays here
       modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
     };
     Plotly.react(plot, [trace(false, colours), trace(true, colours)], layout, config);
@@ -275,6 +267,7 @@ function explore({ classes, scatters, across, size }) {
     const panel = byId("chosen");
     if (row === null) {
       panel.replaceChildren(element("p", { className: "none" }, "No image is chosen."));
+      byId("said").textContent = "";
       return;
     }
     const right = around.filter((other) => same(other, row)).length;
@@ -349,8 +342,8 @@ function explore({ classes, scatters, across, size }) {
   }
 
   function onKey(event) {
-    const { key } = event;
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const { key, target } = event;
+    if (target !== plot || event.ctrlKey || event.altKey || event.metaKey) return;
     if (key in WAYS) {
       const { range: [low, high] } = plot.layout.xaxis;
       const least = event.shiftKey ? (high - low) / 12 : 0;

@@ -1,0 +1,322 @@
+import base64
+import io
+import itertools
+import json
+import shutil
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from jaxdml.report import page
+from jaxdml.report.table import Table
+
+EVIL = "</script><script>alert('1')</script> <!-- & \" $title </style>"
+TYPES = {"Float32Array": "<f4", "Uint8Array": "u1", "Uint16Array": "<u2", "Uint32Array": "<u4"}
+
+
+def png():
+    buffer = io.BytesIO()
+    Figure(figsize=(2, 1)).savefig(buffer)
+    return buffer.getvalue()
+
+
+def images(channels=1):
+    return np.random.default_rng(0).integers(0, 256, (300, 4, 3, channels), dtype=np.uint8)
+
+
+def scatter(title="ae", count=300):
+    """Two rows of points, one above the other; every fifth is labelled."""
+    i = np.arange(count)
+    return page.Scatter(
+        title=title,
+        space="latent space",
+        position=np.stack([i // 2, 40 * (i % 2)], axis=1).astype(np.float32),
+        labels=(i % 2).astype(np.int32),
+        labelled=i % 5 == 0,
+        image=i.astype(np.int32)[::-1],
+        neighbours=np.stack([(i + 2) % count, (i + 4) % count, i ^ 1], axis=1).astype(np.int32),
+    )
+
+
+SCORES = Table(
+    "Scores",
+    ["system", "labelled", "accuracy"],
+    [["dml", "10", "0.90 ± 0.01"], ["ae", "1", "–"], ["dml_ae", "10", "0.10"], ["vae", "5", "−1"]],
+    2,
+    ["Mean ± standard deviation.", "Left out:", "- a: diverged\n- b: failed"],
+)
+FULL = {
+    "title": "digits",
+    "summary": "Four points.\n\n`thesis` first.",
+    "tables": [SCORES, Table("Times", ["system", "s"], [["ae", "1"]], 1)],
+    "pictures": [page.Picture("Losses", "By `epoch`.", png())],
+    "scatters": [scatter(), scatter("dml\naccuracy 0.9", 20)],
+    "images": images(),
+    "classes": ["zero", "1"],
+    "config": {"seed": 0, "model.hidden": [8, 4], "system": "ae", "prior.name": None},
+    "warnings": ["a diverged."],
+}
+
+
+class Parsed(HTMLParser):
+    """Elements and their attributes; the text inside each `script` and outside all of them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.text, self.raw, self.rows = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_data(self, data):
+        inside = self.elements[-1][0] if self.elements else ""
+        (self.raw if inside in {"script", "style"} else self.text).append(data)
+        if inside in {"th", "td", "button"} and self.rows and data.strip():
+            self.rows[-1].append(data)
+
+    def data(self):
+        return next(json.loads(raw) for raw in self.raw if raw.startswith("{"))
+
+    def named(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def full():
+    return Parsed(page.render(**FULL))
+
+
+def test_all_text_is_escaped():
+    evil = {
+        "title": EVIL,
+        "summary": EVIL,
+        "tables": [Table(EVIL, [EVIL, EVIL], [[EVIL, EVIL]], 1, [EVIL, f"- {EVIL}"])],
+        "pictures": [page.Picture(EVIL, EVIL, png())],
+        "scatters": [scatter(EVIL)._replace(space=EVIL)],
+        "classes": [EVIL, EVIL],
+        "config": {EVIL: EVIL, f"a.{EVIL}": [EVIL]},
+        "warnings": [EVIL] * 20,
+    }
+    parsed = Parsed(page.render(**FULL | evil))
+    assert len(parsed.named("script")) == 3
+    assert len(parsed.named("style")) == 1
+    text = " ".join(parsed.text)
+    # title twice, summary, warnings, 4 cells, 2 notes, section twice; picture; configuration
+    assert text.count(EVIL) >= 2 + 1 + 20 + 4 + 2 + 2 + 2 + 2
+    data = parsed.data()
+    assert data["classes"] == [EVIL, EVIL]
+    assert data["scatters"][0]["title"] == EVIL
+
+
+def test_nothing_is_fetched(full):
+    for tag, attributes in full.elements:
+        for name in ("src", "href", "srcset", "action", "data"):
+            if value := attributes.get(name):
+                assert value.startswith(("data:image/png;base64,", "#")), (tag, value)
+    [style] = [raw for raw in full.raw if "color-scheme" in raw and "--paper" in raw]
+    assert "url(" not in style
+    assert "@import" not in style
+    [policy] = [m["content"] for m in full.named("meta") if "http-equiv" in m]
+    assert "default-src 'none'" in policy
+
+
+def test_what_the_contents_name_is_there_once(full):
+    names = [attributes["id"] for _, attributes in full.elements if "id" in attributes]
+    assert len(set(names)) == len(names)
+    links = [attributes["href"][1:] for attributes in full.named("a")]
+    assert links[1:] == [
+        "warnings", "table-1", "table-2", "space", "pictures", "configuration",
+    ]  # fmt: skip
+    assert set(links) <= set(names)
+
+
+def test_headings_are_in_order_and_images_have_words(full):
+    levels = [int(tag[1]) for tag, _ in full.elements if tag in {"h1", "h2", "h3"}]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert all("alt" in attributes for attributes in full.named("img"))
+
+
+def test_every_cell_is_there(full):
+    assert full.rows[:5] == [SCORES.heading, *SCORES.body]
+
+
+def test_notes_are_paragraphs_and_lists():
+    text = page.render(**FULL)
+    assert "<p>Mean ± standard deviation.</p>\n<p>Left out:</p>" in text
+    assert "<ul><li>a: diverged</li><li>b: failed</li></ul>" in text
+
+
+def test_many_warnings_are_folded():
+    few, many = (page.render(**FULL | {"warnings": ["x"] * n}) for n in (8, 11))
+    assert "more</summary>" not in few
+    assert "<summary>3 more</summary>" in many
+
+
+def test_arrays_come_back_as_they_were(full):
+    for told, meant in zip(full.data()["scatters"], FULL["scatters"], strict=True):
+        for name in ("position", "labels", "labelled", "image", "neighbours"):
+            packed = told[name]
+            array = np.frombuffer(base64.b64decode(packed["base64"]), TYPES[packed["type"]])
+            np.testing.assert_array_equal(array, np.ravel(getattr(meant, name)))
+        assert told["k"] == 3
+    assert full.data()["scatters"][0]["neighbours"]["type"] == "Uint16Array"
+    assert full.data()["scatters"][1]["neighbours"]["type"] == "Uint8Array"
+    assert full.data()["scatters"][1]["title"] == "dml, accuracy 0.9"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_lie_on_one_sheet_without_loss(channels):
+    parsed = Parsed(page.render(**FULL | {"images": images(channels)}))
+    [source] = [attributes["src"] for attributes in parsed.named("img") if attributes["alt"] == ""]
+    sheet = imread(io.BytesIO(base64.b64decode(source.partition(",")[2])), format="png")
+    sheet = np.round(sheet * 255).astype(np.uint8).reshape(*sheet.shape[:2], channels)
+    across, (height, width) = parsed.data()["across"], parsed.data()["size"]
+    for i, image in enumerate(images(channels)):
+        top, left = i // across * height, i % across * width
+        np.testing.assert_array_equal(sheet[top : top + height, left : left + width], image)
+
+
+def test_without_plotly_there_is_a_sentence_for_the_plot(monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    text = page.render(**FULL)
+    assert "<code>pip install &#x27;jaxdml[plot]&#x27;</code>" in text
+    assert len(text) < 100_000
+    assert len(Parsed(text).named("script")) == 2
+
+
+def test_an_empty_report_is_a_page():
+    parsed = Parsed(page.render("t", "", [], [], [], None, [], {}, []))
+    assert len(parsed.named("h1")) == 1
+    assert not parsed.named("section")[1:]  # one is in the template of the plot
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium, the system's own."""
+    driver = pytest.importorskip("playwright.sync_api")
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no browser")
+    with driver.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(browser, tmp_path):
+    """Opens a report from disk; what it said and asked for is looked at afterwards."""
+    path = tmp_path / "report.html"
+    tab = browser.new_page(viewport={"width": 1200, "height": 1000}, color_scheme="light")
+    said, asked = [], []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+
+    def opened(**changes):
+        path.write_text(page.render(**FULL | changes), "utf-8")
+        tab.goto(path.as_uri())
+        return tab
+
+    yield opened
+    tab.close()
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
+
+
+def test_a_reader_sorts_and_filters(visit):
+    opened = visit(scatters=[])
+    column = opened.locator("#table-1 tbody tr:visible > :first-child")
+    accuracy = opened.get_by_role("button", name="accuracy")
+    accuracy.click()
+    assert column.all_text_contents() == ["vae", "dml_ae", "dml", "ae"]
+    accuracy.press("Enter")
+    assert column.all_text_contents() == ["dml", "dml_ae", "vae", "ae"]
+    assert opened.locator("[aria-sort]").get_attribute("aria-sort") == "descending"
+    accuracy.press("Space")
+    assert column.all_text_contents() == ["dml", "ae", "dml_ae", "vae"]
+    assert opened.locator("[aria-sort]").count() == 0
+    opened.get_by_label("Filter").first.fill("10 DML")
+    assert column.all_text_contents() == ["dml", "dml_ae"]
+    assert opened.locator("#table-1 output").text_content() == "2 of 4 rows"
+
+
+def test_a_reader_explores_by_pointer(visit):
+    opened = visit()
+    tip, chosen, neighbours = (opened.locator(s) for s in ("#tip", "#chosen", "#chosen li button"))
+    mark = opened.locator("#plot .trace").first.locator(".point").nth(100)  # a test image
+    mark.scroll_into_view_if_needed()
+    mark.hover(force=True)
+    tip.wait_for(state="visible")
+    assert tip.text_content().endswith("test image")
+    mark.click(force=True)
+    neighbours.first.wait_for()
+    assert "2 of 3 nearest neighbours are of the same class" in chosen.text_content()
+    assert neighbours.count() == 3
+    assert chosen.locator(".wrong").count() == 1
+    assert opened.locator("#plot .shapelayer path").count() == 1 + 3 + 3  # rings and lines
+    inked = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v > 0)"
+    assert all(c.evaluate(inked) for c in chosen.locator("canvas").all())
+    neighbours.nth(1).click()
+    assert neighbours.count() == 3
+    opened.get_by_role("button", name="zero", exact=True).click()
+    faint = opened.evaluate("[...document.querySelectorAll('.point')].map(p => p.style.opacity)")
+    assert faint.count("0.06") == 150  # of class 1
+    opened.get_by_label("Setting").select_option("1")
+    assert opened.locator("#plot .point").count() == 20
+    assert "No image is chosen" in chosen.text_content()
+    assert opened.get_by_role("button", name="Share").count() == 0
+
+
+def test_a_reader_explores_by_keyboard(visit):
+    opened = visit()
+    said = opened.locator("#said")
+    opened.locator("#plot").focus()
+    opened.keyboard.press("ArrowUp")  # the middle
+    opened.keyboard.press("ArrowUp")
+    before = said.text_content()
+    assert before.startswith(("class 1, ", "zero, "))
+    opened.keyboard.press("ArrowDown")
+    assert said.text_content().startswith("zero, ")
+    opened.keyboard.press("ArrowRight")
+    opened.keyboard.press("Shift+ArrowLeft")
+    opened.keyboard.press("Enter")
+    sentence = "2 of 3 nearest neighbours are of the same class: zero, zero, class 1"
+    assert said.text_content().endswith(sentence)
+    assert opened.locator("#chosen li").count() == 3
+    opened.keyboard.press("Escape")
+    assert opened.locator("#chosen li").count() == 0
+
+
+def test_the_plot_follows_the_theme_and_the_width(visit):
+    opened = visit()
+    ink = "getComputedStyle(document.body).color"
+    edge = "document.querySelectorAll('.trace')[1].querySelector('.point').style.stroke"
+    button = opened.locator("#theme")
+    button.click()
+    assert button.text_content() == "Light theme"
+    dark = opened.evaluate(ink)
+    assert opened.evaluate(edge) == dark
+    button.click()
+    light = opened.evaluate(ink)
+    assert opened.evaluate(edge) == light != dark
+    opened.set_viewport_size({"width": 360, "height": 700})
+    opened.locator("#plot .main-svg[width^='3']").first.wait_for()
+    assert opened.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_images_may_be_missing(visit):
+    opened = visit(images=None)
+    opened.locator("#plot").press("Enter")
+    assert opened.locator("#chosen li").count() == 3
+    assert opened.locator("#chosen canvas").count() == 0
