@@ -46,7 +46,12 @@ function sortable(table) {
 function filterable(section) {
   const [input, output] = [section.querySelector("input"), section.querySelector("output")];
   const rows = [...section.querySelector("tbody").rows];
-  const texts = rows.map((row) => [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase());
+  const texts = rows.map((row) =>
+    [...row.cells]
+      .map((cell) => cell.textContent)
+      .join(" ")
+      .toLowerCase(),
+  );
   const filter = () => {
     const words = input.value.toLowerCase().split(/\s+/);
     rows.forEach((row, i) => (row.hidden = !words.every((word) => texts[i].includes(word))));
@@ -105,7 +110,7 @@ function colour(name) {
 
 // ---- latent space -------------------------------------------------------------------------------
 
-const MANY = 3000; // points, from which on they are drawn smaller
+const MANY = 3000; // points, from which on they are drawn smaller; on a phone they always are
 const COLOURS = 10; // --class-0 … of page.css
 // What plotly calls a shape, and the same on a square from -10 to 10.
 const SHAPES = [
@@ -122,8 +127,8 @@ const SHAPES = [
 ];
 const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-// A class has one of ten colours and one of ten shapes; the eleventh has the first colour again, but
-// the second shape, and so on: no two of a hundred look the same.
+// A class has one of ten colours and one of ten shapes; the eleventh has the first colour again
+// with the second shape, and so on: no two of a hundred look the same.
 const colourOf = (c) => c % COLOURS;
 const shapeOf = (c) => SHAPES[(c + Math.floor(c / COLOURS)) % SHAPES.length];
 
@@ -168,9 +173,9 @@ function explore({ classes, scatters, across, size }) {
   function trace(labelled, colours) {
     const rows = [...now.labels.keys()].filter((row) => Boolean(now.labelled[row]) === labelled);
     const each = (f) => rows.map(f);
-    const larger = now.count >= MANY ? 0 : 2;
+    const larger = now.count < MANY && plot.clientWidth > 500 ? 2 : 0;
     return {
-      type: "scatter", // as SVG: WebGL draws 10,000 points no sooner, and needs eval
+      type: "scatter", // as SVG: WebGL drew 10,000 points no sooner, and needs eval
       mode: "markers",
       x: each((row) => now.x[row]),
       y: each((row) => now.y[row]),
@@ -197,7 +202,8 @@ function explore({ classes, scatters, across, size }) {
     const layout = {
       showlegend: false,
       hovermode: "closest",
-      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
+      // A finger that moves over the plot scrolls the page.
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       margin: { l: 40, r: 8, t: 32, b: 28 }, // the top for plotly's own buttons
       paper_bgcolor: "transparent",
       plot_bgcolor: "transparent",
@@ -222,22 +228,28 @@ function explore({ classes, scatters, across, size }) {
     if (chosen === null) return [];
     const ring = (row, radius, line) => ({
       type: "circle",
-      xsizemode: "pixel", ysizemode: "pixel",
-      xanchor: now.x[row], yanchor: now.y[row],
-      x0: -radius, x1: radius, y0: -radius, y1: radius,
+      xsizemode: "pixel",
+      ysizemode: "pixel",
+      xanchor: now.x[row],
+      yanchor: now.y[row],
+      x0: -radius,
+      x1: radius,
+      y0: -radius,
+      y1: radius,
       line,
     });
     const lines = around.map((row) => ({
       type: "line",
-      x0: now.x[chosen], y0: now.y[chosen], x1: now.x[row], y1: now.y[row],
+      x0: now.x[chosen],
+      y0: now.y[chosen],
+      x1: now.x[row],
+      y1: now.y[row],
       line: { color: colour("ink"), width: 1 },
     }));
-    const rings = around.map((row) =>
-      ring(row, 8, same(row, chosen)
-        ? { color: colour("ink"), width: 1.5 }
-        : { color: colour("wrong"), width: 2.5 }),
-    );
-    return [...lines, ...rings, ring(chosen, 11, { color: colour("accent"), width: 3 })];
+    const right = { color: colour("ink"), width: 1.5 };
+    const wrong = { color: colour("wrong"), width: 2.5 };
+    const rings = around.map((row) => ring(row, 7, same(row, chosen) ? right : wrong));
+    return [...lines, ...rings, ring(chosen, 10, { color: colour("accent"), width: 3 })];
   }
 
   // ---- images ----
@@ -280,8 +292,7 @@ function explore({ classes, scatters, across, size }) {
       element("ol", {}, ...around.map((other) => neighbour(other, row))),
     );
     const classesAround = around.map((other) => className(now.labels[other])).join(", ");
-    byId("said").textContent =
-      name(row) + (around.length ? `; ${sentence}: ${classesAround}` : "");
+    byId("said").textContent = name(row) + (around.length ? `; ${sentence}: ${classesAround}` : "");
   }
 
   function caption(row) {
@@ -300,7 +311,7 @@ function explore({ classes, scatters, across, size }) {
         ariaLabel: `${name(row)}, ${right ? "the same" : "another"} class`,
       },
       picture(row),
-      element("span", {}, `${right ? "" : "≠ "}${classes[now.labels[row]]}`),
+      element("span", {}, classes[now.labels[row]]),
     );
     button.addEventListener("click", () => {
       turn(row, true);
@@ -334,7 +345,7 @@ function explore({ classes, scatters, across, size }) {
 
   /** Where the keyboard starts: in the middle of what is seen. */
   function middle() {
-    const centre = ({ range: [low, high] }) => (low + high) / 2;
+    const centre = ({ range }) => (range[0] + range[1]) / 2;
     const [x, y] = [centre(plot.layout.xaxis), centre(plot.layout.yaxis)];
     const distance = (row) => Math.hypot(now.x[row] - x, now.y[row] - y);
     const rows = [...now.labels.keys()].filter(shown);
@@ -345,7 +356,7 @@ function explore({ classes, scatters, across, size }) {
     const { key, target } = event;
     if (target !== plot || event.ctrlKey || event.altKey || event.metaKey) return;
     if (key in WAYS) {
-      const { range: [low, high] } = plot.layout.xaxis;
+      const [low, high] = plot.layout.xaxis.range;
       const least = event.shiftKey ? (high - low) / 12 : 0;
       turn(chosen === null ? middle() : next(chosen, WAYS[key], least));
     } else if (key === "Enter") {
@@ -363,7 +374,8 @@ function explore({ classes, scatters, across, size }) {
     tip.replaceChildren(picture(row), caption(row));
     tip.hidden = false;
     const { width, height } = tip.getBoundingClientRect();
-    const left = event.clientX + 16 + width > innerWidth ? event.clientX - 16 - width : event.clientX + 16;
+    const left =
+      event.clientX + 16 + width > innerWidth ? event.clientX - 16 - width : event.clientX + 16;
     tip.style.left = `${Math.max(left, 4)}px`;
     tip.style.top = `${Math.max(event.clientY - 12 - height, 4)}px`;
   }

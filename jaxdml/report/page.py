@@ -262,7 +262,7 @@ def _png(pixels: np.ndarray) -> bytes:
     colour = {1: 0, 3: 2}[channels]
     rows = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))  # each row is led by its filter: 0
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")]
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
