@@ -47,9 +47,20 @@ def test_the_report_can_be_had_again(one, command):
 
 def test_a_finished_run_is_scored_again_and_embeds_new_images(one, tmp_path, command):
     workdir, _ = one
-    scored = command("evaluate", f"--workdir={workdir}", "--protocols=thesis")
+    by = ["--protocols=thesis,cluster", "--classifiers=knn,rf", "--embeddings=mean"]
+    scored = command("evaluate", f"--workdir={workdir}", *by)
     assert scored.returncode == 0, scored.stderr
     assert "labelled kNN" not in scored.stdout
+    assert "1/1 points\n" in scored.stderr
+    table = (workdir / "results.csv").read_text()
+    assert all(f"thesis,{name},mean,accuracy" in table for name in ("knn", "rf"))
+    assert "cluster,kmeans,mean,ari" in table
+    wrong = command("evaluate", f"--workdir={workdir}", "--protocols=clutser")
+    assert wrong.returncode == 2
+    assert wrong.stderr == (
+        "error: eval.protocols must be one of thesis, labelled, full, cluster, retrieval, "
+        "but is 'clutser'\n"
+    )
     x = np.random.default_rng(0).integers(0, 256, (7, 8, 8), np.uint8)
     np.savez(tmp_path / "x.npz", x=x)
     np.savez(tmp_path / "float.npz", x=(x / 255)[..., None])
