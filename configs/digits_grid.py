@@ -14,11 +14,13 @@ SEEDS = tuple((seed, seed) for seed in range(3))
 
 def get_config() -> ConfigDict:
     """The base of all points."""
-    return digits.get_config()
+    config = digits.get_config()
+    config.kl.beta = 0.1  # where there is a prior; two dimensions hold little beside it
+    return config
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
-    """Labels alone, images alone, and both, at two label fractions."""
+    """Labels alone, images alone, both, and both with a VampPrior, at two label fractions."""
     labels: dict[Any, Any] = {
         "data.labelled_percent": (1.0, 10.0),
         ("seed", "data.labels_seed"): SEEDS,
@@ -26,4 +28,5 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
     return (
         {"system": ("dml", "ae"), **labels},
         {"system": ("dml_ae",), "routine.name": ("alternate", "joint"), **labels},
+        {"system": ("mvae",), "routine.name": ("joint",), **labels},
     )

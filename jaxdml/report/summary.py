@@ -124,7 +124,7 @@ def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
         if (values := group.values(wanted))
     ]
     heading = [*(short(path, settings) for path in settings), *Measure._fields]
-    numbers = ["n", "average", "standard deviation", "95 % from", "to"]
+    numbers = ["n", "average", "std", "95 % from", "to"]
     return Table("All scores", heading + numbers, body, len(heading))
 
 

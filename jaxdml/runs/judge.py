@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdml import config
-from jaxdml.evaluate import embed
+from jaxdml.evaluate import embed, neighbours
 from jaxdml.evaluate.protocols import Embedded
 from jaxdml.runs import plan
 from jaxdml.runs.cohort import Workshop
 from jaxdml.train import step
 from jaxdml.types import Params, PointConfig, Split
 
-SAME = 0.02  # how near to the loss of a single point counts as the same
+SAME = 0.03  # how near to the loss of a single point counts as the same
+LEARNED = 0.9  # so many nearest neighbours of their own class, and something has been learned
 
 
 class Judged(NamedTuple):
@@ -119,7 +120,8 @@ def _learned_nothing(
 ) -> str | None:
     """What to say where the metric loss of labelled images is that of a single point.
 
-    A batch-hard loss above it is no such sign: the hardest triplets of good embeddings may be bad.
+    Of good embeddings it may be so too, where the hardest triplets alone count: their neighbours
+    tell them. A loss above it is no sign at all.
     """
     if shop.at_a_point is None:
         return None
@@ -136,7 +138,12 @@ def _learned_nothing(
     )
     if not single > 0 or abs(loss / single - 1) > SAME:
         return None
+    near = neighbours.nearest(z[rows], 1)[:, 0]
+    own = float((y[rows][near] == y[rows]).mean())
+    if own >= LEARNED:
+        return None
     return (
         f"its metric loss on labelled images, {float(loss):.3g}, is what it would be were all of "
-        "them at one point: it has collapsed, or learned nothing"
+        f"them at one point, and {own:.0%} of them have a nearest neighbour of their own class: it "
+        "has collapsed, or learned little"
     )
