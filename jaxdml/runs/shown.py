@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdml import systems
 from jaxdml.evaluate import gallery
-from jaxdml.options import ConfigError
+from jaxdml.options import ConfigError, listed
 from jaxdml.report import summary
 from jaxdml.report.summary import Group
 from jaxdml.runs import execute, folder, plan, work
@@ -48,6 +48,7 @@ def points(
     found: list[Shown] = []
     data: dict[tuple[str, int], Dataset] = {}
     workers: dict[folder.Folder, work.Worker] = {}
+    missing: dict[str, list[str]] = {}
     for name, group, result in chosen:
         place, c = result["folder"], result["config"]
         with np.load(place.point(result["point"]) / "embeddings.npz") as file:
@@ -59,9 +60,11 @@ def points(
             worker = workers.setdefault(place, work.Worker(place, load))
             own = _gallery(place, result, dataset, worker)
         except ConfigError as error:
-            note(f"no images of {result['point']}: {error}")
+            missing.setdefault(str(error), []).append(result["point"])
             own = None
         found.append(Shown(name, group, result, arrays, own))
+    for why, ids in missing.items():
+        note(f"no images of {listed(ids)}: {why}")
     return found, next(iter(data.values())) if len(data) == 1 else None
 
 
