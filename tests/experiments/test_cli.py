@@ -1,6 +1,7 @@
 """The commands as users call them."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,23 @@ def test_the_report_can_be_had_again(one, command):
     again = command("report", f"--workdir={workdir}")
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout
+
+
+def test_runs_are_compared_by_name(one, command, tmp_path):
+    workdir, _ = one
+    shutil.copytree(workdir, tmp_path / "other")
+    output = tmp_path / "both"
+    done = command("compare", workdir, tmp_path / "other", f"--output={output}")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line[:1] == "|"]
+    assert rows[0] == "run"
+    assert rows[2:] == [workdir.name, "other"]
+    assert f"report   {output / 'report.html'}" in done.stdout
+    alone = command("compare", workdir, f"--output={output}")
+    assert (alone.returncode, alone.stderr) == (
+        2,
+        "error: name two or more run folders, like runs/one runs/two\n",
+    )
 
 
 def test_a_finished_run_is_scored_again_and_embeds_new_images(one, tmp_path, command):
