@@ -65,7 +65,10 @@ def points(
         found.append(Shown(name, group, result, arrays, own))
     for why, ids in missing.items():
         note(f"no images of {listed(ids)}: {why}")
-    return found, next(iter(data.values())) if len(data) == 1 else None
+    if len(data) > 1:
+        note("no images: the settings are of several data sets")
+        return [one._replace(gallery=None) for one in found], None
+    return found, next(iter(data.values()), None)
 
 
 def examples(dataset: Dataset, split: str, each: int = 1) -> np.ndarray:
