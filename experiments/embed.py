@@ -3,7 +3,8 @@
     python -m experiments.embed --workdir=runs/grid --point=ID --input=x.npz --output=z.npz
 
 ID is the name of a folder in `points/`, or the start of one. The input holds `x`: uint8 from 0 to
-255, or float in [0, 1], of shape (N, H, W) or (N, H, W, C); the output holds `z`, f32[N, D].
+255, or float in [0, 1], of shape (N, H, W) or (N, H, W, C). The ending of the output says what it
+is: `.npz` holds `z`, f32[N, D]; `.csv` and `.parquet` have columns z0, z1, … and a row an image.
 """
 
 import zipfile
@@ -15,11 +16,11 @@ from absl import flags
 
 from experiments import cli
 from jaxdml.options import ConfigError, listed
-from jaxdml.runs import execute, folder, plan, work
+from jaxdml.runs import execute, folder, formats, plan, work
 
 POINT = flags.DEFINE_string("point", None, "The id of a finished point, or the start of one.")
 INPUT = flags.DEFINE_string("input", None, "An .npz file that holds images as x.")
-OUTPUT = flags.DEFINE_string("output", None, "The .npz file to write.")
+OUTPUT = flags.DEFINE_string("output", None, "The file to write: .npz, .csv or .parquet.")
 
 
 def main() -> None:
@@ -27,6 +28,11 @@ def main() -> None:
     for flag in (POINT, INPUT, OUTPUT):
         if not flag.value:
             raise ConfigError(f"--{flag.name} is missing")
+    output = Path(OUTPUT.value)
+    try:
+        formats.check(output)
+    except ConfigError as error:
+        raise ConfigError(f"--output={error}") from error
     place = execute.existing(cli.workdir())
     result = chosen(place, POINT.value)
     if result["status"] == "diverged":
@@ -34,8 +40,9 @@ def main() -> None:
     worker = work.Worker(place, plan.loader(cli.data_dir()))
     shop, _, _, params = execute.trained_point(place, result, worker)
     x = images(Path(INPUT.value), shop.dataset.train.x.shape[1:])
+    z = shop.encode(params["model"], x)[0]  # a thousand images at a time
     try:
-        folder.write_npz(Path(OUTPUT.value), {"z": shop.encode(params["model"], x)[0]})
+        formats.write(output, z)
     except OSError as error:
         raise ConfigError(f"--output={OUTPUT.value} cannot be written: {error}") from error
     print(f"{len(x)} embeddings in {OUTPUT.value}")
@@ -68,10 +75,9 @@ def images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         if x.max(initial=0) < 64:
             print(f"note: --input={path}: uint8 is taken from 0 to 255; the largest is {x.max()}")
         return x
-    x = x.astype(np.float32)
-    if not np.isfinite(x).all() or x.min(initial=0) < 0 or x.max(initial=0) > 1:
+    if not (x.min(initial=0) >= 0 and x.max(initial=0) <= 1):  # nor is NaN
         raise ConfigError(f"--input={path}: x must be uint8, or float in [0, 1]")
-    return x
+    return x.astype(np.float32, copy=False)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -171,15 +171,23 @@ class Folder:
         write_csv(self.path / "results.csv", columns, rows)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which appears once all of it is there, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(content)
+        with temporary.open("wb") as file:
+            yield file
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
+    with writing(path) as file:
+        file.write(content)
 
 
 def write_json(path: Path, value: Any) -> None:

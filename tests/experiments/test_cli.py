@@ -93,6 +93,27 @@ def test_a_finished_run_is_scored_again_and_embeds_new_images(one, tmp_path, com
         z.append(np.load(tmp_path / f"{name}_z.npz")["z"])
     assert z[0].shape == (7, 2)
     np.testing.assert_allclose(z[0], z[1], rtol=1e-4, atol=1e-6)
+    table = tmp_path / "new" / "z.csv"
+    done = command(
+        "embed", f"--workdir={workdir}", f"--point={point}",
+        f"--input={tmp_path / 'x.npz'}", f"--output={table}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert table.read_text().startswith("z0,z1\n")
+    np.testing.assert_array_equal(np.loadtxt(table, "f", delimiter=",", skiprows=1), z[0])
+
+
+def test_a_finished_run_is_exported_and_the_command_says_how_to_look_at_it(one, command):
+    pytest.importorskip("tensorboardX")
+    workdir, _ = one
+    done = command("export", f"--workdir={workdir}", "--to=tensorboard")
+    assert done.returncode == 0, done.stderr
+    into = workdir / "tensorboard"
+    assert done.stdout == f"to look at it: tensorboard --logdir={into}\n"
+    assert done.stderr == "1/1 points\n"
+    [point] = (workdir / "points").iterdir()
+    [folder] = [path for path in into.iterdir() if path.is_dir()]
+    assert folder.name == f"dml_ae_seed_0_{point.name}"
 
 
 MISTAKES = {
@@ -153,6 +174,18 @@ MISTAKES = {
         "--scheduler=local:many: say how many workers, as in local:2",
     ),
     "an empty folder": (["report", "--workdir=W"], "--workdir=W holds no finished points"),
+    "an embedding in an unknown format": (
+        ["embed", "--workdir=W", "--point=x", "--input=x.npz", "--output=z.xlsx"],
+        "--output=z.xlsx must end in .npz, .csv or .parquet, which says its format",
+    ),
+    "a tool that there is no export for": (
+        ["export", "--workdir=W", "--to=mlflow"],
+        "flag --to=mlflow: value should be one of <tensorboard|wandb>",
+    ),
+    "an export of nothing": (
+        ["export", "--workdir=W", "--to=wandb"],
+        "--workdir=W holds no finished points",
+    ),
     "an embedding of nothing": (["embed", "--workdir=W", "--point=x"], "--input is missing"),
 }
 

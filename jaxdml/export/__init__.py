@@ -1,0 +1,1 @@
+"""Finished points in the form of other tools: plain records in, their files out."""

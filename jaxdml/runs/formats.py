@@ -1,0 +1,69 @@
+"""Embeddings as a file, in the format that its ending names."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from jaxdml.options import ConfigError, listed
+from jaxdml.runs import folder
+
+
+def check(path: Path) -> None:
+    """Makes sure that `write` can write a file of this name.
+
+    Raises:
+      ConfigError: if its ending names no format, or one whose package is not installed.
+
+    >>> check(Path("z.txt"))
+    Traceback (most recent call last):
+    ...
+    jaxdml.options.ConfigError: z.txt must end in .npz, .csv or .parquet, which says its format
+    """
+    if path.suffix not in FORMATS:
+        *others, last = FORMATS
+        raise ConfigError(f"{path} must end in {listed(others)} or {last}, which says its format")
+    if path.suffix == ".parquet":
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError as error:
+            raise ConfigError(
+                f"{path} needs pyarrow: pip install 'jaxdml[parquet]', or let it end in .csv"
+            ) from error
+
+
+def write(path: Path, z: np.ndarray) -> None:
+    """Writes embeddings, f32[N, D], whole or not at all.
+
+    `.npz` holds them as `z`; `.csv` and `.parquet` have columns z0, z1, … and a row an image.
+    """
+    with folder.writing(path) as file:
+        FORMATS[path.suffix](file, z)
+
+
+def _columns(z: np.ndarray) -> list[str]:
+    return [f"z{i}" for i in range(z.shape[1])]
+
+
+def _npz(file: BinaryIO, z: np.ndarray) -> None:
+    np.savez_compressed(file, z=z)
+
+
+def _csv(file: BinaryIO, z: np.ndarray) -> None:
+    """Nine digits are enough to read back the same float32."""
+    np.savetxt(file, z, fmt="%.9g", delimiter=",", header=",".join(_columns(z)), comments="")
+
+
+def _parquet(file: BinaryIO, z: np.ndarray) -> None:
+    import pyarrow.parquet
+
+    table = pyarrow.table(dict(zip(_columns(z), z.T, strict=True)))
+    pyarrow.parquet.write_table(table, file)
+
+
+FORMATS: dict[str, Callable[[BinaryIO, np.ndarray], None]] = {
+    ".npz": _npz,
+    ".csv": _csv,
+    ".parquet": _parquet,
+}
