@@ -9,6 +9,8 @@ from typing import Any
 from jaxdml.export import projector
 from jaxdml.export.records import Point, Run
 
+LONGEST = 150  # letters of a setting: names of files end at 255
+
 
 def write(run: Run, into: Path, written: Callable[[], None]) -> None:
     """Writes scalars by epoch, scores, configuration, images and the embedding projector.
@@ -43,7 +45,8 @@ def folder_name(point: Point) -> str:
     >>> folder_name(point)
     'dml_10_labelled_seed_0_3ad5'
     """
-    return re.sub(r"[^\w.+-]+", "_", f"{point.name} {point.id}")
+    name = re.sub(r"[^\w.+-]+", "_", point.name, flags=re.ASCII)
+    return f"{name[:LONGEST]}_{point.id}"
 
 
 def _write_point(point: Point, into: Path) -> None:

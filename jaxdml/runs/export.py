@@ -27,12 +27,12 @@ class Tool(NamedTuple):
 
     write: Callable[[records.Run, Path, Callable[[], None]], None]
     look: Callable[[Path], str]  # how, from where it was written
-    needs: tuple[str, ...]  # packages
+    needs: tuple[str, ...]  # modules
 
 
 TOOLS = {
     "tensorboard": Tool(tensorboard.write, tensorboard.look, ("tensorboardX", "PIL")),
-    "wandb": Tool(wandb.write, wandb.look, ("wandb", "PIL")),
+    "wandb": Tool(wandb.write, wandb.look, ("wandb.sdk", "PIL")),  # any folder is `wandb`
 }
 
 
@@ -55,13 +55,14 @@ def export(
     Raises:
       ConfigError: if the tool's packages are missing, or the folder holds something else.
     """
-    try:
-        for package in TOOLS[tool].needs:
-            importlib.import_module(package)
-    except ImportError as error:
-        raise ConfigError(
-            f"--to={tool} needs {error.name}: pip install 'jaxdml[{tool}]'"
-        ) from error
+    for module in TOOLS[tool].needs:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            package = module.partition(".")[0]
+            raise ConfigError(
+                f"--to={tool} needs {package}: pip install 'jaxdml[{tool}]'"
+            ) from error
     results, paths = report.gathered([place])
     scores = "\n\n".join(table.markdown(one) for one in summary.tables(results, paths))
     name = place.path.resolve().name

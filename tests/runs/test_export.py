@@ -281,8 +281,10 @@ def test_without_the_data_there_are_no_images_and_no_sprite(place, tmp_path):
     def load(name, validation):
         raise ConfigError("there is no such file")
 
-    [note] = exported(place, "tensorboard", tmp_path / "new", load)
-    assert note.endswith("there is no such file")
+    notes = exported(place, "tensorboard", tmp_path / "new", load)
+    [note] = notes
+    assert note.startswith("no images of ")
+    assert note.endswith(": there is no such file")
     assert len(list(tmp_path.glob("new/*/projector/tensors.tsv"))) == 2
     assert not list(tmp_path.glob("new/*/projector/sprite.png"))
 
@@ -312,11 +314,12 @@ def test_a_folder_that_holds_something_else_is_left_alone(place, tmp_path):
 @pytest.mark.parametrize("tool", export.TOOLS)
 @pytest.mark.parametrize("at", [0, 1])
 def test_a_missing_package_is_said_with_its_cure(tool, at, place, tmp_path, monkeypatch):
-    package = export.TOOLS[tool].needs[at]
+    module = export.TOOLS[tool].needs[at]
     for needed in export.TOOLS[tool].needs[:at]:
         pytest.importorskip(needed)
-    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigError) as error:
         exported(place, tool, tmp_path / "new")
+    package = module.partition(".")[0]
     assert str(error.value) == f"--to={tool} needs {package}: pip install 'jaxdml[{tool}]'"
     assert not list(tmp_path.iterdir())
