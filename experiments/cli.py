@@ -61,11 +61,12 @@ def main(command: Callable[..., None], takes: str | None = None) -> NoReturn:
         rest = _parse()[1:]
         if rest and takes is None:
             raise ConfigError(f"{' '.join(rest)} is not a flag: flags look like --workdir=runs/one")
+        project.check(PROJECTION.value)
         command(*([rest] if takes else []))
     except (ConfigError, flags.Error) as error:
         _stop(str(error))
     except KeyboardInterrupt as stopped:
-        print("\nstopped: the same command goes on where it was", file=sys.stderr)
+        print("\nstopped: what is finished is kept; the same command completes it", file=sys.stderr)
         sys.exit(128 + getattr(stopped, "number", signal.SIGINT))
     sys.exit(0)
 
@@ -154,7 +155,10 @@ def _config_module() -> Any:
 def write_report(*places: folder.Folder, into: Path | None = None) -> None:
     """Writes the report of one or more runs, and prints its table and where things lie."""
     into = into or places[0].report
-    written = report.report(places, into, plan.loader(data_dir()), PROJECTION.value)
+    try:
+        written = report.report(places, into, plan.loader(data_dir()), PROJECTION.value)
+    except OSError as error:
+        raise ConfigError(f"the report cannot be written to {into}: {error}") from error
     print(f"\n{written.table}\n")
     for place in places:
         print(f"results  {place.path / 'results.csv'}")

@@ -16,9 +16,10 @@ OUTPUT = flags.DEFINE_string("output", "runs/comparison", "The folder to write."
 
 def main(runs: list[str]) -> None:
     """Report of what is finished in all of them."""
-    if len(set(map(Path, runs))) < 2:
+    different = {Path(run).resolve(): Path(run) for run in runs}.values()
+    if len(different) < 2:
         raise ConfigError("name two or more run folders, like runs/one runs/two")
-    cli.write_report(*(execute.existing(Path(run)) for run in runs), into=Path(OUTPUT.value))
+    cli.write_report(*map(execute.existing, different), into=Path(OUTPUT.value))
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ UNREAD = {
 # Fields that say how a run is executed: they may change from one call to the next.
 EXECUTION = ("train.width", "train.memory_share", "train.checkpoint_every")
 # Fields that do not say what is trained.
-NOT_TRAINING = ("eval.", *EXECUTION)
+_NOT_TRAINING = ("eval.", *EXECUTION)
 # Fields that differ between the points of a cohort without being numbers of an objective.
 _OF_A_POINT = ("seed", "data.labels_seed", "data.stratified", *SELECTIONS)
 
@@ -175,7 +175,7 @@ def static_options(resolved: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(
         (path, value)
         for path, value in resolved.items()
-        if path not in varying and not path.startswith(NOT_TRAINING)
+        if path not in varying and not path.startswith(_NOT_TRAINING)
     )
 
 
@@ -200,7 +200,7 @@ def balanced(resolved: Mapping[str, Any], classes: int) -> tuple[int, int] | Non
 def point(config: Mapping[str, Any]) -> PointConfig:
     """A point of the grid: its resolved configuration, and a hash of what is trained as its id."""
     resolved = resolve(config)
-    trained = {p: v for p, v in resolved.items() if not p.startswith(NOT_TRAINING)}
+    trained = {p: v for p, v in resolved.items() if not p.startswith(_NOT_TRAINING)}
     text = json.dumps(trained, sort_keys=True)
     return PointConfig(hashlib.sha256(text.encode()).hexdigest()[:12], resolved)
 

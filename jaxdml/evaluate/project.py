@@ -1,6 +1,7 @@
 """Embeddings in two dimensions, to look at."""
 
-import importlib
+import importlib.util
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,20 @@ class Plane(NamedTuple):
     matrix: np.ndarray | None  # f32[D, 2]; `None` where the map is not linear
 
 
+def check(method: str) -> None:
+    """Makes sure that there is such a method, and that it is installed.
+
+    Raises:
+      ValueError, ConfigError: if it is not so.
+
+    >>> check("pca")
+    """
+    one_of("method", method, METHODS)
+    here = sys.modules["umap"] if "umap" in sys.modules else importlib.util.find_spec("umap")
+    if method == "umap" and here is None:
+        raise ConfigError("umap is not installed: pip install 'jaxdml[umap]'")
+
+
 def plane(*embeddings: np.ndarray, method: str = "pca") -> Plane:
     """Embeddings of D dimensions in the plane.
 
@@ -39,7 +54,7 @@ def plane(*embeddings: np.ndarray, method: str = "pca") -> Plane:
     >>> found.positions[0].shape, found.name
     ((4, 2), 'latent space')
     """
-    one_of("method", method, METHODS)
+    check(method)
     dimensions = embeddings[0].shape[1]
     if dimensions <= 2:
         matrix = np.eye(2)[:dimensions]
@@ -61,10 +76,7 @@ def plane(*embeddings: np.ndarray, method: str = "pca") -> Plane:
         perplexity = min(30.0, (len(together) - 1) / 3)
         found = TSNE(2, perplexity=perplexity, random_state=0).fit_transform(together)
     else:
-        try:
-            umap = importlib.import_module("umap")
-        except ImportError as error:
-            raise ConfigError("umap is not installed: pip install 'jaxdml[umap]'") from error
+        umap = importlib.import_module("umap")
         found = umap.UMAP(random_state=0, n_jobs=1).fit_transform(together)
     ends = np.cumsum([len(z) for z in embeddings])[:-1]
     return Plane(f"{space}, by {_NAMES[method]}", np.split(found, ends), None, None)

@@ -9,8 +9,6 @@ from jaxdml.report.statistics import Estimate, paired
 from jaxdml.report.summary import Group, Measure
 from jaxdml.report.table import Table
 
-# What two settings must share to be compared; the rest is what makes a method.
-WHERE = ("data.name", "model.latent_dim", *summary.LABELS)
 MOST_METHODS = 8  # that are all compared with each other; of more, each with the best
 
 
@@ -20,7 +18,7 @@ def table(
     """A row for each two methods, a column for each number of labels, and a verdict.
 
     A cell is the mean of A − B, its 95 % interval, and the number of pairs. A method is what a grid
-    varies beside seeds, labels, data set and latent size.
+    varies beside seeds, labels, data, latent size and evaluation.
 
     Args:
       results: as `result.json` holds them.
@@ -48,29 +46,41 @@ def table(
                 body.append([a, b, *space, _verdict(list(found.values())), *cells])
     if not body:
         return None
-    heading = ["A", "B", *(summary.short(p, paths) for p in WHERE[:2] if p in paths), "A is"]
+    heading = ["A", "B", *(summary.short(p, paths) for p in shared(paths)), "A is"]
     notes = [
         "The mean of A − B over points with the same seed and the same labelled images, with its "
         "95 % interval (percentile bootstrap; too narrow for a handful of pairs) and the number of "
-        "pairs. Better, or worse: at every number of labels the whole interval of at least three "
-        "pairs is on that side."
+        "pairs. Better, or worse: at every number of labels that both have, the whole interval of "
+        "at least three pairs is on that side."
     ]
-    columns = [*heading, *(given or wanted.metric for given in labels)]
+    none = "all labelled" if len(labels) > 1 else wanted.metric
+    columns = [*heading, *(given or none for given in labels)]
     return Table(f"Differences in {wanted.words}", columns, body, len(heading), notes)
 
 
-Cells = dict[tuple[tuple[str, ...], str], Group]  # (data set and latent size, labels) → points
+Cells = dict[tuple[tuple[str, ...], str], Group]  # (what settings share, labels) → points
+
+
+def shared(paths: Sequence[str]) -> list[str]:
+    """What two settings must have in common to be compared, beside labels and seeds.
+
+    >>> shared(["system", "data.name", "data.labelled_count", "model.latent_dim", "eval.split"])
+    ['data.name', 'model.latent_dim', 'eval.split']
+    """
+    alike = [p for p in paths if p.startswith(("data.", "eval.")) or p == "model.latent_dim"]
+    return [path for path in alike if path not in (*summary.LABELS, *summary.SEEDS)]
 
 
 def methods(groups: Sequence[Group], paths: Sequence[str]) -> dict[str, Cells]:
-    """Groups by method, and inside it by where they are compared: (data set and size, labels)."""
-    own = [path for path in paths if path not in (*WHERE, *summary.SEEDS)]
+    """Groups by method, and inside it by where they are compared: what they share, and labels."""
+    here = shared(paths)
+    own = [path for path in paths if path not in (*here, *summary.LABELS, *summary.SEEDS)]
     own = summary.telling([{path: group.setting[path] for path in own} for group in groups])
     found: dict[str, Cells] = {}
     for group in groups:
         words = [_word(path, group.setting[path], own) for path in own]
         name = " ".join(word for word in words if word) or "this"
-        space = tuple(summary.cell(group.setting[p]) for p in WHERE[:2] if p in paths)
+        space = tuple(summary.cell(group.setting[p]) for p in here)
         said = [summary.label(path, group.setting.get(path)) for path in summary.LABELS]
         found.setdefault(name, {})[space, " ".join(word for word in said if word)] = group
     return found

@@ -136,11 +136,13 @@ def table(name: str, results: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def like(cell: Cell, results: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The results that count and have all that a cell's setting says."""
+    """The results that count, are of the test set, and have all that a cell's setting says."""
     return [
         result
         for result in results
         if result["status"] == "ok"
+        and result["config"].get("eval.split", "test") == "test"
+        and (cell.classifier != "knn" or result["config"].get("eval.neighbours", 5) == 5)
         and all(_agrees(path, wanted, result["config"]) for path, wanted in cell.setting.items())
     ]
 

@@ -194,11 +194,15 @@ def names(found: Sequence[Group]) -> list[str]:
     ['60 labelled', '6 labelled']
     """
     paths = telling([group.setting for group in found])
-    return [
-        " · ".join(_in_words(p, group.setting[p]) for p in paths if group.setting[p] is not None)
-        or "one setting"
-        for group in found
-    ]
+    labelled = any(path in LABELS for path in paths)
+
+    def name(group: Group) -> str:
+        said = [_in_words(p, group.setting[p]) for p in paths if group.setting[p] is not None]
+        if labelled and all(group.setting.get(path) is None for path in LABELS):
+            said.append("all labelled")
+        return " · ".join(said) or "one setting"
+
+    return [name(group) for group in found]
 
 
 def telling(settings: Sequence[Mapping[str, Any]]) -> list[str]:

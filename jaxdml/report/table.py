@@ -5,7 +5,11 @@ import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_TEX = str.maketrans({c: rf"\{c}" for c in "&%$#_{}"} | {"±": r"$\pm$", "−": "$-$", "–": "--"})
+_TEX = str.maketrans(
+    {c: rf"\{c}" for c in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "<": "$<$", ">": "$>$"}
+    | {"±": r"$\pm$", "−": "$-$", "–": "--", "·": r"$\cdot$", "α": r"$\alpha$", "γ": r"$\gamma$"}
+)
 
 
 class Table(NamedTuple):

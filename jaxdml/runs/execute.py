@@ -1,7 +1,8 @@
 """Carries out a grid in a run folder, and scores a finished one again."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,11 @@ def rescore(
     with place.locked():
         results = place.results()
         points = [config.point(old["config"] | wanted) for old in results]
-        with scoring.Scorer(len(results)) as scorer, Reporter(len(results), 0, 0) as progress:
+        with (
+            _written(place),
+            scoring.Scorer(len(results)) as scorer,
+            Reporter(len(results), 0, 0) as progress,
+        ):
             for old, point in zip(results, points, strict=True):
                 shop, _, labelled, params = trained_point(place, old, worker)
                 judged = judge.judge(
@@ -209,8 +214,16 @@ def rescore(
                 scorer.collect()
             while scorer.busy:
                 scorer.collect(0.5)
-        place.write_results()
     return place
+
+
+@contextmanager
+def _written(place: folder.Folder) -> Iterator[None]:
+    """Has results.csv agree with the points, also after Ctrl-C."""
+    try:
+        yield
+    finally:
+        place.write_results()
 
 
 def trained_point(
@@ -253,7 +266,7 @@ def existing(workdir: Path) -> folder.Folder:
     """
     place = folder.Folder(workdir)
     if not (workdir / "plan.json").exists() or not place.results():
-        raise ConfigError(f"--workdir={workdir} holds no finished points: train some there first")
+        raise ConfigError(f"{workdir} holds no finished points: train some there first")
     return place
 
 

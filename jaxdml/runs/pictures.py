@@ -10,7 +10,7 @@ from jaxdml.evaluate import neighbours
 from jaxdml.evaluate.gallery import Gallery
 from jaxdml.evaluate.project import Plane
 from jaxdml.report import comparison, summary
-from jaxdml.report.figures import curves, images, labels, latent, style
+from jaxdml.report.figures import FIGURES, curves, images, labels, latent, style
 from jaxdml.report.statistics import estimate
 from jaxdml.report.summary import Group, Measure
 from jaxdml.runs import folder, plan, shown
@@ -50,24 +50,24 @@ def draw(
     """
     galleries = {_lines(p.name): p.gallery for p in points if p.gallery}
     made = [
-        ("latent", "Latent space", _LATENT, _latent(points, planes, classes)),
-        ("labels", "Scores against labels", _LABELS, _labels(groups, paths, wanted)),
-        ("curves", "Losses over epochs", _CURVES, _curves(points)),
+        ("latent", _LATENT, _latent(points, planes, classes)),
+        ("labels", _LABELS, _labels(groups, paths, wanted)),
+        ("curves", _CURVES, _curves(points)),
     ]
     if dataset is not None and galleries:
         split = points[0].result["config"]["eval.split"]
         own = points[0].gallery
         made += [
-            ("data", "Images", _DATA.format(dataset.name, dataset.source), _data(dataset, split)),
-            ("reconstructions", "Reconstructions", _RECONSTRUCTIONS, _rows(
+            ("data", _DATA.format(dataset.name, dataset.source), _data(dataset, split)),
+            ("reconstructions", _RECONSTRUCTIONS, _rows(
                 galleries, "reconstructions", first=own and own.images)),
-            ("samples", "Samples from the prior", _SAMPLES, _rows(galleries, "samples")),
-            ("pseudo_inputs", "Pseudo-inputs", _PSEUDO, _rows(galleries, "pseudo_inputs")),
-            ("neighbours", "Nearest neighbours", _NEAR, _neighbours(points, dataset, split)),
+            ("samples", _SAMPLES, _rows(galleries, "samples")),
+            ("pseudo_inputs", _PSEUDO, _rows(galleries, "pseudo_inputs")),
+            ("neighbours", _NEAR, _neighbours(points, dataset, split)),
         ]  # fmt: skip
     return [
-        Drawn(title, caption, style.save(figure, into, name))
-        for name, title, caption, figure in made
+        Drawn(FIGURES[name], caption, style.save(figure, into, name))
+        for name, caption, figure in made
         if figure is not None
     ]
 

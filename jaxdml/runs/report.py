@@ -11,12 +11,16 @@ import numpy as np
 from jaxdml import config
 from jaxdml.evaluate import neighbours, project
 from jaxdml.report import comparison, page, published, summary, table
+from jaxdml.report.figures import FIGURES
 from jaxdml.runs import folder, plan, shown
 from jaxdml.types import Dataset
 
 NO_PLOT = "no pictures: matplotlib is not installed (pip install 'jaxdml[plot]')"
+OURS = re.compile(r"(all_)?scores|differences_in_|table_6_")
 MOST_TEST, MOST_LABELLED = 10_000, 1_000  # images of a setting on the page
 NEIGHBOURS = 5
+# what runs may differ in, and still are of one setting: how they were executed, what was scored
+NO_SETTING = (*config.EXECUTION, "eval.protocols", "eval.classifiers", "eval.embeddings")
 LONG = 40  # rows: longer tables are on the page and in their files only
 
 
@@ -50,10 +54,13 @@ def report(
     others += [published.table(name, results) for name in published.touched(results)]
     tables = [*scores, *(one for one in others if one is not None)]
     tables.append(summary.every(results, paths))
-    for one in tables:
-        name = re.sub(r"\W+", "_", one.title.partition(":")[0].lower())
+    files = {re.sub(r"\W+", "_", one.title.partition(":")[0].lower()): one for one in tables}
+    for name, one in files.items():
         folder.write(into / "tables" / f"{name}.csv", table.csv(one).encode())
         folder.write(into / "tables" / f"{name}.tex", table.latex(one).encode())
+    for old in (into / "tables").iterdir():
+        if OURS.match(old.name) and old.stem not in files:
+            old.unlink()  # of an earlier report, that had more to say
 
     notes: list[str] = []
     points, dataset = shown.points(groups, load, notes.append)
@@ -68,6 +75,10 @@ def report(
         drawn = []
     else:
         drawn = pictures.draw(groups, paths, firsts, points, planes, dataset, classes, into)
+    kept = {file for figure in drawn for file in figure.files}
+    for old in into.iterdir():
+        if old.stem in FIGURES and old.suffix in (".png", ".svg") and old not in kept:
+            old.unlink()
 
     names = _names(places)
     title = " and ".join(names.values())
@@ -124,8 +135,7 @@ def gathered(places: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]], lis
         configs = [folder.read_json(place.path / "config.json") for place in places]
         fields = dict.fromkeys(field for one in configs for field in one)
         differing = [p for p in fields if len({str(one.get(p)) for one in configs}) > 1]
-        trained = [p for p in differing if not p.startswith(config.NOT_TRAINING)]
-        paths = ["run", *trained, *paths]
+        paths = ["run", *(p for p in differing if p not in NO_SETTING), *paths]
     return results, list(dict.fromkeys(paths))
 
 

@@ -35,6 +35,8 @@ def points(
 ) -> tuple[list[Shown], Dataset | None]:
     """One point of each setting, of at most twelve; and their data set, if it is one and is here.
 
+    It is one only if the same part of it is scored in all of them.
+
     Args:
       groups: of results that hold their `folder`.
       load: gives data sets.
@@ -46,29 +48,32 @@ def points(
         note(f"pictures show {MOST} of {len(chosen)} settings")
         chosen = chosen[:MOST]
     found: list[Shown] = []
-    data: dict[tuple[str, int], Dataset] = {}
+    kinds = {
+        tuple(result["config"][path] for path in ("data.name", "data.validation", "eval.split"))
+        for _, _, result in chosen
+    }
+    if len(kinds) > 1:
+        note("no images: the settings are of several data sets, or scored on different parts")
+    dataset = None
     workers: dict[folder.Folder, work.Worker] = {}
     missing: dict[str, list[str]] = {}
     for name, group, result in chosen:
         place, c = result["folder"], result["config"]
         with np.load(place.point(result["point"]) / "embeddings.npz") as file:
             arrays = dict(file)
-        try:
-            data[c["data.name"], c["data.validation"]] = dataset = load(
-                c["data.name"], c["data.validation"]
-            )
-            worker = workers.setdefault(place, work.Worker(place, load))
-            own = _gallery(place, result, dataset, worker)
-        except ConfigError as error:
-            missing.setdefault(str(error), []).append(result["point"])
-            own = None
+        own = None
+        if len(kinds) == 1:
+            try:
+                here = load(c["data.name"], c["data.validation"])
+                worker = workers.setdefault(place, work.Worker(place, load))
+                own = _gallery(place, result, here, worker)
+                dataset = here
+            except ConfigError as error:
+                missing.setdefault(str(error), []).append(result["point"])
         found.append(Shown(name, group, result, arrays, own))
     for why, ids in missing.items():
         note(f"no images of {listed(ids)}: {why}")
-    if len(data) > 1:
-        note("no images: the settings are of several data sets")
-        return [one._replace(gallery=None) for one in found], None
-    return found, next(iter(data.values()), None)
+    return found, dataset
 
 
 def examples(dataset: Dataset, split: str, each: int = 1) -> np.ndarray:
@@ -87,6 +92,9 @@ def _gallery(
 ) -> gallery.Gallery:
     own = place.result(result["point"])
     assert own is not None
+    channels = dataset.train.x.shape[3]
+    if channels not in (1, 3):
+        raise ConfigError(f"an image of {channels} channels is no picture: 1 and 3 are")
     _, point, _, params = execute.trained_point(place, own, worker)
     c = point.config
     assembly = systems.assemble(c, plan.image_shape(dataset), len(dataset.classes))

@@ -56,7 +56,7 @@ def test_runs_are_compared_by_name(one, command, tmp_path):
     assert rows[0] == "run"
     assert rows[2:] == [workdir.name, "other"]
     assert f"report   {output / 'report.html'}" in done.stdout
-    alone = command("compare", workdir, f"--output={output}")
+    alone = command("compare", workdir, f"{workdir}/", f"--output={output}")
     assert (alone.returncode, alone.stderr) == (
         2,
         "error: name two or more run folders, like runs/one runs/two\n",
@@ -116,6 +116,16 @@ def test_a_finished_run_is_exported_and_the_command_says_how_to_look_at_it(one, 
     assert folder.name == f"dml_ae_seed_0_{point.name}"
 
 
+def test_a_report_that_cannot_be_written_is_one_sentence(one, command, tmp_path):
+    shutil.copytree(one[0], tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "report")
+    (tmp_path / "run" / "report").touch()
+    done = command("report", f"--workdir={tmp_path / 'run'}")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the report cannot be written to ")
+    assert "Traceback" not in done.stderr
+
+
 MISTAKES = {
     "an unknown field": (
         ["train", "--config=configs/digits.py", "--workdir=W", "--config.loss.margn=1"],
@@ -173,7 +183,7 @@ MISTAKES = {
         ],
         "--scheduler=local:many: say how many workers, as in local:2",
     ),
-    "an empty folder": (["report", "--workdir=W"], "--workdir=W holds no finished points"),
+    "an empty folder": (["report", "--workdir=W"], "W holds no finished points"),
     "an embedding in an unknown format": (
         ["embed", "--workdir=W", "--point=x", "--input=x.npz", "--output=z.xlsx"],
         "--output=z.xlsx must end in .npz, .csv or .parquet, which says its format",
@@ -184,7 +194,7 @@ MISTAKES = {
     ),
     "an export of nothing": (
         ["export", "--workdir=W", "--to=wandb"],
-        "--workdir=W holds no finished points",
+        "W holds no finished points",
     ),
     "an embedding of nothing": (["embed", "--workdir=W", "--point=x"], "--input is missing"),
 }

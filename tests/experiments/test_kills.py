@@ -70,7 +70,9 @@ def test_killed_twice_and_asked_to_stop_a_grid_ends_alike(file, whole, command):
             stamp = result.stat().st_mtime_ns
             assert finished.setdefault(result, stamp) == stamp, "trained again"
     assert "stopping after this epoch, with a checkpoint" in ended.stderr
-    assert ended.stderr.endswith("stopped: the same command goes on where it was\n")
+    assert ended.stderr.endswith(
+        "stopped: what is finished is kept; the same command completes it\n"
+    )
     began = time.time_ns()
     done = run()
     assert done.returncode == 0, done.stderr

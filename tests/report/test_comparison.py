@@ -68,3 +68,11 @@ def test_of_many_methods_each_is_compared_with_the_best():
 
 def test_there_is_nothing_to_compare_without_a_second_method():
     assert comparison.table([point(0.5, "ae", 60, 0)], PATHS, WANTED) is None
+
+
+def test_what_is_evaluated_in_another_way_is_not_compared():
+    results = [point(0.5, "ae", 60, seed) for seed in range(3)]
+    results += [point(0.7, "dml", 60, seed) for seed in range(3)]
+    for other in results[3:]:
+        other["config"]["eval.split"] = "validation"
+    assert comparison.table(results, [*PATHS, "eval.split"], WANTED) is None

@@ -69,6 +69,8 @@ def test_points_stand_beside_the_cell_that_they_are_like():
         result(0.0, **config | {"routine.name": "joint"}),
         result(0.0, **config | {"data.labelled_percent": None, "data.labelled_count": 60}),
         result(0.0, **config, seed=2) | {"status": "diverged"},
+        result(0.0, **config | {"eval.split": "validation"}),
+        result(0.0, **config | {"eval.neighbours": 1}),
     ]
     table = published.table("6.1", results)
     ours = [cell for row in table.body for cell in row[4:] if "±" in cell]

@@ -86,3 +86,9 @@ def test_every_mean_has_its_interval():
     assert [row["n"] for row in rows] == ["2", "2", "1", "1"]
     assert rows[0] | {"average": "0.9200", "95 % from": "0.9000", "to": "0.9400"} == rows[0]
     assert rows[2]["to"] == "–"
+
+
+def test_that_all_images_are_labelled_is_said():
+    paths = ["data.labelled_percent"]
+    results = [result("a", 0.9), result("b", 0.8, **{"data.labelled_percent": 10.0})]
+    assert summary.names(summary.groups(results, paths)) == ["all labelled", "10 % labelled"]

@@ -3,13 +3,14 @@
 import csv
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from jaxdml.options import ConfigError
-from jaxdml.runs import execute, plan, report
+from jaxdml.runs import execute, folder, plan, report
 
 BASE = {
     "train.epochs": 2,
@@ -30,12 +31,12 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Two systems, one of which diverges at one of its learning rates."""
-    folder = tmp_path_factory.mktemp("report")
+    path = tmp_path_factory.mktemp("report")
     grid = (
         {"system": ("mvae",), "train.learning_rate": (1e-3, 1e30), **SEEDS},
         {"system": ("dml",), **SEEDS},
     )
-    return execute.run(BASE, grid, folder / "one", folder)
+    return execute.run(BASE, grid, path / "one", path)
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +118,38 @@ def test_the_reports_of_a_run_are_the_same_files(place, written, tmp_path):
     assert again.page.read_bytes() == written.page.read_bytes()
     for one, other in zip(written.pictures, again.pictures, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
+
+
+def test_what_an_earlier_report_said_besides_is_gone_and_what_is_not_its_own_is_left(
+    place, tmp_path
+):
+    (tmp_path / "tables").mkdir()
+    old = [tmp_path / "tables" / "scores_full.csv", tmp_path / "labels.png"]
+    own = [tmp_path / "tables" / "mine.csv", tmp_path / "mine.png"]
+    for path in old + own:
+        path.touch()
+    report.report([place], tmp_path, plan.loader(place.path))
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in own)
+
+
+def test_of_different_parts_no_image_is_shown_and_no_difference_is_drawn(tmp_path):
+    grid = ({"system": ("dml",), **SEEDS},)
+    base = BASE | {"data.name": "digits", "data.validation": 40, "eval.protocols": ("cluster",)}
+    places = [
+        execute.run(base | {"eval.split": split}, grid, tmp_path / split, tmp_path)
+        for split in ("test", "validation")
+    ]
+    both = report.report(places, tmp_path / "both", plan.loader(tmp_path))
+    assert any("scored on different parts" in note for note in both.notes)
+    assert {path.stem for path in both.pictures} == {"latent", "curves"}
+    assert "Differences" not in both.text.read_text()
+    assert "| split " in both.table
+
+
+def test_a_name_may_hold_what_others_read_as_a_formula(place, tmp_path):
+    shutil.copytree(place.path, tmp_path / "x$_^$<b>")
+    renamed = folder.Folder(tmp_path / "x$_^$<b>")
+    both = report.report([place, renamed], tmp_path / "both", plan.loader(place.path))
+    assert "x$_^$<b>" in both.table
+    assert "<b>" not in both.page.read_text().partition("<main")[2].partition("<script")[0]

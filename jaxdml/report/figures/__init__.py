@@ -1,1 +1,12 @@
 """Figures, one file a kind. All need matplotlib (the extra `plot`)."""
+
+FIGURES = {
+    "latent": "Latent space",
+    "labels": "Scores against labels",
+    "curves": "Losses over epochs",
+    "data": "Images",
+    "reconstructions": "Reconstructions",
+    "samples": "Samples from the prior",
+    "pseudo_inputs": "Pseudo-inputs",
+    "neighbours": "Nearest neighbours",
+}

@@ -1,5 +1,6 @@
 """What all figures share: classes told apart without colour too, and files for paper and screen."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ _LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1
 FORMATS = ("png", "svg")
 
 mpl.rcParams["svg.hashsalt"] = "jaxdml"  # the same figure, the same bytes
+mpl.rcParams["text.parse_math"] = False  # a name may hold a dollar
 
 
 def colour(i: int) -> Any:
@@ -34,7 +36,9 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, ...]:
     """Writes a figure as PNG and SVG, and returns where they are; the PNG comes first."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = tuple(folder / f"{name}.{ending}" for ending in FORMATS)
-    for path in paths:
-        metadata = {"Date": None} if path.suffix == ".svg" else None
-        figure.savefig(path, metadata=metadata)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a letter that no font has, names that need all the room
+        for path in paths:
+            metadata = {"Date": None} if path.suffix == ".svg" else None
+            figure.savefig(path, metadata=metadata)
     return paths
