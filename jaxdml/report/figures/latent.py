@@ -15,6 +15,7 @@ from jaxdml.report.figures import style
 MOST_PANELS = 12
 LABELLED_SHOWN = 12  # for each class, on average: more would cover the test images
 MOST_COMPONENTS = 64
+MOST_NAMES = 40  # of classes in the legend; the panels have all their numbers
 _POINTS_SHOWN = 3000
 
 
@@ -59,7 +60,8 @@ def draw(panels: Sequence[Panel], classes: Sequence[str]) -> Figure:
         axis.set_visible(False)
     look: dict[str, Any] = {"ls": "", "ms": 5}
     handles = [
-        Line2D([], [], label=_legend(i, name), **look, **_look(i)) for i, name in enumerate(classes)
+        Line2D([], [], label=_legend(i, name), **look, **_look(i))
+        for i, name in enumerate(classes[:MOST_NAMES])
     ]
     look |= {"marker": "o", "markerfacecolor": "white", "markeredgecolor": "black"}
     handles.append(Line2D([], [], label="labelled training image", **look))
