@@ -1,6 +1,5 @@
 """Losses over epochs, with the phases shaded (the thesis's Figure 6.3)."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -32,34 +31,32 @@ def draw(settings: Sequence[Curves]) -> Figure | None:
     Returns:
       `None` if nothing was trained for more than one epoch.
     """
-    shown = [one for one in settings if len(one.epochs) > 1][:MOST_PANELS]
-    names = [q for q in QUANTITIES if any(q in one.losses for one in shown)]
-    if not names:
+    shown = [one for one in settings if len(one.epochs) > 1 and one.losses][:MOST_PANELS]
+    if not shown:
         return None
-    phases = list(dict.fromkeys(phase for one in shown for phase in one.phases))
     across = min(len(shown), ACROSS)
+    blocks = [shown[start : start + across] for start in range(0, len(shown), across)]
+    names = [[q for q in QUANTITIES if any(q in one.losses for one in block)] for block in blocks]
+    rows = [len(read) for read in names]
+    phases = list(dict.fromkeys(phase for one in shown for phase in one.phases))
     figure = Figure(
-        figsize=(1.0 + 3.0 * across, 0.6 + 1.8 * len(names) * math.ceil(len(shown) / across)),
-        layout="constrained",
-        dpi=110,
+        figsize=(1.0 + 3.0 * across, 0.6 + 1.8 * sum(rows)), layout="constrained", dpi=110
     )
-    blocks = figure.subfigures(math.ceil(len(shown) / across), 1, squeeze=False)[:, 0]
-    for block, start in zip(blocks, range(0, len(shown), across), strict=True):
-        axes = block.subplots(len(names), across, squeeze=False, sharex=True, sharey="row")
-        for column in range(across):
-            for row, name in enumerate(names):
-                axis = axes[row, column]
-                if start + column < len(shown):
-                    _panel(axis, shown[start + column], name, phases)
-                    axis.tick_params(labelleft=True)
-                else:
-                    axis.set_visible(False)
-                if column == 0:
-                    axis.set_ylabel(name, fontsize=8)
-            if start + column < len(shown):
-                axes[0, column].set_title(shown[start + column].title, fontsize=9)
-                axes[-1, column].set_xlabel("epoch", fontsize=8)
+    parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows)[:, 0]
+    for part, block, read in zip(parts, blocks, names, strict=True):
+        axes = part.subplots(len(read), across, squeeze=False, sharex=True, sharey="row")
+        for row, name in enumerate(read):
+            axes[row, 0].set_ylabel(name, fontsize=8)
+            for axis, one in zip(axes[row], block, strict=False):
+                _panel(axis, one, name, phases)
+                axis.tick_params(labelleft=True)
+        for column, one in enumerate(block):
+            axes[0, column].set_title(one.title, fontsize=9)
+            axes[-1, column].set_xlabel("epoch", fontsize=8)
+        for axis in axes[:, len(block) :].flat:
+            axis.set_visible(False)
     handles = [Patch(label=phase, **_shade(i)) for i, phase in enumerate(phases)]
+    handles[0].set_linewidth(0.5)  # white would not be seen
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure
 
@@ -81,5 +78,4 @@ def _panel(axis: Axes, one: Curves, name: str, phases: Sequence[str]) -> None:
 
 
 def _shade(i: int) -> dict[str, Any]:
-    edge = "#999999" if i == 0 else "none"  # white would not be seen in the legend
-    return {"facecolor": _GREYS[i % len(_GREYS)], "edgecolor": edge, "lw": 0}
+    return {"facecolor": _GREYS[i % len(_GREYS)], "edgecolor": "#999999", "lw": 0}
