@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, NamedTuple
 
+from jaxdml.report.summary import LABELS, SEEDS
 from jaxdml.report.table import Table
 
 NAMES = ("6.1", "6.2", "6.3", "6.4", "6.5", "6.6")
@@ -154,8 +155,7 @@ def touched(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _agrees(path: str, wanted: Any, config: Mapping[str, Any]) -> bool:
     if path == "data.labelled_percent":
-        chosen = ("data.labelled_percent", "data.labelled_count", "data.labels_per_class")
-        given = {p: config.get(p) for p in chosen if config.get(p) is not None}
+        given = {p: config.get(p) for p in LABELS if config.get(p) is not None}
         return given == {path: wanted} or (wanted == 100 and not given)
     if wanted is None:
         return True
@@ -175,8 +175,7 @@ def _values(cell: Cell, results: Sequence[Mapping[str, Any]]) -> list[float]:
 
 
 def _setting(result: Mapping[str, Any]) -> str:
-    seeds = ("seed", "data.labels_seed")
-    return str([(p, v) for p, v in sorted(result["config"].items()) if p not in seeds])
+    return str([(p, v) for p, v in sorted(result["config"].items()) if p not in SEEDS])
 
 
 def _average(values: Sequence[float]) -> str:

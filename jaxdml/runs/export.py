@@ -167,7 +167,7 @@ def _sheet(images: np.ndarray, columns: int) -> np.ndarray:
     _, height, width, channels = framed.shape
     grid = framed.reshape(-1, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
     sheet = grid.reshape(-1, columns * width, channels)[:-1, :-1]
-    return np.round(sheet * 255).astype(np.uint8)
+    return shown.as_bytes(sheet)
 
 
 def _embedding(
@@ -179,8 +179,6 @@ def _embedding(
     images = None
     if one.gallery is not None:  # its data set is here
         dataset = load(c["data.name"], c["data.validation"])
-        images = plan.scored(dataset, c["eval.split"]).x[rows]
-        if images.dtype != np.uint8:
-            images = np.round(images * 255).astype(np.uint8)
+        images = shown.as_bytes(plan.scored(dataset, c["eval.split"]).x[rows])
     labels = [classes[label] for label in one.arrays["test_labels"][rows]]
     return records.Embedding(z[rows], labels, rows, images)

@@ -26,7 +26,7 @@ def check(path: Path) -> None:
         raise ConfigError(f"{path} must end in {listed(others)} or {last}, which says its format")
     if path.suffix == ".parquet":
         try:
-            import pyarrow.parquet  # noqa: F401
+            import pyarrow.parquet  # noqa: F401  only whether it is there: used in `_parquet`
         except ImportError as error:
             raise ConfigError(
                 f"{path} needs pyarrow: pip install 'jaxdml[parquet]', or let it end in .csv"

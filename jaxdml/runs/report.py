@@ -171,9 +171,7 @@ def _scatters(
     images = None
     if dataset is not None:
         scored = plan.scored(dataset, points[0].result["config"]["eval.split"])
-        images = np.concatenate([scored.x[some], dataset.train.x[rows]])
-        if images.dtype != np.uint8:
-            images = np.round(images * 255).astype(np.uint8)
+        images = shown.as_bytes(np.concatenate([scored.x[some], dataset.train.x[rows]]))
     scatters = []
     for point, plane, labelled, index in zip(points, planes, few, chosen, strict=True):
         arrays, (test, training) = point.arrays, plane.positions

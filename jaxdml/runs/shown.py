@@ -76,6 +76,13 @@ def points(
     return found, dataset
 
 
+def as_bytes(images: np.ndarray) -> np.ndarray:
+    """Images as u8, from 0 to 255, whether they were so or f32 in [0, 1]."""
+    if images.dtype == np.uint8:
+        return images
+    return np.round(images * 255).astype(np.uint8)
+
+
 def examples(dataset: Dataset, split: str, each: int = 1) -> np.ndarray:
     """Rows of the first images of each class, class by class.
 

@@ -2,7 +2,6 @@ import csv
 import dataclasses
 import json
 import shutil
-from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import cluster, cohort, execute, folder, grid, judge, report, work
+from jaxdml.runs import cluster, cohort, execute, folder, grid, report, work
 from jaxdml.runs import plan as planning
 from jaxdml.train import population
 from jaxdml.types import Split
@@ -326,17 +325,6 @@ def test_a_metric_loss_of_a_single_point_is_pointed_out(finished, tmp_path):
     assert "its metric loss on labelled images, 0.2, is what it would be" in result["note"]
     assert result["note"] in reported(folder.Folder(tmp_path)).table
     assert not any(point["note"] for point in finished.results())
-
-
-@pytest.mark.parametrize(("spread", "said"), [(0.1, False), (100.0, True)])
-def test_good_neighbours_are_no_collapse_though_the_loss_may_be_that_of_a_point(spread, said):
-    random, y = np.random.default_rng(0), np.arange(40) % 4
-    shop = SimpleNamespace(
-        at_a_point=lambda *_: np.array([0.2, 0.2]), sizes=SimpleNamespace(batch_size=32)
-    )
-    z = np.eye(4)[y] + spread * random.normal(size=(40, 4))
-    resolved = config.resolve({"system": "dml"})
-    assert bool(judge._learned_nothing(shop, resolved, z, y)) == said
 
 
 def test_a_run_that_was_refused_before_it_began_leaves_its_folder_free(tmp_path):

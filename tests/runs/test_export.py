@@ -12,17 +12,7 @@ import pytest
 
 from jaxdml.options import ConfigError
 from jaxdml.runs import execute, export, plan
-
-BASE = {
-    "train.epochs": 2,
-    "train.batch_size": 8,
-    "model.hidden": (8,),
-    "model.latent_dim": 3,
-    "data.name": "tests.third_party.blobs:make",
-    "data.labelled_count": 12,
-    "loss.name": "supcon",
-    "prior.pseudo_inputs": 4,
-}
+from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

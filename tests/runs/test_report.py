@@ -11,17 +11,8 @@ import pytest
 
 from jaxdml.options import ConfigError
 from jaxdml.runs import execute, folder, plan, report
+from tests.runs.small import BASE
 
-BASE = {
-    "train.epochs": 2,
-    "train.batch_size": 8,
-    "model.hidden": (8,),
-    "model.latent_dim": 3,
-    "data.name": "tests.third_party.blobs:make",
-    "data.labelled_count": 12,
-    "loss.name": "supcon",
-    "prior.pseudo_inputs": 4,
-}
 SEEDS = {"seed": (0, 1)}
 FIGURES = {"latent", "curves", "data", "reconstructions", "samples", "pseudo_inputs", "neighbours"}
 

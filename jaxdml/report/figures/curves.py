@@ -11,7 +11,6 @@ from matplotlib.patches import Patch
 from jaxdml.report.figures import style
 
 QUANTITIES = ("metric", "reconstruction", "kl")
-MOST_PANELS = 12
 ACROSS = 4
 _GREYS = ("#ffffff", "#d9d9d9", "#eeeeee", "#c4c4c4")
 
@@ -31,7 +30,7 @@ def draw(settings: Sequence[Curves]) -> Figure | None:
     Returns:
       `None` if nothing was trained for more than one epoch.
     """
-    shown = [one for one in settings if len(one.epochs) > 1 and one.losses][:MOST_PANELS]
+    shown = [one for one in settings if len(one.epochs) > 1 and one.losses]
     if not shown:
         return None
     across = min(len(shown), ACROSS)

@@ -12,7 +12,6 @@ from matplotlib.patches import Ellipse
 
 from jaxdml.report.figures import style
 
-MOST_PANELS = 12
 LABELLED_SHOWN = 12  # for each class, on average: more would cover the test images
 MOST_COMPONENTS = 64
 MOST_NAMES = 40  # of classes in the legend; the panels have all their numbers
@@ -46,17 +45,16 @@ def draw(panels: Sequence[Panel], classes: Sequence[str]) -> Figure:
     the prior's components (the thesis's Figure 6.2).
 
     Args:
-      panels: at least one; at most `MOST_PANELS` are drawn.
+      panels: at least one.
       classes: the name of class i.
     """
-    shown = panels[:MOST_PANELS]
-    across = min(len(shown), 4 if len(shown) > 6 else 3)
-    down = math.ceil(len(shown) / across)
+    across = min(len(panels), 4 if len(panels) > 6 else 3)
+    down = math.ceil(len(panels) / across)
     figure = Figure(figsize=(3.6 * across, 3.75 * down + 0.5), layout="constrained", dpi=110)
     axes = np.ravel(figure.subplots(down, across, squeeze=False))
-    for axis, panel in zip(axes, shown, strict=False):
+    for axis, panel in zip(axes, panels, strict=False):
         _scatter(axis, panel, len(classes))
-    for axis in axes[len(shown) :]:
+    for axis in axes[len(panels) :]:
         axis.set_visible(False)
     look: dict[str, Any] = {"ls": "", "ms": 5}
     handles = [
@@ -65,7 +63,7 @@ def draw(panels: Sequence[Panel], classes: Sequence[str]) -> Figure:
     ]
     look |= {"marker": "o", "markerfacecolor": "white", "markeredgecolor": "black"}
     handles.append(Line2D([], [], label="labelled training image", **look))
-    if any(panel.prior is not None for panel in shown):
+    if any(panel.prior is not None for panel in panels):
         handles.append(Line2D([], [], color="black", lw=1.2, label="prior, one σ"))
     figure.legend(
         handles=handles,
