@@ -17,9 +17,9 @@ from ml_collections import config_flags
 
 from jaxdml.config import assign, flatten
 from jaxdml.evaluate import project
-from jaxdml.options import ConfigError
+from jaxdml.options import ConfigError, coerce
 from jaxdml.runs import folder, plan, report
-from jaxdml.runs.grid import Grid
+from jaxdml.runs.grid import Grid, thinned
 from jaxdml.types import PointConfig
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run folder.")
@@ -104,18 +104,20 @@ def config() -> dict[str, Any]:
         if not Path(_config_file()).is_file():
             raise ConfigError(f"--config={_config_file()}: there is no such file")
         flat = flatten(given.to_dict())
+        if coerce("quick", flat.pop("quick", False), False):
+            flat = assign(flat, _quick())
     except OSError as error:  # what the file raised, kept until the configuration is first read
         raise ConfigError(f"--config={_config_file()}: {_last_line(error)}") from error
     except AttributeError as error:
         raise ConfigError(
             f"--config={_config_file()}: get_config() must return a ConfigDict, not {given!r}"
         ) from error
-    return assign(flat, config_flags.get_override_values(flags.FLAGS["config"]))
+    return assign(flat, _overrides())
 
 
 def note_unread(points: Sequence[PointConfig]) -> None:
     """Says which overrides of the command line no point reads."""
-    for path in config_flags.get_override_values(flags.FLAGS["config"]):
+    for path in _overrides():
         if not any(path in point.config for point in points):
             print(f"note: nothing reads --config.{path} here", file=sys.stderr)
 
@@ -137,7 +139,8 @@ def grid() -> Grid:
             f"{_config_file()} has no get_grid(): use experiments.train for a single point"
         )
     try:
-        return module.get_grid()
+        over: Grid = module.get_grid()
+        return thinned(over) if flags.FLAGS["config"].value.get("quick") else over
     except Exception as error:  # whatever a user's file may raise
         raise ConfigError(_broken(error)) from error
 
@@ -150,6 +153,21 @@ def _config_module() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def _overrides() -> dict[str, Any]:
+    """Fields of the configuration that the command line changes."""
+    given = dict(config_flags.get_override_values(flags.FLAGS["config"]))
+    given.pop("quick", None)
+    return given
+
+
+def _quick() -> dict[str, Any]:
+    """What the configuration file's `QUICK` changes, for `--config.quick=True`."""
+    changes: dict[str, Any] | None = getattr(_config_module(), "QUICK", None)
+    if changes is None:
+        raise ConfigError(f"{_config_file()} has no QUICK: leave --config.quick out")
+    return changes
 
 
 def write_report(*places: folder.Folder, into: Path | None = None) -> None:

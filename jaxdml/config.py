@@ -78,8 +78,10 @@ UNREAD = {
 EXECUTION = ("train.width", "train.memory_share", "train.checkpoint_every")
 # Fields that do not say what is trained.
 _NOT_TRAINING = ("eval.", *EXECUTION)
+# Fields that say which images are labelled.
+SELECTED = (*SELECTIONS, "data.labels_seed", "data.stratified")
 # Fields that differ between the points of a cohort without being numbers of an objective.
-_OF_A_POINT = ("seed", "data.labels_seed", "data.stratified", *SELECTIONS)
+_OF_A_POINT = ("seed", *SELECTED)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -203,6 +205,38 @@ def point(config: Mapping[str, Any]) -> PointConfig:
     trained = {p: v for p, v in resolved.items() if not p.startswith(_NOT_TRAINING)}
     text = json.dumps(trained, sort_keys=True)
     return PointConfig(hashlib.sha256(text.encode()).hexdigest()[:12], resolved)
+
+
+def blind(resolved: Mapping[str, Any]) -> bool:
+    """Whether training reads no label: the same network comes of any labelled images.
+
+    It is so without a metric loss, and where α = 1 leaves none of it.
+
+    >>> blind(resolve({"system": "ae"})), blind(resolve({"system": "dml_ae"}))
+    (True, False)
+    """
+    if not systems.SYSTEMS[resolved["system"]].metric:
+        return True
+    expected = {
+        "routine.alpha": 1.0,
+        "routine.supervised": "weighted",
+        "routine.supervised_data": "all",
+        "routine.labelled_steps": "match",
+    }
+    return resolved.get("routine.name") in ("joint", "alternate") and all(
+        resolved.get(path, value) == value for path, value in expected.items()
+    )
+
+
+def training(resolved: Mapping[str, Any]) -> str:
+    """The same for points that are the same training: a hash of all that it depends on."""
+    unread = SELECTED if blind(resolved) else ()
+    trained = {
+        path: value
+        for path, value in resolved.items()
+        if path not in unread and not path.startswith(_NOT_TRAINING)
+    }
+    return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _refuse_unknown(given: Mapping[str, Any], base: Mapping[str, Any]) -> None:

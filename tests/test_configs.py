@@ -7,11 +7,13 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import coerce, defaults
+from jaxdml.report import published
 from jaxdml.runs import grid
 from jaxdml.systems import PARTS
 from jaxdml.terms import TERMS
 
-NAMES = sorted(p.stem for p in (Path(__file__).parent.parent / "configs").glob("[a-z]*.py"))
+FILES = sorted((Path(__file__).parent.parent / "configs").glob("[a-z]*.py"))
+NAMES = [path.stem for path in FILES if "def get_config" in path.read_text()]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -22,6 +24,17 @@ def test_a_configuration_resolves_and_says_how_to_run_it(name):
         assert f"--config=configs/{name}.py" in module.__doc__
     if hasattr(module, "get_grid"):
         assert len(grid.expand(module.get_config().to_dict(), module.get_grid())) > 1
+
+
+@pytest.mark.parametrize("name", published.NAMES)
+def test_a_table_of_the_thesis_has_a_point_for_every_cell(name):
+    module = importlib.import_module(f"configs.table_{name.replace('.', '_')}")
+    base = config.flatten(module.get_config().to_dict())
+    for over, changes in ((module.get_grid(), {}), (grid.thinned(module.get_grid()), module.QUICK)):
+        points = grid.expand(config.assign(base, changes), over)
+        results = [{"status": "ok", "config": point.config} for point in points]
+        assert all(published.like(cell, results) for cell in published.cells(name))
+        assert published.touched(results)[0] <= name
 
 
 def test_the_common_configuration_says_what_the_library_does_by_default():

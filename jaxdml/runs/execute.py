@@ -45,7 +45,7 @@ def run(
         place.check(config.flatten(base), config.EXECUTION)
         finished = frozenset(p.id for p in points if place.result(p.id) is not None)
         load = planning.loader(data_dir)
-        plan = planning.plan(points if len(finished) < len(points) else (), load)
+        plan = planning.plan(points if len(finished) < len(points) else (), load, finished)
         place.claim(config.flatten(base))
         _remember(place, points, grid.paths(over), plan)
         left = [
@@ -53,18 +53,26 @@ def run(
             for members in plan.cohorts
             if not finished.issuperset(point.id for point in members.points)
         ]
-        if left:
-            epochs = sum(p.config["train.epochs"] for p in points if p.id not in finished)
+        if len(finished) < len(points):
+            training = (point for members in left for point in members.points)
+            epochs = sum(p.config["train.epochs"] for p in training if p.id not in finished)
             with (
                 Reporter(len(points), len(finished), epochs) as progress,
                 interrupt.heeded(progress.note) as stop,
             ):
                 for note in plan.notes:
                     progress.note(note)
-                if scheduler is None:
-                    _here(left, finished, place, load, progress, stop)
-                else:
+                if left and scheduler is not None:
                     _on_cluster(scheduler, left, finished, place, data_dir, progress, stop)
+                elif left:
+                    _here(left, finished, place, load, progress, stop)
+                trained = {result["point"]: result for result in place.results()}
+                borrowed = [
+                    (trained[plan.alike[point.id]], point)
+                    for point in points
+                    if point.id in plan.alike and point.id not in finished
+                ]
+                _score(borrowed, place, load, progress, stop)
         place.drop_orphans()
         place.write_results()
     return place
@@ -185,36 +193,47 @@ def rescore(
         "eval.embeddings": tuple(embeddings),
     }
     wanted = {path: value for path, value in changes.items() if value}
-    worker = work.Worker(place, load)
     with place.locked():
         results = place.results()
-        points = [config.point(old["config"] | wanted) for old in results]
-        with (
-            _written(place),
-            scoring.Scorer(len(results)) as scorer,
-            Reporter(len(results), 0, 0) as progress,
-        ):
-            for old, point in zip(results, points, strict=True):
-                shop, _, labelled, params = trained_point(place, old, worker)
-                judged = judge.judge(
-                    shop, point, params["model"], np.array(old["diverged"]), labelled
-                )
-
-                def write(
-                    scores: scoring.Scores,
-                    old: Mapping[str, Any] = old,
-                    judged: judge.Judged = judged,
-                ) -> None:
-                    history = folder.read_csv(place.point(old["point"]) / "history.csv")
-                    result = {**old, **judged.result, "scores": scores}
-                    place.write_result(result, history, judged.arrays)
-                    progress.finished()
-
-                scorer.submit(judged, write)
-                scorer.collect()
-            while scorer.busy:
-                scorer.collect(0.5)
+        jobs = [(old, config.point(old["config"] | wanted)) for old in results]
+        with _written(place), Reporter(len(results), 0, 0) as progress:
+            _score(jobs, place, load, progress)
     return place
+
+
+def _score(
+    jobs: Sequence[tuple[Mapping[str, Any], PointConfig]],
+    place: folder.Folder,
+    load: planning.LoadDataset,
+    progress: Reporter,
+    stop: Callable[[], int] = lambda: 0,
+) -> None:
+    """Results of points whose training is another's, or their own of an earlier time."""
+    worker = work.Worker(place, load)
+    with scoring.Scorer(len(jobs)) as scorer:
+        for old, point in jobs:
+            shop, _, _, params = trained_point(place, old, worker)
+            labelled = planning.select(point, shop.dataset)
+            judged = judge.judge(shop, point, params["model"], np.array(old["diverged"]), labelled)
+
+            def write(
+                scores: scoring.Scores,
+                old: Mapping[str, Any] = old,
+                judged: judge.Judged = judged,
+            ) -> None:
+                history = folder.read_csv(place.point(old["point"]) / "history.csv")
+                result = {**old, **judged.result, "scores": scores}
+                if result["point"] != old["point"]:
+                    result["seconds"] = 0.0  # of training: they are the other's
+                place.write_result(result, history, judged.arrays)
+                progress.finished()
+
+            scorer.submit(judged, write)
+            scorer.collect()
+            if stop():
+                raise interrupt.Stopped(stop())
+        while scorer.busy:
+            scorer.collect(0.5)
 
 
 @contextmanager

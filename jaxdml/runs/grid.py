@@ -57,6 +57,19 @@ def paths(grid: Grid) -> list[str]:
     return list(named)
 
 
+def thinned(grid: Grid) -> Grid:
+    """A grid with the first of its seeds only.
+
+    >>> thinned(({"system": ("dml", "ae"), ("seed", "data.labels_seed"): ((0, 0), (1, 1))},))
+    ({'system': ('dml', 'ae'), ('seed', 'data.labels_seed'): ((0, 0),)},)
+    """
+
+    def of_seeds(key: Any) -> bool:
+        return "seed" in ((key,) if isinstance(key, str) else key)
+
+    return tuple({k: v[:1] if of_seeds(k) else v for k, v in one.items()} for one in grid)
+
+
 def _axis(key: Any, values: Any) -> list[dict[str, Any]]:
     """The assignments of one entry of a mapping."""
     together = (key,) if isinstance(key, str) else key

@@ -1,6 +1,6 @@
 """From points to cohorts: which points can share a compiled program, and their labelled images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,19 +17,30 @@ LoadDataset = Callable[[str, int], Dataset]  # (name, validation) → data set
 class Plan(NamedTuple):
     """What is to be trained."""
 
-    cohorts: tuple[Cohort, ...]
+    cohorts: tuple[Cohort, ...]  # of points that are different trainings
+    alike: dict[str, str]  # id of any other point → that of the one which is the same training
     labelled: dict[str, np.ndarray]  # point id → rows of its training set
     notes: tuple[str, ...]  # what the user should know before it starts
     classes: dict[str, tuple[str, ...]]  # data.name → the names of its classes
 
 
-def plan(points: Sequence[PointConfig], load: LoadDataset) -> Plan:
+def plan(
+    points: Sequence[PointConfig], load: LoadDataset, finished: Set[str] = frozenset()
+) -> Plan:
     """Cohorts of points that differ in numbers, labelled images and seed only, in order.
+
+    Points that read no label, and differ in which images have one, are trained once.
 
     Args:
       points: resolved configurations.
       load: gives a data set; called once for each that is named.
+      finished: ids of those that need no training.
     """
+    trained: dict[str, str] = {}
+    for point in sorted(points, key=lambda point: point.id not in finished):
+        trained.setdefault(config.training(point.config), point.id)
+    all_of_them = {point.id: trained[config.training(point.config)] for point in points}
+    alike = {one: other for one, other in all_of_them.items() if one != other}
     datasets: dict[tuple[str, int], Dataset] = {}
     members: dict[Static, list[PointConfig]] = {}
     labelled: dict[str, np.ndarray] = {}
@@ -49,7 +60,8 @@ def plan(points: Sequence[PointConfig], load: LoadDataset) -> Plan:
             lost = labels.missing_classes(dataset.train.y, indices, len(dataset.classes))
             missing.setdefault((dataset.name, len(indices)), []).append(lost)
         labelled[point.id] = chosen[(*selection, c["data.labels_seed"])]
-        members.setdefault(static(point, dataset, len(labelled[point.id])), []).append(point)
+        if point.id not in alike:
+            members.setdefault(static(point, dataset, len(labelled[point.id])), []).append(point)
     for shape, group in members.items():
         c = group[0].config
         _check(shape, group[0], datasets[c["data.name"], c["data.validation"]])
@@ -58,6 +70,7 @@ def plan(points: Sequence[PointConfig], load: LoadDataset) -> Plan:
             Cohort(shape, tuple(group), max(len(labelled[point.id]) for point in group))
             for shape, group in members.items()
         ),
+        alike,
         labelled,
         tuple(
             f"{name}: {count} labelled images leave {_span(lost)} "
@@ -102,6 +115,8 @@ def describe(plan: Plan) -> str:
         f"{_many(len(plan.cohorts), 'cohort')}, {_many(points, 'point')}, "
         f"{_many(programs, 'program')} to compile"
     )
+    if plan.alike:
+        total += f"; {_many(len(plan.alike), 'point')} more read no label, and share a training"
     return "\n".join([*lines, total, *(f"note: {note}" for note in plan.notes)])
 
 

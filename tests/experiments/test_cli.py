@@ -139,6 +139,10 @@ MISTAKES = {
         ["train", "--config=configs/digits.py", "--workdir=W", "--config.routine.alpha=2"],
         "routine.alpha must lie between 0 and 1, but is 2.0",
     ),
+    "a quick variant that there is none of": (
+        ["train", "--config=configs/digits.py", "--workdir=W", "--config.quick=True"],
+        "configs/digits.py has no QUICK: leave --config.quick out",
+    ),
     "no working folder": (["train", "--config=configs/digits.py"], "--workdir is missing"),
     "no configuration": (["train", "--workdir=W"], "--config is missing"),
     "a configuration that is not there": (
@@ -234,6 +238,7 @@ def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path, command
         "    return config\n"
         "def get_grid():\n"
         "    return ({'system': ('ae',), 'seed': (0, 1)},)\n"
+        "QUICK = {'train.batch_size': 64}\n"
     )
     flags = [f"--config={config}", f"--workdir={tmp_path / 'run'}"]
     plan = command("grid", *flags, "--dry_run", "--config.train.width=auto")
@@ -241,6 +246,8 @@ def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path, command
     assert re.search(
         r"all: about \d+ s, and \d+ MiB on a device; scoring comes on top", plan.stdout
     )
+    quick = command("grid", *flags, "--dry_run", "--config.quick=True")
+    assert "1 point, 1 epochs of batches of 64" in quick.stdout
     assert not (tmp_path / "run").exists()
     first, second = command("grid", *flags), command("grid", *flags)
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr

@@ -1,0 +1,36 @@
+r"""Table 6.1 of the thesis: does a reconstruction loss help a metric loss? MNIST.
+
+    python -m experiments.grid --config=configs/table_6_1.py \
+        --data_dir=DATA --workdir=runs/table_6_1
+
+`dml` against alternating `dml_ae`, triplets, by labels, latent size and α; four seeds, of which the
+thesis too prints the mean. What was not stated is in `thesis.py`.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import thesis
+from configs.thesis import QUICK as QUICK
+
+DATASET, SEEDS = "mnist", 4
+
+
+def get_config() -> ConfigDict:
+    """The base of all points."""
+    return thesis.base(DATASET)
+
+
+def get_grid() -> tuple[dict[Any, Any], ...]:
+    """Thirty cells."""
+    cells: dict[Any, Any] = {
+        "model.latent_dim": (2, 10),
+        "data.labelled_percent": (0.01, 0.1, 10.0),
+        **thesis.seeds(SEEDS),
+    }
+    return (
+        {"system": ("dml",), **cells},
+        {"system": ("dml_ae",), "routine.alpha": (0.25, 0.5, 0.75), **cells},
+        {"system": ("dml_ae",), "routine.alpha": (1.0,), **cells},
+    )
