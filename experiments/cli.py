@@ -18,13 +18,16 @@ from ml_collections import config_flags
 from jaxdml.config import assign, flatten
 from jaxdml.evaluate import project
 from jaxdml.options import ConfigError, coerce
-from jaxdml.runs import folder, plan, report
+from jaxdml.runs import archive, folder, plan, report
 from jaxdml.runs.grid import Grid, thinned
 from jaxdml.types import PointConfig
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run folder.")
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "The folder that holds data sets (default: JAXDML_DATA, then a user cache)."
+)
+KEEP = flags.DEFINE_string(
+    "keep", None, "A folder for what is small: scores, losses, report and its pictures."
 )
 PROJECTION = flags.DEFINE_enum(
     "projection", "pca", project.METHODS, "How more than two dimensions are drawn in the report."
@@ -175,6 +178,8 @@ def write_report(*places: folder.Folder, into: Path | None = None) -> None:
     into = into or places[0].report
     try:
         written = report.report(places, into, plan.loader(data_dir()), PROJECTION.value)
+        if KEEP.value:
+            archive.keep(places[0], Path(KEEP.value), [written.text, *written.pictures])
     except OSError as error:
         raise ConfigError(f"the report cannot be written to {into}: {error}") from error
     print(f"\n{written.table}\n")
@@ -183,6 +188,8 @@ def write_report(*places: folder.Folder, into: Path | None = None) -> None:
     print(f"report   {written.page}")
     figures = f" and {len(written.pictures) // 2} figures (PNG, SVG)" if written.pictures else ""
     print(f"         beside it report.md, tables/ (CSV, LaTeX){figures}")
+    if KEEP.value:
+        print(f"kept     {KEEP.value}")
     for note in written.notes:
         print(f"note: {note}")
 

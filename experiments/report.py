@@ -1,6 +1,9 @@
 """Prints and writes the report of a run folder: tables, figures, and a page to look at.
 
-python -m experiments.report --workdir=runs/grid [--projection=tsne]
+python -m experiments.report --workdir=runs/grid [--projection=tsne] [--keep=results/grid]
+
+A folder that `--keep` wrote is as good as the run folder, and a folder of such folders is reported
+one by one: `--workdir=experiments/results` prints the tables of the thesis.
 """
 
 from experiments import cli
@@ -9,7 +12,8 @@ from jaxdml.runs import execute
 
 def main() -> None:
     """Report of what is finished."""
-    cli.write_report(execute.existing(cli.workdir()))
+    for place in execute.inside(cli.workdir()):
+        cli.write_report(place)
 
 
 if __name__ == "__main__":

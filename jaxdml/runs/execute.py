@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import cluster, cohort, folder, grid, interrupt, judge, scoring, work
+from jaxdml.runs import archive, cluster, cohort, folder, grid, interrupt, judge, scoring, work
 from jaxdml.runs import plan as planning
 from jaxdml.runs.progress import Reporter
 from jaxdml.types import Cohort, PointConfig
@@ -221,7 +221,7 @@ def _score(
                 old: Mapping[str, Any] = old,
                 judged: judge.Judged = judged,
             ) -> None:
-                history = folder.read_csv(place.point(old["point"]) / "history.csv")
+                history = place.history(old["point"])
                 result = {**old, **judged.result, "scores": scores}
                 if result["point"] != old["point"]:
                     result["seconds"] = 0.0  # of training: they are the other's
@@ -258,6 +258,10 @@ def trained_point(
     Raises:
       ConfigError: if its parameters are missing or damaged, or if it is of another version.
     """
+    if "checkpoint" not in result:
+        raise ConfigError(
+            f"{place.path} keeps scores and losses only, and no networks: name the run folder"
+        )
     point = config.point(result["config"])
     if point.id != result["point"]:
         raise ConfigError(
@@ -278,15 +282,29 @@ def trained_point(
 
 
 def existing(workdir: Path) -> folder.Folder:
-    """A run folder that holds results.
+    """A run folder that holds results, or what is kept of one.
 
     Raises:
       ConfigError: if it does not.
     """
+    if archive.is_one(workdir):
+        return archive.Archive(workdir)
     place = folder.Folder(workdir)
     if not (workdir / "plan.json").exists() or not place.results():
         raise ConfigError(f"{workdir} holds no finished points: train some there first")
     return place
+
+
+def inside(path: Path) -> list[folder.Folder]:
+    """A run folder that holds results or what is kept of one; or all such in a folder of them.
+
+    Raises:
+      ConfigError: if there is none.
+    """
+    several = sorted(file.parent for file in path.glob("*/results.csv"))
+    if several and not (path / "results.csv").exists():
+        return [existing(one) for one in several]
+    return [existing(path)]
 
 
 def _remember(

@@ -17,6 +17,7 @@ from jaxdml.report import summary, table
 from jaxdml.runs import folder, plan, report, shown
 from jaxdml.runs.progress import Reporter
 
+TEXTS = ("epoch", "phase")  # of a history
 MOST_EMBEDDED = 2000  # test images in the projector
 ACROSS = 12  # images in a row
 MARK = "export.json"  # in a folder that may be replaced
@@ -130,18 +131,18 @@ def _points(
             said=result["reason"] or result.get("note") or "",
             config=c,
             varied={path: c.get(path) for path in paths},
-            history=_history(place.point(result["point"]) / "history.csv"),
+            history=_history(place.history(result["point"])),
             scores={"_".join(summary.measure(score)): score["value"] for score in result["scores"]},
             pictures=_pictures(one.gallery) if one and one.gallery else {},
             embedding=_embedding(one, classes[c["data.name"]], load) if one else None,
         )
 
 
-def _history(path: Path) -> list[tuple[int, dict[str, float]]]:
+def _history(rows: Sequence[Mapping[str, str]]) -> list[tuple[int, dict[str, float]]]:
     """What was finite, by epoch."""
     return [
-        (int(row.pop("epoch")), {k: float(v) for k, v in row.items() if v and k != "phase"})
-        for row in folder.read_csv(path)
+        (int(row["epoch"]), {k: float(v) for k, v in row.items() if v and k not in TEXTS})
+        for row in rows
     ]
 
 

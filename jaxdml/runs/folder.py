@@ -136,6 +136,15 @@ class Folder:
         found = (self.result(identity) for identity in self.plan()["points"])
         return [result for result in found if result is not None]
 
+    def history(self, identity: str) -> list[dict[str, str]]:
+        """A finished point's losses, epoch by epoch, as text."""
+        return read_csv(self.point(identity) / "history.csv")
+
+    def embeddings(self, identity: str) -> Mapping[str, np.ndarray]:
+        """A finished point's, as `judge` names them; nothing of a point that diverged."""
+        with np.load(self.point(identity) / "embeddings.npz") as file:
+            return dict(file)
+
     def write_result(
         self,
         result: Mapping[str, Any],
@@ -159,8 +168,8 @@ class Folder:
             if kept.name not in needed and done:
                 shutil.rmtree(kept)
 
-    def write_results(self) -> None:
-        """results.csv, from the points that are finished."""
+    def write_results(self, file: Path | None = None) -> None:
+        """results.csv, or another file like it, from the points that are finished."""
         paths = self.plan()["grid_paths"]
         rows = []
         for result in self.results():
@@ -168,7 +177,7 @@ class Folder:
             of_point |= {path: result["config"].get(path) for path in paths}
             rows += [of_point | score for score in result["scores"] or [{}]]
         columns = ("point", "status", *paths, *SCORE_COLUMNS)
-        write_csv(self.path / "results.csv", columns, rows)
+        write_csv(file or self.path / "results.csv", columns, rows)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from jaxdml.report import comparison, summary
 from jaxdml.report.figures import FIGURES, curves, images, labels, latent, style
 from jaxdml.report.statistics import estimate
 from jaxdml.report.summary import Group, Measure
-from jaxdml.runs import folder, plan, shown
+from jaxdml.runs import plan, shown
 from jaxdml.types import Dataset
 
 NEIGHBOURS = 5
@@ -43,14 +43,16 @@ def draw(
     Args:
       groups, paths: all results by setting, and the grid's paths.
       wanted: the scores to plot against the number of labels.
-      points, planes: what is shown, and its embeddings (test, labelled) in the plane.
+      points: what is shown.
+      planes: of those that have embeddings, these (test, labelled) in the plane.
       dataset: of the images, if it is here.
       classes: the name of class i.
       into: the folder to write.
     """
+    embedded = [point for point in points if point.arrays]
     galleries = {_lines(p.name): p.gallery for p in points if p.gallery}
     made = [
-        ("latent", _LATENT, _latent(points, planes, classes)),
+        ("latent", _LATENT, _latent(embedded, planes, classes)),
         ("labels", _LABELS, _labels(groups, paths, wanted)),
         ("curves", _CURVES, _curves(points)),
     ]
@@ -63,7 +65,7 @@ def draw(
                 galleries, "reconstructions", first=own and own.images)),
             ("samples", _SAMPLES, _rows(galleries, "samples")),
             ("pseudo_inputs", _PSEUDO, _rows(galleries, "pseudo_inputs")),
-            ("neighbours", _NEAR, _neighbours(points, dataset, split)),
+            ("neighbours", _NEAR, _neighbours(embedded, dataset, split)),
         ]  # fmt: skip
     return [
         Drawn(FIGURES[name], caption, style.save(figure, into, name))
@@ -164,9 +166,7 @@ def _labels(
 def _curves(points: Sequence[shown.Shown]) -> style.Figure | None:
     settings = []
     for point in points:
-        histories = [
-            folder.read_csv(r["folder"].point(r["point"]) / "history.csv") for r in point.group.ok
-        ]
+        histories = [r["folder"].history(r["point"]) for r in point.group.ok]
         first = histories[0]
         losses = {
             q: np.array([[float(row[q] or "nan") for row in history] for history in histories])

@@ -27,7 +27,7 @@ LONG = 40  # rows: longer tables are on the page and in their files only
 class Report(NamedTuple):
     """What was written."""
 
-    table: str  # the scores
+    table: str  # the scores, and those tables of the thesis that they belong to
     text: Path  # report.md
     page: Path  # report.html
     pictures: tuple[Path, ...]
@@ -50,9 +50,9 @@ def report(
     scores = summary.tables(results, paths)
     compared = [m for m in summary.measures(results) if m.metric in ("accuracy", "map_at_r")]
     firsts = list({(m.protocol, m.embedding): m for m in reversed(compared)}.values())[::-1]
-    others = [comparison.table(results, paths, measure) for measure in firsts]
-    others += [published.table(name, results) for name in published.touched(results)]
-    tables = [*scores, *(one for one in others if one is not None)]
+    compared_ones = [comparison.table(results, paths, measure) for measure in firsts]
+    beside = [published.table(name, results) for name in published.touched(results)]
+    tables = [*scores, *(one for one in compared_ones if one is not None), *beside]
     tables.append(summary.every(results, paths))
     files = {re.sub(r"\W+", "_", one.title.partition(":")[0].lower()): one for one in tables}
     for name, one in files.items():
@@ -64,8 +64,9 @@ def report(
 
     notes: list[str] = []
     points, dataset = shown.points(groups, load, notes.append)
+    embedded = [point for point in points if point.arrays]
     planes = [
-        project.plane(p.arrays["test"], p.arrays["labelled"], method=projection) for p in points
+        project.plane(p.arrays["test"], p.arrays["labelled"], method=projection) for p in embedded
     ]
     classes = _classes(places, results)
     try:
@@ -85,7 +86,7 @@ def report(
     about = _about(results)
     configs = {names[place]: folder.read_json(place.path / "config.json") for place in places}
     given = configs if len(places) > 1 else next(iter(configs.values()))
-    scatters, images = _scatters(points, planes, dataset)
+    scatters, images = _scatters(embedded, planes, dataset)
     html = page.render(
         title=title,
         summary=f"{about}\n\n{PROTOCOLS}",
@@ -113,7 +114,7 @@ def report(
     lines += ["```json", json.dumps(given, indent=1), "```", "", "</details>", ""]
     folder.write(into / "report.md", "\n".join(lines).encode())
     return Report(
-        "\n\n".join(table.markdown(one) for one in scores),
+        "\n\n".join([*map(table.markdown, scores), *map(_titled, beside)]),
         into / "report.md",
         into / "report.html",
         tuple(path for d in drawn for path in d.files),
@@ -139,6 +140,10 @@ def gathered(places: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]], lis
     return results, list(dict.fromkeys(paths))
 
 
+def _titled(one: table.Table) -> str:
+    return f"{one.title}\n\n{table.markdown(one)}"
+
+
 def _names(places: Sequence[folder.Folder]) -> dict[folder.Folder, str]:
     """The last part of each folder's path, or all of it where that is not enough."""
     last = [place.path.resolve().name for place in places]
@@ -154,7 +159,7 @@ def _classes(
     used = {known[name] for name in {r["config"]["data.name"] for r in results} if name in known}
     if len(used) == 1:
         return used.pop()
-    return tuple(str(i) for i in range(max(map(len, used))))
+    return tuple(str(i) for i in range(max(map(len, used), default=0)))
 
 
 def _scatters(

@@ -24,7 +24,7 @@ class Shown(NamedTuple):
     name: str  # of the setting, in words
     group: Group
     result: Mapping[str, Any]
-    arrays: Mapping[str, np.ndarray]  # as embeddings.npz holds them
+    arrays: Mapping[str, np.ndarray]  # as embeddings.npz holds them; none where they are not kept
     gallery: gallery.Gallery | None  # nothing where its data set or its parameters are not here
 
 
@@ -59,10 +59,11 @@ def points(
     missing: dict[str, list[str]] = {}
     for name, group, result in chosen:
         place, c = result["folder"], result["config"]
-        with np.load(place.point(result["point"]) / "embeddings.npz") as file:
-            arrays = dict(file)
+        arrays = place.embeddings(result["point"])
         own = None
-        if len(kinds) == 1:
+        if not arrays:
+            missing.setdefault(f"{place.path} keeps scores and losses only", [])
+        elif len(kinds) == 1:
             try:
                 here = load(c["data.name"], c["data.validation"])
                 worker = workers.setdefault(place, work.Worker(place, load))
@@ -72,7 +73,7 @@ def points(
                 missing.setdefault(str(error), []).append(result["point"])
         found.append(Shown(name, group, result, arrays, own))
     for why, ids in missing.items():
-        note(f"no images of {listed(ids)}: {why}")
+        note(f"no images{f' of {listed(ids)}' if ids else ' and embeddings'}: {why}")
     return found, dataset
 
 

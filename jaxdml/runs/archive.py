@@ -1,0 +1,127 @@
+"""What is worth keeping of a run when its folder is gone: text, small enough for a repository.
+
+config.json   the base configuration, as in the run folder
+results.csv   the scores, as there
+history.csv   the losses of every point over the epochs
+notes.csv     what is to be known of some points, and why others have no score
+report.md     tables; and the figures beside it
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdml import config
+from jaxdml.options import ConfigError
+from jaxdml.runs import folder
+
+NOTES = ("point", "status", "reason", "note")
+
+
+def keep(place: folder.Folder, into: Path, report: Sequence[Path]) -> None:
+    """Writes the archive of a run folder, of what is finished.
+
+    Args:
+      place: the run folder.
+      into: the folder to write.
+      report: its files to keep, of which none is kept as SVG.
+    """
+    results = place.results()
+    folder.write_json(into / "config.json", folder.read_json(place.path / "config.json"))
+    place.write_results(into / "results.csv")
+    histories = [{"point": r["point"], **row} for r in results for row in place.history(r["point"])]
+    names = dict.fromkeys(name for row in histories for name in row)
+    short = [{k: _short(v) for k, v in row.items()} for row in histories]
+    folder.write_csv(into / "history.csv", list(names), short)
+    noted = [r for r in results if any(r.get(name) for name in NOTES[2:])]
+    for file in report:
+        if file.suffix != ".svg":
+            folder.write(into / file.name, file.read_bytes())
+    folder.write_csv(into / "notes.csv", NOTES, [{n: r.get(n) for n in NOTES} for r in noted])
+
+
+def is_one(path: Path) -> bool:
+    """Whether a folder holds an archive, and not a run."""
+    return (path / "results.csv").exists() and not (path / "plan.json").exists()
+
+
+class Archive(folder.Folder):
+    """A run of which an archive is left: its results, but neither networks nor embeddings."""
+
+    def plan(self) -> dict[str, Any]:
+        """What results.csv tells of it."""
+        rows = self._rows("results.csv")
+        columns = list(rows[0]) if rows else []
+        paths = columns[2 : columns.index("protocol")] if rows else []
+        return {"grid_paths": paths, "points": {r["point"]: {} for r in rows}, "classes": {}}
+
+    def results(self) -> list[dict[str, Any]]:
+        """As `Folder.results`, without where parameters are.
+
+        Raises:
+          ConfigError: if a file is damaged, or the configuration means something else today.
+        """
+        base = folder.read_json(self.path / "config.json")
+        paths = self.plan()["grid_paths"]
+        noted = {row["point"]: row for row in self._rows("notes.csv")}
+        found: dict[str, dict[str, Any]] = {}
+        for row in self._rows("results.csv"):
+            identity = row["point"]
+            if identity not in found:
+                given = {path: _value(row[path]) for path in paths if row[path]}
+                point = config.point(config.assign(base, given))
+                if point.id != identity:
+                    raise ConfigError(
+                        f"{self.path} is of another version of jaxdml: its point {identity} "
+                        "would be another one today"
+                    )
+                own = noted.get(identity, dict.fromkeys(NOTES))
+                found[identity] = {
+                    "point": identity,
+                    "status": row["status"],
+                    "reason": own["reason"] or None,
+                    "note": own["note"] or None,
+                    "config": dict(point.config),
+                    "scores": [],
+                }
+            if row["value"]:
+                score = {name: row[name] for name in folder.SCORE_COLUMNS}
+                found[identity]["scores"].append(score | {"value": float(row["value"])})
+        return list(found.values())
+
+    def history(self, identity: str) -> list[dict[str, str]]:
+        """A point's losses, epoch by epoch."""
+        return [
+            {name: value for name, value in row.items() if name != "point"}
+            for row in self._rows("history.csv")
+            if row["point"] == identity
+        ]
+
+    def embeddings(self, identity: str) -> Mapping[str, np.ndarray]:
+        """None: they are not kept."""
+        return {}
+
+    def _rows(self, name: str) -> list[dict[str, str]]:
+        try:
+            return folder.read_csv(self.path / name)
+        except OSError as error:
+            raise ConfigError(f"{self.path / name} cannot be read: {error}") from error
+
+
+def _value(text: str) -> Any:
+    """What a cell of a configuration stood for."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _short(text: str) -> str:
+    """A number with as many digits as are worth keeping."""
+    try:
+        return text if text.isdigit() else f"{float(text):.5g}"
+    except ValueError:
+        return text

@@ -1,0 +1,100 @@
+"""What is kept of a run says the same as the run itself."""
+
+import csv
+import shutil
+
+import pytest
+
+from jaxdml.options import ConfigError
+from jaxdml.runs import archive, execute, folder, plan, report
+from tests.runs.small import BASE
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+GRID = (
+    {"system": ("mvae",), "train.learning_rate": (1e-3, 1e30), "data.labelled_count": (9, 12)},
+    {"system": ("dml",), "loss.name": ("supcon", "triplet"), "data.labelled_percent": (20.0,)},
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    path = tmp_path_factory.mktemp("archive")
+    return execute.run(BASE | {"data.labelled_count": None}, GRID, path / "one", path)
+
+
+def reported(place):
+    return report.report([place], place.report, plan.loader(place.path))
+
+
+@pytest.fixture(scope="module")
+def kept(place):
+    written = reported(place)
+    into = place.path.parent / "kept" / "one"
+    archive.keep(place, into, [written.text, *written.pictures])
+    return execute.existing(into)
+
+
+def test_it_is_small_and_has_text_and_pictures(kept):
+    names = {file.name for file in kept.path.iterdir()}
+    assert {"config.json", "results.csv", "history.csv", "notes.csv", "report.md"} <= names
+    assert {name for name in names if name.endswith(".png")} >= {"latent.png", "curves.png"}
+    assert not any(name.endswith(("svg", "npz", "html")) for name in names)
+
+
+def test_every_result_comes_back_with_its_whole_configuration(place, kept):
+    before, after = place.results(), kept.results()
+    assert [r["status"] for r in before].count("diverged") == 2
+    same = ("point", "status", "reason", "note", "scores")
+    for old, new in zip(before, after, strict=True):
+        assert {name: old[name] for name in same} == {name: new[name] for name in same}
+        for path, value in old["config"].items():
+            assert new["config"][path] == (tuple(value) if isinstance(value, list) else value)
+        for one, other in zip(place.history(old["point"]), kept.history(old["point"]), strict=True):
+            assert one["phase"] == other["phase"]
+            assert one["loss"] == other["loss"] == "" or (
+                float(other["loss"]) == pytest.approx(float(one["loss"]), rel=1e-4)
+            )
+
+
+def test_the_report_is_the_same_but_for_what_embeddings_are_needed_for(place, kept):
+    whole, small = reported(place), reported(kept)
+    assert small.table == whole.table
+    assert {path.stem for path in small.pictures} == {"labels", "curves"} & {
+        path.stem for path in whole.pictures
+    }
+    assert small.notes == (f"no images and embeddings: {kept.path} keeps scores and losses only",)
+    for name in ("scores", "all_scores"):
+        files = [p.report / "tables" / f"{name}.csv" for p in (place, kept)]
+        assert files[0].read_text() == files[1].read_text()
+
+
+def test_a_folder_of_them_is_reported_one_by_one(kept):
+    assert [one.path for one in execute.inside(kept.path.parent)] == [kept.path]
+    assert [one.path for one in execute.inside(kept.path)] == [kept.path]
+    with pytest.raises(ConfigError, match="holds no finished points"):
+        execute.inside(kept.path.parent.parent / "nothing")
+
+
+def test_a_configuration_that_means_something_else_today_is_refused(kept, tmp_path):
+    place = tmp_path / "other"
+    shutil.copytree(kept.path, place)
+    base = folder.read_json(place / "config.json")
+    folder.write_json(place / "config.json", base | {"train.batch_size": 4})
+    with pytest.raises(ConfigError, match=f"{place} is of another version"):
+        execute.existing(place).results()
+
+
+def test_a_damaged_archive_is_one_sentence(kept, tmp_path):
+    place = tmp_path / "other"
+    shutil.copytree(kept.path, place)
+    (place / "notes.csv").unlink()
+    with pytest.raises(ConfigError, match=r"notes.csv cannot be read"):
+        execute.existing(place).results()
+
+
+def test_what_it_cannot_do_is_one_sentence(kept):
+    with pytest.raises(ConfigError, match="keeps scores and losses only"):
+        execute.rescore(kept.path, kept.path)
+    with (kept.path / "results.csv").open() as file:
+        assert list(csv.DictReader(file))
