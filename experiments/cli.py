@@ -6,7 +6,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,7 +18,7 @@ from ml_collections import config_flags
 from jaxdml.config import assign, flatten
 from jaxdml.evaluate import project
 from jaxdml.options import ConfigError, coerce
-from jaxdml.runs import archive, folder, plan, report
+from jaxdml.runs import archive, folder, plan, questions, report
 from jaxdml.runs.grid import Grid, thinned
 from jaxdml.types import PointConfig
 
@@ -146,6 +146,15 @@ def grid() -> Grid:
         return thinned(over) if flags.FLAGS["config"].value.get("quick") else over
     except Exception as error:  # whatever a user's file may raise
         raise ConfigError(_broken(error)) from error
+
+
+def asked(base: Mapping[str, Any]) -> questions.Questions:
+    """What the configuration file's `get_questions()` asks, if it has one."""
+    try:
+        given: dict[str, Any] = getattr(_config_module(), "get_questions", dict)()
+    except Exception as error:  # whatever a user's file may raise
+        raise ConfigError(_broken(error)) from error
+    return questions.resolve(base, given)
 
 
 def _config_module() -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from absl import flags
 
 from experiments import cli
-from jaxdml.runs import estimate, execute, folder, grid, plan, work
+from jaxdml.runs import estimate, execute, folder, grid, plan, questions, work
 
 DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Print the plan, memory and time by a few steps of each cohort."
@@ -21,7 +21,7 @@ SCHEDULER = flags.DEFINE_string(
 def main() -> None:
     """The grid that the configuration file's `get_grid()` gives."""
     base = cli.config()
-    over = cli.grid()
+    over, asked = cli.grid(), cli.asked(base)
     points = grid.expand(base, over)
     cli.note_unread(points)
     if DRY_RUN.value:
@@ -35,7 +35,9 @@ def main() -> None:
         for line in estimate.lines(planned, work.Worker(folder.Folder(Path()), load)):
             print(line, flush=True)
         return
-    cli.write_report(execute.run(base, over, cli.workdir(), cli.data_dir(), SCHEDULER.value))
+    place = execute.run(base, over, cli.workdir(), cli.data_dir(), SCHEDULER.value)
+    questions.write(place, asked)
+    cli.write_report(place)
 
 
 if __name__ == "__main__":

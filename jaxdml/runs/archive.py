@@ -4,6 +4,7 @@ config.json   the base configuration, as in the run folder
 results.csv   the scores, as there
 history.csv   the losses of every point over the epochs
 notes.csv     what is to be known of some points, and why others have no score
+questions.json  what the study asks, if it does
 report.md     tables; and the figures beside it
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import folder
+from jaxdml.runs import folder, questions
 
 NOTES = ("point", "status", "reason", "note")
 
@@ -37,6 +38,7 @@ def keep(place: folder.Folder, into: Path, report: Sequence[Path]) -> None:
     short = [{k: _short(v) for k, v in row.items()} for row in histories]
     folder.write_csv(into / "history.csv", list(names), short)
     noted = [r for r in results if any(r.get(name) for name in NOTES[2:])]
+    questions.write(folder.Folder(into), questions.read(place))
     for file in report:
         if file.suffix != ".svg":
             folder.write(into / file.name, file.read_bytes())

@@ -10,10 +10,12 @@ from jaxdml.evaluate import neighbours
 from jaxdml.evaluate.gallery import Gallery
 from jaxdml.evaluate.project import Plane
 from jaxdml.report import comparison, summary
-from jaxdml.report.figures import FIGURES, curves, images, labels, latent, style
+from jaxdml.report.figures import FIGURES, curves, images, labels, latent, questions, style
+from jaxdml.report.questions import answer
 from jaxdml.report.statistics import estimate
 from jaxdml.report.summary import Group, Measure
 from jaxdml.runs import plan, shown
+from jaxdml.runs.questions import Questions
 from jaxdml.types import Dataset
 
 NEIGHBOURS = 5
@@ -32,6 +34,7 @@ def draw(
     groups: Sequence[Group],
     paths: Sequence[str],
     wanted: Sequence[Measure],
+    asked: Questions,
     points: Sequence[shown.Shown],
     planes: Sequence[Plane],
     dataset: Dataset | None,
@@ -43,6 +46,7 @@ def draw(
     Args:
       groups, paths: all results by setting, and the grid's paths.
       wanted: the scores to plot against the number of labels.
+      asked: what the study asks; the first of the scores answers.
       points: what is shown.
       planes: of those that have embeddings, these (test, labelled) in the plane.
       dataset: of the images, if it is here.
@@ -52,6 +56,7 @@ def draw(
     embedded = [point for point in points if point.arrays]
     galleries = {_lines(p.name): p.gallery for p in points if p.gallery}
     made = [
+        ("questions", _QUESTIONS, _questions(groups, wanted, asked, classes)),
         ("latent", _LATENT, _latent(embedded, planes, classes)),
         ("labels", _LABELS, _labels(groups, paths, wanted)),
         ("curves", _CURVES, _curves(points)),
@@ -74,6 +79,10 @@ def draw(
     ]
 
 
+_QUESTIONS = (
+    "Means over seeds with their 95 % intervals. Each question compares its settings with the "
+    "first of them, at equal seeds and labelled images."
+)
 _LATENT = (
     "The first seed of each setting. Small points are test images, those with a black edge are "
     "labelled training images; a class's number stands at the median of its test images. Black "
@@ -92,6 +101,16 @@ _NEAR = (
     "A test image of each class, and the five test images whose embeddings are nearest; those of "
     "another class have a dashed frame."
 )
+
+
+def _questions(
+    groups: Sequence[Group], wanted: Sequence[Measure], asked: Questions, classes: Sequence[str]
+) -> style.Figure | None:
+    if not wanted or not asked:
+        return None
+    results = [result for group in groups for result in group.results]
+    chance = 1 / len(classes) if classes and wanted[0].metric == "accuracy" else None
+    return questions.draw(answer(asked, results, wanted[0]), wanted[0].words, chance)
 
 
 def _latent(

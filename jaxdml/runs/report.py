@@ -11,12 +11,13 @@ import numpy as np
 from jaxdml import config
 from jaxdml.evaluate import neighbours, project
 from jaxdml.report import comparison, page, published, summary, table
+from jaxdml.report import questions as answers
 from jaxdml.report.figures import FIGURES
-from jaxdml.runs import folder, plan, shown
+from jaxdml.runs import folder, plan, questions, shown
 from jaxdml.types import Dataset
 
 NO_PLOT = "no pictures: matplotlib is not installed (pip install 'jaxdml[plot]')"
-OURS = re.compile(r"(all_)?scores|differences_in_|table_6_")
+OURS = re.compile(r"(all_)?scores|differences_in_|questions_by_|table_6_")
 MOST_TEST, MOST_LABELLED = 10_000, 1_000  # images of a setting on the page
 NEIGHBOURS = 5
 # what runs may differ in, and still are of one setting: how they were executed, what was scored
@@ -52,6 +53,9 @@ def report(
     firsts = list({(m.protocol, m.embedding): m for m in reversed(compared)}.values())[::-1]
     compared_ones = [comparison.table(results, paths, measure) for measure in firsts]
     beside = [published.table(name, results) for name in published.touched(results)]
+    asked = questions.read(places[0]) if len(places) == 1 else {}
+    if asked and firsts:
+        beside.append(answers.table(answers.answer(asked, results, firsts[0]), firsts[0]))
     tables = [*scores, *(one for one in compared_ones if one is not None), *beside]
     tables.append(summary.every(results, paths))
     files = {re.sub(r"\W+", "_", one.title.partition(":")[0].lower()): one for one in tables}
@@ -75,7 +79,7 @@ def report(
         notes.append(NO_PLOT)
         drawn = []
     else:
-        drawn = pictures.draw(groups, paths, firsts, points, planes, dataset, classes, into)
+        drawn = pictures.draw(groups, paths, firsts, asked, points, planes, dataset, classes, into)
     kept = {file for figure in drawn for file in figure.files}
     for old in into.iterdir():
         if old.stem in FIGURES and old.suffix in (".png", ".svg") and old not in kept:

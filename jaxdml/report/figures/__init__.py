@@ -1,6 +1,7 @@
 """Figures, one file a kind. All need matplotlib (the extra `plot`)."""
 
 FIGURES = {
+    "questions": "What the study asks",
     "latent": "Latent space",
     "labels": "Scores against labels",
     "curves": "Losses over epochs",

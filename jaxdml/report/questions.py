@@ -1,0 +1,122 @@
+"""What a study asks: some settings beside a first one, at equal seeds and labelled images."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from jaxdml.report.statistics import Estimate, estimate, paired
+from jaxdml.report.summary import SEEDS, Group, Measure
+from jaxdml.report.table import Table
+
+VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
+
+
+class Answer(NamedTuple):
+    """One setting's part of a question."""
+
+    name: str
+    score: Estimate | None  # `None` where no point of it counts
+    lost: int  # points that diverged or failed
+    difference: Estimate | None  # from the first setting; `None` of that itself
+
+    @property
+    def verdict(self) -> str:
+        """Whether it is better than the first setting, by the interval of the difference."""
+        return "" if self.difference is None else VERDICTS[self.difference.sign]
+
+
+class Answered(NamedTuple):
+    """A question and its settings."""
+
+    question: str
+    answers: Sequence[Answer]
+
+
+def answer(
+    questions: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    results: Sequence[Mapping[str, Any]],
+    wanted: Measure,
+) -> list[Answered]:
+    """What the points say.
+
+    Args:
+      questions: text → name of a setting → its resolved configuration, seeds aside; the first
+        setting is what the others are compared with. A configuration's `embedding` says which one
+        is scored, where it is not the one that is `wanted`.
+      results: as `result.json` holds them.
+      wanted: which score.
+
+    >>> def result(seed, alpha, value):
+    ...     return {"status": "ok", "config": {"seed": seed, "alpha": alpha},
+    ...             "scores": [{**wanted._asdict(), "value": value}]}
+    >>> wanted = Measure("thesis", "knn", "mean", "accuracy")
+    >>> results = [result(s, a, a / 2) for s in range(3) for a in (0.0, 1.0)]
+    >>> asked = {"Does α matter?": {"no": {"alpha": 0.0}, "yes": {"alpha": 1.0}}}
+    >>> [one.verdict for one in answer(asked, results, wanted)[0].answers]
+    ['', 'better']
+    """
+    found = []
+    for question, settings in questions.items():
+        answers: list[Answer] = []
+        first: Mapping[Any, float] = {}
+        for name, setting in settings.items():
+            expected = {path: value for path, value in setting.items() if path != "embedding"}
+            group = Group({}, [r for r in results if _is(expected, r["config"])])
+            measure = wanted._replace(embedding=setting.get("embedding", wanted.embedding))
+            values = group.values(measure)
+            answers.append(
+                Answer(
+                    name,
+                    estimate(list(values.values())) if values else None,
+                    len(group.results) - len(group.ok),
+                    paired(values, first) if answers else None,
+                )
+            )
+            first = first or values
+        found.append(Answered(question, answers))
+    return found
+
+
+def table(answered: Sequence[Answered], wanted: Measure) -> Table:
+    """A row for each setting of each question."""
+    body = []
+    for question, answers in answered:
+        for i, one in enumerate(answers):
+            body.append(
+                [
+                    question if i == 0 else "",
+                    one.name,
+                    one.verdict,
+                    _interval(one.score, "{:.3f}", one.lost),
+                    _interval(one.difference, "{:+.3f}", 0),
+                ]
+            )
+    notes = [
+        "Mean over seeds, its 95 % interval (percentile bootstrap) and the number of points; then "
+        "the difference from a question's first setting at equal seeds. Better, or worse: the "
+        "whole interval of at least three pairs is on that side."
+    ]
+    heading = ["question", "setting", "than the first", wanted.words, "difference"]
+    return Table(f"Questions by {wanted.words}", heading, body, 3, notes)
+
+
+def _is(expected: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    """Whether a point is of a setting: all of its configuration but seeds, and what is scored."""
+
+    def training(one: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            path: list(value) if isinstance(value, tuple) else value
+            for path, value in one.items()
+            if path not in SEEDS and not path.startswith("eval.") and path != "run"
+        }
+
+    return training(expected) == training(config)
+
+
+def _interval(found: Estimate | None, form: str, lost: int) -> str:
+    without = f" ({lost} without a score)" if lost else ""
+    if found is None:
+        return f"–{without}"
+    text = form.format(found.mean)
+    if found.low is not None and found.high is not None:
+        text += f" [{form.format(found.low)}, {form.format(found.high)}]"
+    return f"{text} ({found.n}){without}"

@@ -1,0 +1,121 @@
+"""What a study asks is answered by the points of its settings, and by no other."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxdml.options import ConfigError
+from jaxdml.report import questions as answers
+from jaxdml.report.figures import questions as figure
+from jaxdml.report.summary import Measure
+from jaxdml.runs import archive, execute, plan, questions, report
+from tests.runs.small import BASE
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+WANTED = Measure("thesis", "knn", "mean", "accuracy")
+ASKED = {
+    "Does the prior help?": {"no prior": {"system": "dml"}, "a weak one": {"kl.beta": 0.01}},
+    "What is scored?": {
+        "mean": {},
+        "sample": {"embedding": "sample"},
+        "no such point": {"kl.beta": 0.5},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    path = tmp_path_factory.mktemp("asked")
+    base = BASE | {"system": "dml_prior", "eval.embeddings": ("mean", "sample")}
+    grid = (
+        {"system": ("dml",), "seed": (0, 1, 2)},
+        {"kl.beta": (1.0, 0.01), "seed": (0, 1, 2)},
+    )
+    found = execute.run(base, grid, path / "run", path)
+    questions.write(found, questions.resolve(base, ASKED))
+    return found
+
+
+def scores(place, embedding="mean", **setting):
+    return {
+        r["config"]["seed"]: s["value"]
+        for r in place.results()
+        for s in r["scores"]
+        if setting.items() <= r["config"].items()
+        and (s["protocol"], s["metric"], s["embedding"]) == ("thesis", "accuracy", embedding)
+    }
+
+
+def test_the_points_of_a_setting_answer_at_equal_seeds(place):
+    first, second = answers.answer(questions.read(place), place.results(), WANTED)
+    without, weak = scores(place, system="dml"), scores(place, **{"kl.beta": 0.01})
+    assert [one.score.n for one in first.answers] == [3, 3]
+    assert first.answers[0].score.mean == pytest.approx(np.mean(list(without.values())))
+    found = first.answers[1].difference
+    difference = [weak[seed] - without[seed] for seed in range(3)]
+    assert found.mean == pytest.approx(np.mean(difference))
+    expected = stats.bootstrap(
+        (np.sort(difference),), np.mean, n_resamples=9999, method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    assert (found.low, found.high) == pytest.approx(tuple(expected))
+    mean, sample, _ = (one.score for one in second.answers)
+    assert mean.mean == pytest.approx(np.mean(list(scores(place, **{"kl.beta": 1.0}).values())))
+    drawn = scores(place, "sample", **{"kl.beta": 1.0})
+    assert sample.mean == pytest.approx(np.mean(list(drawn.values())))
+
+
+def test_a_setting_without_points_is_shown_as_such(place):
+    found = answers.answer(questions.read(place), place.results(), WANTED)
+    assert found[1].answers[2] == answers.Answer("no such point", None, 0, None)
+    assert answers.table(found, WANTED).body[-1][1:] == ["no such point", "", "–", "–"]
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [([0.5, 0.6, 0.7], "better"), ([-0.5, 0.6, 0.7], "undecided"), ([-0.1, -0.2, -0.3], "worse")],
+)
+def test_a_verdict_needs_the_whole_interval_on_one_side(values, verdict):
+    def result(seed, system, value):
+        score = {**WANTED._asdict(), "value": value}
+        return {"status": "ok", "config": {"system": system, "seed": seed}, "scores": [score]}
+
+    results = [result(i, "a", 1.0) for i in range(3)]
+    results += [result(i, "b", 1.0 + value) for i, value in enumerate(values)]
+    asked = {"Is b better?": {"a": {"system": "a"}, "b": {"system": "b"}}}
+    [found] = answers.answer(asked, results, WANTED)
+    assert found.answers[1].verdict == verdict
+    assert answers.table([found], WANTED).body[1][2] == verdict
+    drawn = figure.draw([found], "accuracy", 0.1)
+    texts = [tick.get_text() for tick in drawn.axes[0].get_yticklabels()]
+    assert texts == ["Is b better?", "a", "b"]
+
+
+def test_points_that_do_not_count_are_counted(place):
+    results = [r | {"status": "failed"} if r["config"]["seed"] == 1 else r for r in place.results()]
+    found = answers.answer(questions.read(place), results, WANTED)
+    assert [(one.score.n, one.lost) for one in found[0].answers] == [(2, 1), (2, 1)]
+    assert found[0].answers[1].verdict == "undecided"  # two pairs are too few
+    assert "(2) (1 without a score)" in answers.table(found, WANTED).body[0][3]
+
+
+def test_the_report_answers_also_from_what_is_kept(place):
+    written = report.report([place], place.report, plan.loader(place.path))
+    assert "questions" in {path.stem for path in written.pictures}
+    assert "| Does the prior help? | no prior" in written.table
+    assert (place.report / "tables" / "questions_by_thesis_knn_accuracy.csv").exists()
+    into = place.path.parent / "kept"
+    archive.keep(place, into, [written.text, *written.pictures])
+    kept = execute.existing(into)
+    again = report.report([kept], kept.report, plan.loader(place.path))
+    assert again.table == written.table
+    questions.write(place, {})
+    assert questions.read(place) == {}
+
+
+def test_mistakes_are_one_sentence():
+    with pytest.raises(ConfigError, match=r"'Why\?' must have two or more settings by name"):
+        questions.resolve(BASE, {"Why?": {"so": {}}})
+    with pytest.raises(ConfigError, match=r"there is no field kl\.bta"):
+        questions.resolve(BASE | {"system": "vae"}, {"Why?": {"so": {}, "or": {"kl.bta": 1.0}}})
