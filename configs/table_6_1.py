@@ -14,20 +14,23 @@ from ml_collections import ConfigDict
 from configs import thesis
 from configs.thesis import QUICK as QUICK
 
-DATASET, SEEDS = "mnist", 4
-
 
 def get_config() -> ConfigDict:
     """The base of all points."""
-    return thesis.base(DATASET)
+    return thesis.base("mnist")
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
     """Thirty cells."""
+    return grid(4)
+
+
+def grid(count: int) -> tuple[dict[Any, Any], ...]:
+    """All cells, with so many seeds."""
     cells: dict[Any, Any] = {
         "model.latent_dim": (2, 10),
         "data.labelled_percent": (0.01, 0.1, 10.0),
-        **thesis.seeds(SEEDS),
+        **thesis.seeds(count),
     }
     return (
         {"system": ("dml",), **cells},

@@ -12,28 +12,17 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from configs import thesis
+from configs import table_6_1, thesis
 from configs.thesis import QUICK as QUICK
-
-DATASET, SEEDS = "organamnist", 2
 
 
 def get_config() -> ConfigDict:
     """The base of all points."""
-    config = thesis.base(DATASET)
+    config = thesis.base("organamnist")
     config.eval.protocols = ("thesis", "labelled", "full")
     return config
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
     """Thirty cells."""
-    cells: dict[Any, Any] = {
-        "model.latent_dim": (2, 10),
-        "data.labelled_percent": (0.01, 0.1, 10.0),
-        **thesis.seeds(SEEDS),
-    }
-    return (
-        {"system": ("dml",), **cells},
-        {"system": ("dml_ae",), "routine.alpha": (0.25, 0.5, 0.75), **cells},
-        {"system": ("dml_ae",), "routine.alpha": (1.0,), **cells},
-    )
+    return table_6_1.grid(2)

@@ -16,12 +16,10 @@ from ml_collections import ConfigDict
 from configs import thesis
 from configs.thesis import QUICK as QUICK
 
-DATASET, SEEDS = "mnist", 2
-
 
 def get_config() -> ConfigDict:
     """The base of all points."""
-    config = thesis.base(DATASET)
+    config = thesis.base("mnist")
     config.prior.component_std = 1.0
     config.eval.embeddings = ("mean", "sample")
     return config
@@ -29,10 +27,15 @@ def get_config() -> ConfigDict:
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
     """Forty-two cells."""
+    return grid(2)
+
+
+def grid(count: int) -> tuple[dict[Any, Any], ...]:
+    """All cells, with so many seeds."""
     cells: dict[Any, Any] = {
         "model.latent_dim": (2, 4),
         "data.labelled_percent": (0.01, 0.1, 10.0),
-        **thesis.seeds(SEEDS),
+        **thesis.seeds(count),
     }
     prior = {
         "system": ("dml_prior",),

@@ -14,31 +14,18 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from configs import thesis
+from configs import table_6_3
 from configs.thesis import QUICK as QUICK
-
-DATASET, SEEDS = "organamnist", 2
 
 
 def get_config() -> ConfigDict:
     """The base of all points."""
-    config = thesis.base(DATASET)
-    config.prior.component_std = 1.0
+    config = table_6_3.get_config()
+    config.data.name = "organamnist"
     config.eval.protocols = ("thesis", "labelled", "full")
-    config.eval.embeddings = ("mean", "sample")
     return config
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
     """Forty-two cells."""
-    cells: dict[Any, Any] = {
-        "model.latent_dim": (2, 4),
-        "data.labelled_percent": (0.01, 0.1, 10.0),
-        **thesis.seeds(SEEDS),
-    }
-    prior = {
-        "system": ("dml_prior",),
-        "prior.name": ("unit", "hypercube"),
-        "routine.alpha": (0.33, 0.66, 1.0),
-    }
-    return ({"system": ("dml",), **cells}, {**prior, **cells})
+    return table_6_3.grid(2)

@@ -116,6 +116,7 @@ def table(name: str, results: Sequence[Mapping[str, Any]]) -> Table:
         row = rows.setdefault((*place, first if given is None else given), {})
         row[_block(cell, all_of_it)] = cell
     body, matched, several = [], 0, False
+    sampled = _sampled(all_of_it, blocks, results)
     for key, row in sorted(rows.items()):
         line = [key[0], *(f"{value:g}" for value in key[1:])]
         for block in blocks:
@@ -123,16 +124,21 @@ def table(name: str, results: Sequence[Mapping[str, Any]]) -> Table:
             values = _values(row[block], ours) if block in row else []
             matched += bool(values)
             several |= len({_setting(result) for result in ours}) > 1
-            line += [f"{row[block].value:g}" if block in row else "", _average(values)]
-            if block not in row:
-                line[-1] = ""
+            line += [f"{row[block].value:g}", _average(values)] if block in row else ["", ""]
+            if block in sampled:
+                found = _values(row[block], ours, "sample") if block in row else []
+                line.append(_average(found) if block in row else "")
         body.append(line)
     notes = [NOTES[name], *([THIRD] if name in ("6.3", "6.4", "6.5") else [])]
     if several:
         notes.append("Some cells average several settings of this run, which the table unites.")
     notes.append(f"Ours: the protocol thesis, mean ± standard deviation; {matched} cells filled.")
+    if sampled:
+        notes.append("Ours are of the posterior's mean; sampled: of a sample of it.")
     heading = ["data set", "labelled %", "latent_dim", weight.rpartition(".")[2]]
-    heading += [f"{block}, {whose}" for block in blocks for whose in ("published", "ours")]
+    for block in blocks:
+        columns = ["published", "ours", *["sampled"] * (block in sampled)]
+        heading += [f"{block}, {column}" for column in columns]
     return Table(f"Table {name}: {TITLES[name]}", heading, body, 4, notes)
 
 
@@ -163,9 +169,23 @@ def _agrees(path: str, wanted: Any, config: Mapping[str, Any]) -> bool:
     return abs(value - wanted) < 1e-6 if isinstance(value, float) else bool(value == wanted)
 
 
-def _values(cell: Cell, results: Sequence[Mapping[str, Any]]) -> list[float]:
+def _sampled(
+    all_of_it: Sequence[Cell], blocks: Sequence[str], results: Sequence[Mapping[str, Any]]
+) -> set[str]:
+    """Columns of which samples were scored too."""
+    return {
+        block
+        for block in blocks
+        for cell in all_of_it
+        if _block(cell, all_of_it) == block and _values(cell, like(cell, results), "sample")
+    }
+
+
+def _values(
+    cell: Cell, results: Sequence[Mapping[str, Any]], embedding: str = "mean"
+) -> list[float]:
     wanted = {"protocol": "thesis", "classifier": cell.classifier, "metric": cell.metric}
-    wanted["embedding"] = "mean"
+    wanted["embedding"] = embedding
     return [
         score["value"]
         for result in results

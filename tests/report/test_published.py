@@ -91,3 +91,21 @@ def test_all_labels_may_be_said_in_two_ways():
             [result(0.5, **config, **{"data.labelled_percent": percent})],
         )
         assert found
+
+
+def test_scores_of_samples_have_a_column_where_there_are_any():
+    config = {
+        "data.name": "mnist", "system": "dml_prior", "loss.name": "triplet", "prior.name": "unit",
+        "model.latent_dim": 2, "routine.name": "alternate", "routine.alpha": 0.33,
+        "data.labelled_percent": 0.1,
+    }  # fmt: skip
+    one = result(0.75, **config)
+    one["scores"].append(one["scores"][0] | {"embedding": "sample", "value": 0.125})
+    table = published.table("6.3", [one])
+    assert [h for h in table.heading if h.endswith("sampled")] == [
+        "DML-prior unit kNN accuracy, sampled"
+    ]
+    shown = [dict(zip(table.heading, row, strict=True)) for row in table.body]
+    [row] = [r for r in shown if r["DML-prior unit kNN accuracy, ours"] == "0.7500"]
+    assert row["DML-prior unit kNN accuracy, sampled"] == "0.1250"
+    assert (row["labelled %"], row["alpha"]) == ("0.1", "0.33")
