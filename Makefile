@@ -16,7 +16,8 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "error: jaxdml needs Python 3.11 or newer; name one by PYTHON=python3.11" >&2; exit 2; }
 	@echo "setting up .venv (once, a minute or two)"
 	@$(PYTHON) -m venv .venv
-	@$(PIP) -e '.[plot,distributed,tensorboard,wandb,parquet,test,lint]'
+	@$(PIP) -e '.[plot,tfds,distributed,tensorboard,wandb,parquet,test,lint]'
+	@$(PIP) --no-deps medmnist # a test compares facts with its own; torch is not needed for them
 	@touch $@
 
 $(BENCH): $(READY)
