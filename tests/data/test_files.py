@@ -1,4 +1,6 @@
 import gzip
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -35,6 +37,18 @@ def test_idx_files_are_read_compressed_or_not(idx_files):
         np.testing.assert_array_equal(part.x[..., 0], arrays[split][0])
         np.testing.assert_array_equal(part.y, arrays[split][1])
         assert part.x.dtype == np.uint8
+
+
+def test_reading_mnist_waits_for_no_library_that_it_does_not_need(idx_files):
+    code = (
+        "import sys; from pathlib import Path; from jaxdml import data;"
+        "data.load('mnist', Path(sys.argv[1]));"
+        "print({'sklearn', 'scipy', 'tensorflow_datasets', 'requests'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, idx_files[0]], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
 
 
 @pytest.mark.parametrize(
