@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 BENCH := .venv/.bench
+# A test compares what we know of MedMNIST with that package, which lies apart: it requires torch.
 # Packages are pinned by constraints.txt, which names no host.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -16,7 +17,8 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "error: jaxdml needs Python 3.11 or newer; name one by PYTHON=python3.11" >&2; exit 2; }
 	@echo "setting up .venv (once, a minute or two)"
 	@$(PYTHON) -m venv .venv
-	@$(PIP) -e '.[plot,distributed,tensorboard,wandb,parquet,test,lint]'
+	@$(PIP) -e '.[plot,tfds,distributed,tensorboard,wandb,parquet,test,lint]'
+	@$(PIP) --no-deps --upgrade --target=.venv/medmnist medmnist
 	@touch $@
 
 $(BENCH): $(READY)

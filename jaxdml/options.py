@@ -7,6 +7,7 @@ float is a number**, which may differ between the points of one compiled program
 it as a traced array and must not branch on it in Python; every other option shapes the program.
 """
 
+import difflib
 import functools
 import importlib
 import inspect
@@ -80,9 +81,12 @@ def find(path: str, name: str, table: Mapping[str, Callable[..., Any]]) -> Calla
     if name in table:
         return table[name]
     if not isinstance(name, str) or ("." not in name and ":" not in name):
+        names = listed(sorted(table))
+        if len(table) > 20 and (near := difflib.get_close_matches(str(name), table, n=4)):
+            names = f"{listed(near)} (the nearest of {len(table)})"
         raise ConfigError(
-            f"{path} must be one of {listed(sorted(table))}, or a dotted path like "
-            f"my_package.my_module:make, but is {name!r}"
+            f"{path} must be one of {names}, or a dotted path like my_package.my_module:make, "
+            f"but is {name!r}"
         )
     module_name, _, attribute = name.partition(":")
     attribute = attribute or "make"

@@ -77,6 +77,8 @@ def command():
     """Runs a command as users do, but in a fork of a process that has imported the library."""
     # programs compile faster, and run slower
     environment = os.environ | {"XLA_FLAGS": QUICK, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    # no test downloads what is published: nothing listens there
+    environment |= dict.fromkeys(("https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:9")
     with subprocess.Popen(
         [sys.executable, "-m", "tests.experiments.forks"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, env=environment,

@@ -17,7 +17,7 @@ __all__ = ["DATASETS", "load"]
 
 DATASETS: dict[str, Callable[[Path], Dataset]] = {
     "digits": digits.make,
-    "mnist": mnist.make,
+    **{name: mnist.loader(name) for name in mnist.FACTS},
     **{flag: medmnist.loader(flag) for flag in medmnist.FACTS},
 }
 
@@ -38,6 +38,7 @@ def load(name: str, data_dir: Path, *, validation: int = 0) -> Dataset:
     >>> len(d.train.y), len(d.validation.y)
     (1000, 197)
     """
+    medmnist.refuse(name)
     dataset: Dataset = find("data.name", name, DATASETS)(data_dir)
     if not validation:
         return dataset

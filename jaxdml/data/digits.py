@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from jaxdml.types import Dataset, Split
 
@@ -16,6 +14,10 @@ def make(data_dir: Path) -> Dataset:
     >>> d.train.x.shape, d.train.x.dtype, len(d.validation.y), len(d.test.y)
     ((1197, 8, 8, 1), dtype('uint8'), 150, 450)
     """
+    # takes a second or two, which no other set is to wait for
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
     bunch = load_digits()
     # 17 grey levels, 0 … 16, spread over the range of uint8
     x = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]

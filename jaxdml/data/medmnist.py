@@ -1,4 +1,7 @@
-"""MedMNIST sets from their `.npz` files, in `<data_dir>/medmnist/` or medmnist's own cache folder.
+"""The single-label 2-D MedMNIST sets, `<flag>` of 28 × 28 pixels and `<flag>_64`, `_128`, `_224`.
+
+A file in `<data_dir>/medmnist/` comes first, then one in medmnist's own cache folder; where there
+is none it is downloaded. What is published about the sets is in `medmnist.json`.
 
 Yang et al., "MedMNIST v2 - A large-scale lightweight benchmark for 2D and 3D biomedical image
 classification", Scientific Data, 2023.
@@ -6,93 +9,132 @@ classification", Scientific Data, 2023.
 
 import functools
 import hashlib
+import json
+import math
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from jaxdml.data import download
 from jaxdml.options import ConfigError
 from jaxdml.types import Dataset, Split
+
+PARTS = ("train", "val", "test")
 
 
 class Facts(NamedTuple):
     """What is published about a set."""
 
-    md5: str  # of <flag>.npz
+    url: str
+    md5: str  # of the file
+    shape: tuple[int, ...]  # of an image: (H, W), or (H, W, 3)
+    images: tuple[int, ...]  # of each part
     classes: tuple[str, ...]
     licence: str
 
 
-FACTS: Mapping[str, Facts] = {
-    "organamnist": Facts(
-        "68e3f8846a6bd62f0c9bf841c0d9eacc",
-        (
-            "bladder",
-            "femur-left",
-            "femur-right",
-            "heart",
-            "kidney-left",
-            "kidney-right",
-            "liver",
-            "lung-left",
-            "lung-right",
-            "pancreas",
-            "spleen",
-        ),
-        "CC BY 4.0",
-    )
-}
+def _facts() -> dict[str, Facts]:
+    table = json.loads(resources.files("jaxdml.data").joinpath("medmnist.json").read_text("utf-8"))
+    return {
+        (name := flag if size == "28" else f"{flag}_{size}"): Facts(
+            url=f"https://zenodo.org/records/10519652/files/{name}.npz?download=1",
+            md5=md5,
+            shape=(int(size), int(size)) + (3,) * (row["channels"] == 3),
+            images=tuple(row["images"]),
+            classes=tuple(row["classes"]),
+            licence=row["licence"],
+        )
+        for flag, row in table.items()
+        for size, md5 in row["md5"].items()
+    }
 
 
-def loader(flag: str) -> Callable[[Path], Dataset]:
+FACTS: Mapping[str, Facts] = _facts()
+
+
+def loader(name: str) -> Callable[[Path], Dataset]:
     """The `make` of one set."""
-    return functools.partial(load, flag)
+    return functools.partial(load, name)
 
 
-def load(flag: str, data_dir: Path) -> Dataset:
-    """A single-label 2-D MedMNIST set with its published split.
-
-    A file whose MD5 is not the published one is used, with a warning that names both.
-
-    Args:
-      flag: MedMNIST's name of the set, a key of `FACTS`.
-      data_dir: the folder that holds `medmnist/<flag>.npz`.
+def refuse(name: str) -> None:
+    """Says why a set of MedMNIST is not here.
 
     Raises:
-      ConfigError: if the file is missing or damaged.
+      ConfigError: if it is one that has several labels an image, or volumes instead of images.
     """
-    facts = FACTS[flag]
-    folders = (data_dir / "medmnist", Path.home() / ".medmnist")
-    path = next((f / f"{flag}.npz" for f in folders if (f / f"{flag}.npz").is_file()), None)
-    if path is None:
+    flag = name.split("_")[0]
+    if flag == "chestmnist":
         raise ConfigError(
-            f"{flag}: there is no {flag}.npz in {folders[0]} or {folders[1]}; put MedMNIST's file "
-            "there, or name the folder that holds medmnist/ by --data_dir or JAXDML_DATA"
+            f"data.name={name}: its images have several labels each, and the losses here compare "
+            "single ones; the other 2-D sets of MedMNIST have one label an image"
         )
-    with path.open("rb") as file:
-        md5 = hashlib.file_digest(file, "md5").hexdigest()
+    if flag.endswith("mnist3d"):
+        raise ConfigError(
+            f"data.name={name}: it holds volumes, and the models here read images; "
+            "the 2-D sets of MedMNIST can be read, like organamnist"
+        )
+
+
+def load(name: str, data_dir: Path) -> Dataset:
+    """A set with its published split.
+
+    A file whose MD5 is not the published one is used, with a warning that names both, if it was put
+    there; as a download it is refused.
+
+    Args:
+      name: a key of `FACTS`.
+      data_dir: the folder that holds `medmnist/<name>.npz`. What is downloaded is kept there or, if
+        that cannot be written, in medmnist's own cache folder.
+
+    Raises:
+      ConfigError: if the file cannot be had, is damaged, or is not of this set.
+    """
+    facts = FACTS[name]
+    folders = (data_dir / "medmnist", Path.home() / ".medmnist")
+    files = (folder / f"{name}.npz" for folder in folders)
+    path = next((file for file in files if file.is_file()), None)
+    if path is None:
+        count = sum(facts.images)
+        note = f"{count:,} images, {count * math.prod(facts.shape) / 1e6:,.0f} MB in memory"
+        path = download.fetch(facts.url, facts.md5, f"{name}.npz", folders, note)
+    try:
+        # The checksum is found beside the arrays, which take longer.
+        with ThreadPoolExecutor(1) as beside, path.open("rb") as file, np.load(file) as arrays:
+            checksum = beside.submit(_md5, path)
+            splits = [_split(arrays, part, facts) for part in PARTS]
+        md5 = checksum.result()
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ConfigError(f"{path} is not a complete MedMNIST file of {name} ({error})") from error
     if md5 != facts.md5:
         warnings.warn(f"{path} has the MD5 {md5}, the published file {facts.md5}", stacklevel=2)
-    try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            splits = [_split(arrays, part) for part in ("train", "val", "test")]
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"{path} is not a complete MedMNIST file ({error})") from error
     train, validation, test = splits
     return Dataset(
-        name=flag,
+        name=name,
         train=train,
         validation=validation,
         test=test,
         classes=facts.classes,
-        source=f"MedMNIST v2 (Yang et al. 2023), {flag}; {facts.licence}",
+        source=f"MedMNIST v2 (Yang et al. 2023), {name}; {facts.licence}",
     )
 
 
-def _split(arrays: Mapping[str, np.ndarray], part: str) -> Split:
-    x = arrays[f"{part}_images"]
-    y = arrays[f"{part}_labels"][:, 0].astype(np.int32)
-    return Split(x[..., None] if x.ndim == 3 else x, y)
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _split(arrays: Mapping[str, np.ndarray], part: str, facts: Facts) -> Split:
+    x, y = arrays[f"{part}_images"], arrays[f"{part}_labels"]
+    if x.dtype != np.uint8 or x.shape != (len(x), *facts.shape) or y.shape != (len(x), 1):
+        raise ValueError(f"{part}: images {x.dtype} {x.shape}, labels {y.shape}")
+    if len(y) and not 0 <= y.min() <= y.max() < len(facts.classes):
+        raise ValueError(f"{part}: labels from {y.min()} to {y.max()}")
+    return Split(x[..., None] if x.ndim == 3 else x, y[:, 0].astype(np.int32))

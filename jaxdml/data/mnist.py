@@ -1,14 +1,20 @@
-"""MNIST from its four IDX files in `<data_dir>/mnist/`, compressed by gzip or not.
+"""MNIST and Fashion-MNIST, from their four IDX files or through tensorflow-datasets.
 
-LeCun, Cortes, Burges, "The MNIST database of handwritten digits", 1998.
+Files in `<data_dir>/<name>/` come first, compressed by gzip or not, then those in the same folder
+of the user's cache. Where there are none, tensorflow-datasets gets the set, and its four arrays are
+kept as IDX files: the next start reads these.
 """
 
-import gzip
-import math
+import contextlib
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pooch
 
+from jaxdml.data import idx, tfds
 from jaxdml.options import ConfigError
 from jaxdml.types import Dataset, Split
 
@@ -18,63 +24,101 @@ FILES = {
 }
 
 
-def make(data_dir: Path) -> Dataset:
-    """60,000 images of 28 × 28 pixels to train, 10,000 to test.
+class Facts(NamedTuple):
+    """What is published about a set."""
+
+    url: str  # of the folder that holds the files; tensorflow-datasets knows their checksums
+    classes: tuple[str, ...]
+    source: str
+
+
+FACTS: Mapping[str, Facts] = {
+    "mnist": Facts(
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        tuple("0123456789"),
+        "MNIST (LeCun, Cortes and Burges 1998); CC BY-SA 3.0",
+    ),
+    "fashion_mnist": Facts(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        (
+            "T-shirt/top",
+            "trouser",
+            "pullover",
+            "dress",
+            "coat",
+            "sandal",
+            "shirt",
+            "sneaker",
+            "bag",
+            "ankle boot",
+        ),
+        "Fashion-MNIST (Xiao, Rasul and Vollgraf 2017); MIT",
+    ),
+}
+
+
+def loader(name: str) -> Callable[[Path], Dataset]:
+    """The `make` of one set."""
+    return functools.partial(load, name)
+
+
+def load(name: str, data_dir: Path) -> Dataset:
+    """60,000 images of 28 × 28 pixels to train, 10,000 to test, in the order of the IDX files.
+
+    Args:
+      name: a key of `FACTS`.
+      data_dir: the folder that holds `<name>/`.
 
     Raises:
-      ConfigError: if a file is missing or is not what it should be.
+      ConfigError: if the set is not there and cannot be had, or a file is not what it should be.
     """
-    folder = data_dir / "mnist"
-    splits = {}
-    for split, names in FILES.items():
-        x, y = (read_idx(_present(folder, name)) for name in names)
-        if x.ndim != 3 or y.shape != x.shape[:1]:
-            raise ConfigError(
-                f"{folder}: the {split} files hold images {x.shape} and labels {y.shape}, "
-                "but there must be one label for each image"
-            )
-        splits[split] = Split(x[..., None], y.astype(np.int32))
-    empty = Split(splits["train"].x[:0], splits["train"].y[:0])
+    folders = (data_dir / name, Path(pooch.os_cache("jaxdml")) / name)
+    arrays = next(filter(None, map(_read, folders)), None) or _get(name, folders)
+    splits = {part: Split(x[..., None], y.astype(np.int32)) for part, (x, y) in arrays.items()}
+    facts = FACTS[name]
     return Dataset(
-        name="mnist",
+        name=name,
         train=splits["train"],
-        validation=empty,
+        validation=Split(splits["train"].x[:0], splits["train"].y[:0]),
         test=splits["test"],
-        classes=tuple("0123456789"),
-        source="MNIST (LeCun, Cortes and Burges 1998); CC BY-SA 3.0",
+        classes=facts.classes,
+        source=facts.source,
     )
 
 
-def _present(folder: Path, name: str) -> Path:
-    for candidate in (folder / f"{name}.gz", folder / name):
-        if candidate.is_file():
-            return candidate
-    raise ConfigError(
-        f"mnist: there is no {name}.gz in {folder}; put MNIST's four IDX files there, or name the "
-        "folder that holds mnist/ by --data_dir or the variable JAXDML_DATA"
-    )
+def _read(folder: Path) -> tfds.Arrays | None:
+    """What the four files in a folder hold, or nothing if one is missing."""
+    paths = {file: _present(folder, file) for files in FILES.values() for file in files}
+    found = {file: path for file, path in paths.items() if path}
+    if len(found) < len(paths):
+        return None
+    return {part: idx.read_pair(found[x], found[y]) for part, (x, y) in FILES.items()}
 
 
-def read_idx(path: Path) -> np.ndarray:
-    """The array in an IDX file of unsigned bytes.
+def _present(folder: Path, file: str) -> Path | None:
+    return next((p for p in (folder / f"{file}.gz", folder / file) if p.is_file()), None)
 
-    The format: two zero bytes, a type (8 = uint8), the number of dimensions, each dimension as a
-    big-endian 32-bit integer, then the values in row-major order.
 
-    Raises:
-      ConfigError: if the file is damaged or of another type.
-    """
+def _get(name: str, folders: tuple[Path, ...]) -> tfds.Arrays:
+    """The set through tensorflow-datasets, kept for the next start."""
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
-        raise ConfigError(f"{path} is not a complete gzip file ({error}): get it again") from error
-    if len(data) < 4 or data[:3] != b"\x00\x00\x08":
-        raise ConfigError(f"{path} is not an IDX file of unsigned bytes: get it again")
-    start = 4 + 4 * data[3]
-    shape = np.frombuffer(data[4:start], ">i4")
-    if len(data) - start != math.prod(shape.tolist()):
+        arrays = tfds.arrays(name, FACTS[name].url, FILES)
+    except ConfigError as error:
+        files = [file for pair in FILES.values() for file in pair]
+        missing = next(file for file in files if not _present(folders[0], file))
         raise ConfigError(
-            f"{path} holds {len(data) - start} values, but its header says "
-            f"{' × '.join(map(str, shape))}: get it again"
-        )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+            f"{name}: there is no {missing}.gz in {folders[0]}, and {error}; put the four IDX "
+            f"files there, or name the folder that holds {name}/ by --data_dir or JAXDML_DATA"
+        ) from error
+    for folder in folders:
+        with contextlib.suppress(OSError):  # the first may be read only
+            _write(folder, arrays)
+            break
+    return arrays
+
+
+def _write(folder: Path, arrays: tfds.Arrays) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, files in FILES.items():
+        for file, array in zip(files, arrays[part], strict=True):
+            idx.write(folder / file, array)

@@ -156,8 +156,14 @@ MISTAKES = {
         "configs/digits.py has no get_grid(): use experiments.train",
     ),
     "data that are not there": (
-        ["train", "--config=configs/mnist_ae.py", "--workdir=W", "--data_dir=W"],
-        "mnist: there is no train-images-idx3-ubyte.gz in W/mnist",
+        [
+            "train",
+            "--config=configs/digits.py",
+            "--workdir=W",
+            "--data_dir=W",
+            "--config.data.name=tissuemnist_224",
+        ],
+        "tissuemnist_224.npz?download=1 could not be downloaded",
     ),
     "a loss that is not there": (
         ["train", "--config=configs/digits.py", "--workdir=W", "--config.loss.name=my.loss:make"],
