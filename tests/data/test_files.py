@@ -130,7 +130,9 @@ def test_validation_images_are_taken_from_the_training_set(tmp_path):
 def test_a_users_own_set_is_found_by_its_dotted_path(tmp_path):
     dataset = data.load("tests.third_party.blobs:make", tmp_path)
     np.testing.assert_array_equal(dataset.train.x, blobs.make(tmp_path).train.x)
-    with pytest.raises(ConfigError, match=r"data\.name must be one of digits, mnist, organamnist"):
+    with pytest.raises(
+        ConfigError, match=r"data\.name must be one of arrays, digits, images, mnist"
+    ):
         data.load("mnits", tmp_path)
 
 
