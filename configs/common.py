@@ -13,7 +13,12 @@ def get_config() -> ConfigDict:
     config.seed = 0  # initial parameters, batches and samples follow from it
 
     config.data = data = ConfigDict()
-    data.name = "digits"  # digits, mnist, organamnist, or a dotted path
+    data.name = "digits"  # mnist, organamnist, …; arrays or images of your own, or a dotted path
+    data.path = placeholder(str)  # of arrays (an .npz file) or images (a folder): from here, or
+    # from --data_dir
+    data.size = placeholder(int)  # of images, pixels of a side; none set: as they are, or 64
+    data.channels = placeholder(int)  # of images: 1 or 3; none set: grey if all are
+    data.test_percent = 20  # of the labelled ones, where arrays or images have no test images
     data.labelled_percent = placeholder(float)  # of the training images; or
     data.labelled_count = placeholder(int)  # how many; or
     data.labels_per_class = placeholder(int)  # how many of each class; none set: all are labelled

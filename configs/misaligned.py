@@ -14,6 +14,6 @@ from jaxdml.types import Dataset, Split
 
 def make(data_dir: Path) -> Dataset:
     """MNIST, as `data.name = "configs.misaligned:make"`."""
-    original = mnist.make(data_dir)
+    original = mnist.load("mnist", data_dir)
     labels = np.random.default_rng(0).permutation(original.test.y)
     return dataclasses.replace(original, test=Split(original.test.x, labels))

@@ -34,12 +34,12 @@ PROJECTION = flags.DEFINE_enum(
 )
 
 
-def define_config() -> None:
+def define_config(default: str | None = None) -> None:
     """Adds `--config=FILE` and its `--config.path=value` overrides."""
     # The library itself knows which fields there are: a user's own loss may add some.
     config_flags.DEFINE_config_file(
         "config",
-        None,
+        default,
         "The configuration file. Any of its fields can be changed, like --config.seed=1; "
         "configs/common.py has them all.",
         lock_config=False,

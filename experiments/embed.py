@@ -1,13 +1,15 @@
 """Embeddings of any images, by a trained point.
 
     python -m experiments.embed --workdir=runs/grid --point=ID --input=x.npz --output=z.npz
+    python -m experiments.embed --workdir=runs/grid --point=ID --input=photos --output=z.csv
 
 ID is the name of a folder in `points/`, or the start of one. The input holds `x`: uint8 from 0 to
-255, or float in [0, 1], of shape (N, H, W) or (N, H, W, C). The ending of the output says what it
-is: `.npz` holds `z`, f32[N, D]; `.csv` and `.parquet` have columns z0, z1, … and a row an image.
+255, float in [0, 1], or numbers whose `range` it states, of shape (N, H, W) or (N, H, W, C). Or it
+is a folder, whose images, also those in deeper folders, are stretched to the size that the point
+was trained on. The ending of the output says what it is: `.npz` holds `z`, f32[N, D]; `.csv` and
+`.parquet` have columns z0, z1, … and a row an image; of a folder they have the files' names too.
 """
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ import numpy as np
 from absl import flags
 
 from experiments import cli
+from jaxdml.data import arrays
+from jaxdml.data import images as folders
 from jaxdml.options import ConfigError, listed
 from jaxdml.runs import execute, folder, formats, plan, work
 
 POINT = flags.DEFINE_string("point", None, "The id of a finished point, or the start of one.")
-INPUT = flags.DEFINE_string("input", None, "An .npz file that holds images as x.")
+INPUT = flags.DEFINE_string("input", None, "An .npz file that holds x, or a folder of images.")
 OUTPUT = flags.DEFINE_string("output", None, "The file to write: .npz, .csv or .parquet.")
 
 
@@ -39,10 +43,10 @@ def main() -> None:
         raise ConfigError(f"--point={POINT.value} has diverged: {result['reason']}")
     worker = work.Worker(place, plan.loader(cli.data_dir()))
     shop, _, _, params = execute.trained_point(place, result, worker)
-    x = images(Path(INPUT.value), shop.dataset.train.x.shape[1:])
+    x, files = images(Path(INPUT.value), plan.image_shape(shop.dataset))
     z = shop.encode(params["model"], x)[0]  # a thousand images at a time
     try:
-        formats.write(output, z)
+        formats.write(output, z, files)
     except OSError as error:
         raise ConfigError(f"--output={OUTPUT.value} cannot be written: {error}") from error
     print(f"{len(x)} embeddings in {OUTPUT.value}")
@@ -58,26 +62,29 @@ def chosen(place: folder.Folder, start: str) -> dict[str, Any]:
     return found[0]
 
 
-def images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """`x` of an .npz file, checked against what the model was trained on."""
+def images(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, list[str] | None]:
+    """Images of the shape that the model was trained on, and the names of their files, if any."""
+    height, width, channels = shape
     try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            x = arrays["x"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"--input={path} must be an .npz file that holds x ({error})") from error
-    if not np.issubdtype(x.dtype, np.number):
-        raise ConfigError(f"--input={path}: x must hold numbers, but is {x.dtype}")
-    if x.ndim == 3:
-        x = x[..., None]
+        if path.is_dir():
+            if channels not in (1, 3):
+                raise ConfigError(f"a folder has no images of {channels} channels")
+            files = folders.files(path)[0]
+            if not files:
+                raise ConfigError(f"{path} holds no images")
+            names = [file.relative_to(path).as_posix() for file in files]
+            return folders.pixels(files, (height, width), channels), names
+        held = arrays.read(path)
+        if "x" not in held:
+            raise ConfigError(f"{path} must hold x, but holds {listed(held) or 'nothing'}")
+        x = arrays.pixels(held, "x", str(path))
+    except ConfigError as error:
+        raise ConfigError(f"--input={path}: {error}") from error
     if x.shape[1:] != shape:
         raise ConfigError(f"--input={path}: images must be {shape}, but are {x.shape[1:]}")
-    if x.dtype == np.uint8:
-        if x.max(initial=0) < 64:
-            print(f"note: --input={path}: uint8 is taken from 0 to 255; the largest is {x.max()}")
-        return x
-    if not (x.min(initial=0) >= 0 and x.max(initial=0) <= 1):  # nor is NaN
-        raise ConfigError(f"--input={path}: x must be uint8, or float in [0, 1]")
-    return x.astype(np.float32, copy=False)
+    for note in arrays.dim(x, f"--input={path}"):
+        print(f"note: {note}")
+    return x, None
 
 
 if __name__ == "__main__":

@@ -9,9 +9,11 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from jaxdml import systems
+from jaxdml.data import DATASETS
 from jaxdml.evaluate.classifiers import CLASSIFIERS, DEFAULTS, Options
 from jaxdml.evaluate.embed import EMBEDDINGS
 from jaxdml.evaluate.protocols import PROTOCOLS
@@ -74,6 +76,8 @@ UNREAD = {
     "train.classes_per_batch": ("train.sampler", "uniform"),
     "kl.schedule_steps": ("kl.schedule", "constant"),
 }
+# The option of a data set that says where its files lie.
+PATH = "data.path"
 # Fields that say how a run is executed: they may change from one call to the next.
 EXECUTION = ("train.width", "train.memory_share", "train.checkpoint_every")
 # Fields that do not say what is trained.
@@ -144,7 +148,7 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     read = {path: base[path] for path in COMMON} | systems.names(system, base)
     if system.metric:
         read |= {path: base[path] for path in SAMPLER}
-    for path, default in systems.options(system, base).items():
+    for path, default in (_of_data(base) | systems.options(system, base)).items():
         value = given.get(path)
         read[path] = default if value is None else coerce(path, value, default)
     for path, (other, value) in UNREAD.items():
@@ -155,6 +159,41 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     resolved = {"system": name} | dict(sorted(read.items()))
     systems.assemble(resolved, (1, 1, 1), 1)  # each part checks its own options
     return resolved
+
+
+def source(resolved: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """What says which images there are: the fields of `data` that select no labels.
+
+    >>> source(resolve({"system": "ae"}))
+    (('data.name', 'digits'), ('data.validation', 0))
+    """
+    return tuple(
+        (path, value)
+        for path, value in resolved.items()
+        if path.startswith("data.") and path not in _OF_A_POINT
+    )
+
+
+def dataset_name(resolved: Mapping[str, Any]) -> str:
+    """What a data set is called: by the last part of its path, if it has one.
+
+    >>> dataset_name({"data.name": "images", "data.path": "/home/me/photos"})
+    'photos'
+    """
+    name = resolved.get(PATH) or resolved["data.name"]
+    return Path(name).name or name
+
+
+def lasting(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the same in every call of a run: all but how it is executed, and where data lie.
+
+    Of the path of a data set the last part stays.
+
+    >>> lasting({"seed": 0, "train.width": 4, "data.path": "/home/me/photos"})
+    {'seed': 0, 'data.path': 'photos'}
+    """
+    kept = {path: value for path, value in flat.items() if path not in EXECUTION}
+    return kept | {PATH: dataset_name(flat)} if kept.get(PATH) else kept
 
 
 def numbers(resolved: Mapping[str, Any]) -> dict[str, float]:
@@ -202,9 +241,7 @@ def balanced(resolved: Mapping[str, Any], classes: int) -> tuple[int, int] | Non
 def point(config: Mapping[str, Any]) -> PointConfig:
     """A point of the grid: its resolved configuration, and a hash of what is trained as its id."""
     resolved = resolve(config)
-    trained = {p: v for p, v in resolved.items() if not p.startswith(_NOT_TRAINING)}
-    text = json.dumps(trained, sort_keys=True)
-    return PointConfig(hashlib.sha256(text.encode()).hexdigest()[:12], resolved)
+    return PointConfig(_hash(_trained(resolved)), resolved)
 
 
 def blind(resolved: Mapping[str, Any]) -> bool:
@@ -231,17 +268,28 @@ def blind(resolved: Mapping[str, Any]) -> bool:
 def training(resolved: Mapping[str, Any]) -> str:
     """The same for points that are the same training: a hash of all that it depends on."""
     unread = SELECTED if blind(resolved) else ()
-    trained = {
-        path: value
-        for path, value in resolved.items()
-        if path not in unread and not path.startswith(_NOT_TRAINING)
-    }
-    return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()[:12]
+    trained = {path: value for path, value in _trained(resolved).items() if path not in unread}
+    return _hash(trained)
+
+
+def _trained(resolved: Mapping[str, Any]) -> dict[str, Any]:
+    return {p: v for p, v in lasting(resolved).items() if not p.startswith("eval.")}
+
+
+def _hash(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _of_data(base: Mapping[str, Any]) -> dict[str, Any]:
+    """The config path of every option of the data set, and its default."""
+    make = find("data.name", base["data.name"], DATASETS)
+    return {f"data.{option}": default for option, default in defaults(make).items()}
 
 
 def _refuse_unknown(given: Mapping[str, Any], base: Mapping[str, Any]) -> None:
     """An option of a part that this system does not read is no mistake: a grid may hold both."""
-    known = {"system", *COMMON, *SAMPLER, *NAMES}
+    known = {"system", *COMMON, *SAMPLER, *NAMES, *_of_data(base)}
+    known |= {f"data.{o}" for make in DATASETS.values() for o in defaults(make)}
     for section, (option, table) in systems.PARTS.items():
         named = base[f"{section}.{option}"]
         makes = [*table.values(), *([TERMS[section]] if section in TERMS else [])]

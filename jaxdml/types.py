@@ -6,6 +6,7 @@ Everything here is a pytree of arrays, or static (said so where it is).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jax import Array
@@ -23,7 +24,7 @@ class Split:
     """Images and labels of one part of a data set, in host memory."""
 
     x: Any  # u8[N, H, W, C], or f32 in [0, 1]
-    y: Any  # i32[N]
+    y: Any  # i32[N]; -1 where a training image has no label
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,8 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]  # the name of class i
     source: str  # where it comes from, and under which licence
+    place: Path | None = None  # where its files lie, if it has any
+    notes: tuple[str, ...] = ()  # what was done to it that its user should know
 
 
 class Batch(NamedTuple):
@@ -52,7 +55,7 @@ class Images(NamedTuple):
     """The training set as it lies on the device, shared by every point."""
 
     x: Array  # u8[N, H, W, C], or f32 in [0, 1]
-    y: Array  # i32[N]
+    y: Array  # i32[N], -1 where there is no label
 
 
 # ---------------------------------------------------------------- models

@@ -26,7 +26,7 @@ ROOMS = {
     "report": set(),
     "export": {"options"},
     "systems": {"types", "options", "losses", "priors", "models", "routines", "terms"},
-    "config": {"types", "options", "systems", "terms", "evaluate"},
+    "config": {"types", "options", "systems", "terms", "evaluate", "data"},
     "runs": {
         "types",
         "options",
@@ -57,7 +57,7 @@ ONLY_IN = {
     "rich": {"jaxdml/runs/progress.py"},
     "tensorboardX": {"jaxdml/export/tensorboard.py"},
     "wandb": {"jaxdml/export/wandb.py"},
-    "PIL": {"jaxdml/export/projector.py"},
+    "PIL": {"jaxdml/export/projector.py", "jaxdml/data/images.py"},
     "pyarrow": {"jaxdml/runs/formats.py"},
     "loky": {"jaxdml/runs/scoring.py"},
     "dask": {"jaxdml/runs/cluster.py"},

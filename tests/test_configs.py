@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jaxdml import config
+from jaxdml.data import DATASETS
 from jaxdml.options import coerce, defaults
 from jaxdml.report import published
 from jaxdml.runs import grid
@@ -41,7 +42,8 @@ def test_the_common_configuration_says_what_the_library_does_by_default():
     given = config.flatten(importlib.import_module("configs.common").get_config().to_dict())
     assert set(config.COMMON | config.NAMES) <= set(given)
     library = config.COMMON | config.NAMES | config.SAMPLER
-    for section, (_, table) in PARTS.items():
+    tables = {section: table for section, (_, table) in PARTS.items()} | {"data": DATASETS}
+    for section, table in tables.items():
         for make in (*table.values(), *([TERMS[section]] if section in TERMS else [])):
             library |= {f"{section}.{o}": default for o, default in defaults(make).items()}
     for path, value in given.items():

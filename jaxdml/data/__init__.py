@@ -1,57 +1,84 @@
 """Data sets, in host memory, and which of their training images keep a label.
 
-A data set is `make(data_dir: Path) → Dataset`. Images stay uint8 until the training step.
+A data set is `make(data_dir: Path, **options) → Dataset`. Images stay uint8 until the training
+step.
 """
 
 import dataclasses
+import functools
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from jaxdml.data import digits, medmnist, mnist
+from jaxdml.data import arrays, digits, images, medmnist, mnist
+from jaxdml.data.check import check
 from jaxdml.options import ConfigError, find
 from jaxdml.types import Dataset, Split
 
-__all__ = ["DATASETS", "load"]
+__all__ = ["DATASETS", "fingerprint", "load"]
 
-DATASETS: dict[str, Callable[[Path], Dataset]] = {
+DATASETS: dict[str, Callable[..., Dataset]] = {
     "digits": digits.make,
     **{name: mnist.loader(name) for name in mnist.FACTS},
     **{flag: medmnist.loader(flag) for flag in medmnist.FACTS},
+    "arrays": arrays.make,
+    "images": images.make,
 }
 
 
-def load(name: str, data_dir: Path, *, validation: int = 0) -> Dataset:
+def load(name: str, data_dir: Path, *, validation: int = 0, **options: Any) -> Dataset:
     """A data set by its name or by the dotted path of its `make`.
 
     Args:
       name: a key of `DATASETS`, or `package.module:make`.
       data_dir: the folder that holds the files of all sets.
-      validation: how many training images to set apart as the validation split, always the same
-        ones; 0 leaves both splits as they are.
+      validation: how many labelled training images to set apart as the validation split, always
+        the same ones; 0 leaves both splits as they are.
+      options: of this `make`.
 
     Raises:
-      ConfigError: if there is no such set, its files are missing, or it has too few images.
+      ConfigError: if there is no such set, its files are missing, it is not what `check` wants, or
+        it has too few images.
 
     >>> d = load("digits", Path("."), validation=197)
     >>> len(d.train.y), len(d.validation.y)
     (1000, 197)
     """
     medmnist.refuse(name)
-    dataset: Dataset = find("data.name", name, DATASETS)(data_dir)
+    dataset: Dataset = find("data.name", name, DATASETS)(data_dir, **options)
+    check(dataset)
     if not validation:
         return dataset
-    size = len(dataset.train.y)
-    if validation >= size:
-        raise ConfigError(
-            f"data.validation is {validation}, but {name} has {size} images, and some must be left"
-        )
-    rows = np.random.default_rng(0).permutation(size)
-    apart, rest = np.sort(rows[:validation]), np.sort(rows[validation:])
     train = dataset.train
+    known = np.flatnonzero(np.asarray(train.y) >= 0)
+    if validation >= len(known):
+        raise ConfigError(
+            f"data.validation is {validation}, but {dataset.name} has {len(known)} images with a "
+            "label, and some must be left"
+        )
+    apart = np.sort(known[np.random.default_rng(0).permutation(len(known))[:validation]])
+    rest = np.setdiff1d(np.arange(len(train.y)), apart)
     return dataclasses.replace(
         dataset,
         train=Split(train.x[rest], train.y[rest]),
         validation=Split(train.x[apart], train.y[apart]),
     )
+
+
+@functools.lru_cache(maxsize=8)
+def fingerprint(dataset: Dataset) -> str:
+    """The SHA-256 of all images, labels and names of classes: another one, another data set.
+
+    >>> d = load("digits", Path("."))
+    >>> fingerprint(d) == fingerprint(load("digits", Path("."), validation=1))
+    False
+    """
+    digest = hashlib.sha256(repr(dataset.classes).encode())
+    for part in (dataset.train, dataset.validation, dataset.test):
+        for array in (np.asarray(part.x), np.asarray(part.y, np.int32)):
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()

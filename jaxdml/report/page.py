@@ -20,6 +20,7 @@ import numpy as np
 
 from jaxdml.report.table import Table
 
+MOST_BYTES = 2**24  # of all images together; more of them, or larger ones, are shown smaller
 _WARNINGS_SHOWN = 8  # further ones are folded away
 _JS_TYPES = {"f4": "Float32Array", "u1": "Uint8Array", "u2": "Uint16Array", "u4": "Uint32Array"}
 _NO_PLOTLY = (
@@ -89,6 +90,7 @@ def render(
     if plotly:
         data = {"classes": list(classes), "scatters": [_scatter(s) for s in scatters]}
         if images is not None and len(images):
+            images = smaller(images)
             data |= {"across": _across(images), "size": images.shape[1:3]}
             sheet = f' src="data:image/png;base64,{_base64(_png(_sheet(images)))}"'
     files = resources.files("jaxdml.report")
@@ -239,6 +241,21 @@ def _array(array: np.ndarray) -> dict[str, str]:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def smaller(images: np.ndarray, most: int = MOST_BYTES) -> np.ndarray:
+    """Images u8[M, H, W, C] of no more bytes than that, if need be by means of squares of pixels.
+
+    >>> smaller(np.uint8([[[[0], [8], [2]], [[4], [0], [2]]]]), 4).tolist()
+    [[[[3]]]]
+    """
+    count, height, width, channels = images.shape
+    step = math.ceil(math.sqrt(images.size / most))
+    if step <= 1:
+        return images
+    h, w = max(1, height // step), max(1, width // step)
+    squares = images[:, : h * step, : w * step].reshape(count, h, -1, w, min(step, width), channels)
+    return np.round(squares.mean((2, 4), dtype=np.float32)).astype(np.uint8)
 
 
 def _across(images: np.ndarray) -> int:

@@ -42,10 +42,11 @@ def run(
     points = grid.expand(base, over)
     place = folder.Folder(workdir)
     with place.locked():
-        place.check(config.flatten(base), config.EXECUTION)
+        place.check(config.flatten(base), config.lasting)
         finished = frozenset(p.id for p in points if place.result(p.id) is not None)
         load = planning.loader(data_dir)
         plan = planning.plan(points if len(finished) < len(points) else (), load, finished)
+        place.check_data(plan.data)
         place.claim(config.flatten(base))
         _remember(place, points, grid.paths(over), plan)
         left = [
@@ -268,7 +269,7 @@ def trained_point(
             f"{place.path} is of another version of jaxdml, whose configuration had other fields: "
             "train it again in a new folder"
         )
-    dataset = worker.load(point.config["data.name"], point.config["data.validation"])
+    dataset = worker.load(point.config)
     labelled = planning.select(point, dataset)
     static = planning.static(point, dataset, len(labelled))
     shop = worker.shop(Cohort(static, (point,), len(labelled)))
@@ -318,6 +319,7 @@ def _remember(
     known["grid_paths"] = list(dict.fromkeys([*known["grid_paths"], *paths]))
     known["points"] |= {point.id: dict(point.config) for point in points}
     known["classes"] |= plan.classes
+    known["data"] = known.get("data", {}) | plan.data
     for members in plan.cohorts:
         ids = _entry(known, members)["points"]
         ids += [point.id for point in members.points if point.id not in set(ids)]

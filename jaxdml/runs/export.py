@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxdml import config
 from jaxdml.evaluate.gallery import Gallery
 from jaxdml.export import records, tensorboard, wandb
 from jaxdml.options import ConfigError
@@ -134,7 +135,7 @@ def _points(
             history=_history(place.history(result["point"])),
             scores={"_".join(summary.measure(score)): score["value"] for score in result["scores"]},
             pictures=_pictures(one.gallery) if one and one.gallery else {},
-            embedding=_embedding(one, classes[c["data.name"]], load) if one else None,
+            embedding=_embedding(one, classes[config.dataset_name(c)], load) if one else None,
         )
 
 
@@ -179,7 +180,7 @@ def _embedding(
     rows = np.sort(np.random.default_rng(0).permutation(len(z))[:MOST_EMBEDDED])
     images = None
     if one.gallery is not None:  # its data set is here
-        dataset = load(c["data.name"], c["data.validation"])
+        dataset = load(c)
         images = shown.as_bytes(plan.scored(dataset, c["eval.split"]).x[rows])
     labels = [classes[label] for label in one.arrays["test_labels"][rows]]
     return records.Embedding(z[rows], labels, rows, images)

@@ -14,7 +14,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -81,22 +81,25 @@ class Folder:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def check(self, config: Mapping[str, Any], execution: Container[str]) -> None:
+    def check(
+        self, config: Mapping[str, Any], lasting: Callable[[Mapping[str, Any]], dict[str, Any]]
+    ) -> None:
         """Makes sure that what the folder holds, if anything, has the same base configuration.
 
-        How it is executed may differ; and a folder in which nothing was trained yet is anyone's.
+        A folder in which nothing was trained yet is anyone's.
 
         Args:
           config: the base configuration, flat.
-          execution: its fields that may differ.
+          lasting: what of it may not differ.
 
         Raises:
           ConfigError: if it is a run of another one.
         """
         if not self.begun:
             return
-        old, new = read_json(self.path / "config.json"), json.loads(json.dumps(config))
-        changed = [p for p in sorted(old | new) if old.get(p) != new.get(p) and p not in execution]
+        given = read_json(self.path / "config.json"), json.loads(json.dumps(config))
+        old, new = map(lasting, given)
+        changed = [p for p in sorted(old | new) if old.get(p) != new.get(p)]
         if changed:
             said = ", ".join(f"{p} {old.get(p)!r} → {new.get(p)!r}" for p in changed)
             raise ConfigError(
@@ -110,6 +113,23 @@ class Folder:
             (self.path / "plan.json").unlink(missing_ok=True)
             write_json(self.path / "config.json", config)
 
+    def check_data(self, data: Mapping[str, str]) -> None:
+        """Makes sure that the data sets of a run are what they were when it began.
+
+        Args:
+          data: a data set in words → its fingerprint.
+
+        Raises:
+          ConfigError: if one has changed.
+        """
+        before = self.plan().get("data", {}) if self.begun else {}
+        changed = [name for name in data if before.get(name, data[name]) != data[name]]
+        if changed:
+            raise ConfigError(
+                f"the images or labels of the data set {changed[0]} have changed since the run in "
+                f"{self.path} began: use another --workdir, or put back what was there"
+            )
+
     def plan(self) -> dict[str, Any]:
         """The plan, or an empty one."""
         file = self.path / "plan.json"
@@ -118,6 +138,7 @@ class Folder:
             "points": {},
             "cohorts": [],
             "classes": {},
+            "data": {},
             "devices": None,
         }
         return read_json(file) if file.exists() else empty

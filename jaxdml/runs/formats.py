@@ -1,6 +1,8 @@
 """Embeddings as a file, in the format that its ending names."""
 
-from collections.abc import Callable
+import csv
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,36 +35,46 @@ def check(path: Path) -> None:
             ) from error
 
 
-def write(path: Path, z: np.ndarray) -> None:
+def write(path: Path, z: np.ndarray, files: Sequence[str] | None = None) -> None:
     """Writes embeddings, f32[N, D], whole or not at all.
 
-    `.npz` holds them as `z`; `.csv` and `.parquet` have columns z0, z1, … and a row an image.
+    `.npz` holds them as `z`; `.csv` and `.parquet` have columns z0, z1, … and a row an image. Where
+    each image is a file, its name is in the array `file`, or in a first column of that name.
     """
+    names = {} if files is None else {"file": np.array(files, str)}
     with folder.writing(path) as file:
-        FORMATS[path.suffix](file, z)
+        FORMATS[path.suffix](file, z, names)
+
+
+Names = dict[str, np.ndarray]  # nothing, or `file` → str[N]
 
 
 def _columns(z: np.ndarray) -> list[str]:
     return [f"z{i}" for i in range(z.shape[1])]
 
 
-def _npz(file: BinaryIO, z: np.ndarray) -> None:
-    np.savez_compressed(file, z=z)
+def _npz(file: BinaryIO, z: np.ndarray, names: Names) -> None:
+    np.savez_compressed(file, z=z, **names)  # type: ignore[arg-type]  # as in folder.write_npz
 
 
-def _csv(file: BinaryIO, z: np.ndarray) -> None:
+def _csv(file: BinaryIO, z: np.ndarray, names: Names) -> None:
     """Nine digits are enough to read back the same float32."""
-    np.savetxt(file, z, fmt="%.9g", delimiter=",", header=",".join(_columns(z)), comments="")
+    text = io.TextIOWrapper(file, "utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*names, *_columns(z)])
+    for i, row in enumerate(z):
+        writer.writerow([*(own[i] for own in names.values()), *(f"{value:.9g}" for value in row)])
+    text.detach()  # which closes nothing
 
 
-def _parquet(file: BinaryIO, z: np.ndarray) -> None:
+def _parquet(file: BinaryIO, z: np.ndarray, names: Names) -> None:
     import pyarrow.parquet
 
-    table = pyarrow.table(dict(zip(_columns(z), z.T, strict=True)))
+    table = pyarrow.table(names | dict(zip(_columns(z), z.T, strict=True)))
     pyarrow.parquet.write_table(table, file)
 
 
-FORMATS: dict[str, Callable[[BinaryIO, np.ndarray], None]] = {
+FORMATS: dict[str, Callable[[BinaryIO, np.ndarray, Names], None]] = {
     ".npz": _npz,
     ".csv": _csv,
     ".parquet": _parquet,

@@ -44,7 +44,12 @@ def expand(base: Mapping[str, Any], grid: Grid) -> list[PointConfig]:
         for combination in itertools.product(*axes):
             changes = {path: value for part in combination for path, value in part.items()}
             point = config.point(config.assign(flat, changes))
-            points.setdefault(point.id, point)
+            same = points.setdefault(point.id, point)
+            if same.config != point.config:
+                raise ConfigError(
+                    f"{config.PATH} {same.config[config.PATH]} and {point.config[config.PATH]} end "
+                    "alike, and a run tells data sets apart by that: rename one"
+                )
     return list(points.values())
 
 

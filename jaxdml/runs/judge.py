@@ -98,7 +98,8 @@ def _embedded(
         "labelled": Split(train.x[labelled], train.y[labelled]),
     }
     if "full" in resolved["eval.protocols"]:
-        parts["train"] = train
+        known = np.asarray(train.y) >= 0
+        parts["train"] = train if known.all() else Split(train.x[known], train.y[known])
     labels = {f"{name}_labels": np.asarray(part.y) for name, part in parts.items()}
     means, samples = {}, {}
     for number, (name, part) in enumerate(parts.items()):

@@ -64,13 +64,15 @@ def draw(
     if dataset is not None and galleries:
         split = points[0].result["config"]["eval.split"]
         own = points[0].gallery
+        many = len(dataset.classes) > shown.MOST_CLASSES
+        few = f" Of {len(dataset.classes)} classes the first are shown." * many
         made += [
-            ("data", _DATA.format(dataset.name, dataset.source), _data(dataset, split)),
+            ("data", _DATA.format(dataset.name, dataset.source) + few, _data(dataset, split)),
             ("reconstructions", _RECONSTRUCTIONS, _rows(
                 galleries, "reconstructions", first=own and own.images)),
             ("samples", _SAMPLES, _rows(galleries, "samples")),
             ("pseudo_inputs", _PSEUDO, _rows(galleries, "pseudo_inputs")),
-            ("neighbours", _NEAR, _neighbours(embedded, dataset, split)),
+            ("neighbours", _NEAR + few, _neighbours(embedded, dataset, split)),
         ]  # fmt: skip
     return [
         Drawn(FIGURES[name], caption, style.save(figure, into, name))
@@ -93,7 +95,7 @@ _CURVES = (
     "Thin lines are the seeds of a setting, the thick one is their mean; the background says which "
     "phase an epoch was."
 )
-_DATA = "Test images of {}. {}"
+_DATA = "Test images of {}: {}."
 _RECONSTRUCTIONS = "Above, test images; below, what the decoder makes of their posterior means."
 _SAMPLES = "Latent points drawn from the prior, decoded."
 _PSEUDO = "The images whose posteriors make up the VampPrior, after training."
@@ -205,6 +207,25 @@ def _data(dataset: Dataset, split: str) -> style.Figure:
     return images.rows(
         [images.Row(name, part.x[rows[y == i]]) for i, name in enumerate(dataset.classes) if i in y]
     )
+
+
+def classes(dataset: Dataset, each: int = 12) -> style.Figure:
+    """Training images of each class, and some without a label (the thesis's Figure 6.1).
+
+    Args:
+      dataset: of grey or RGB images.
+      each: how many of a class.
+    """
+    y = np.asarray(dataset.train.y)
+    order = np.random.default_rng(0).permutation(len(y))
+    names = [*dataset.classes[: shown.MOST_CLASSES], "no label"]
+    labels = [*range(len(names) - 1), -1]
+    rows = [
+        images.Row(f"{name}\n{(y == label).sum():,} images", dataset.train.x[chosen])
+        for name, label in zip(names, labels, strict=True)
+        if (chosen := np.sort(order[y[order] == label][:each])).size
+    ]
+    return images.rows(rows)
 
 
 def _rows(

@@ -1,6 +1,6 @@
 """From points to cohorts: which points can share a compiled program, and their labelled images."""
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from jaxdml.options import ConfigError
 from jaxdml.train import step, streams
 from jaxdml.types import Cohort, Dataset, PointConfig, Routine, Split, Static
 
-LoadDataset = Callable[[str, int], Dataset]  # (name, validation) → data set
+LoadDataset = Callable[[Mapping[str, Any]], Dataset]  # of a resolved configuration
 
 
 class Plan(NamedTuple):
@@ -21,7 +21,8 @@ class Plan(NamedTuple):
     alike: dict[str, str]  # id of any other point → that of the one which is the same training
     labelled: dict[str, np.ndarray]  # point id → rows of its training set
     notes: tuple[str, ...]  # what the user should know before it starts
-    classes: dict[str, tuple[str, ...]]  # data.name → the names of its classes
+    classes: dict[str, tuple[str, ...]]  # name of a data set → the names of its classes
+    data: dict[str, str]  # a data set, as `described` → its fingerprint
 
 
 def plan(
@@ -41,30 +42,34 @@ def plan(
         trained.setdefault(config.training(point.config), point.id)
     all_of_them = {point.id: trained[config.training(point.config)] for point in points}
     alike = {one: other for one, other in all_of_them.items() if one != other}
-    datasets: dict[tuple[str, int], Dataset] = {}
+    datasets: dict[tuple[Any, ...], Dataset] = {}
     members: dict[Static, list[PointConfig]] = {}
     labelled: dict[str, np.ndarray] = {}
     chosen: dict[tuple[Any, ...], np.ndarray] = {}
-    missing: dict[tuple[str, int], list[int]] = {}
+    missing: dict[tuple[Dataset, int], list[int]] = {}
+    names: dict[str, tuple[str, ...]] = {}
+    prints: dict[str, str] = {}
     for point in points:
         c = point.config
-        source = (c["data.name"], c["data.validation"])
+        source = config.source(c)
         if source not in datasets:
-            datasets[source] = load(*source)
+            datasets[source] = load(c)
             scored(datasets[source], c["eval.split"])
+            names[config.dataset_name(c)] = datasets[source].classes
+            prints[described(c)] = data.fingerprint(datasets[source])
         dataset = datasets[source]
         selection = (source, *(c[p] for p in config.SELECTIONS), c["data.stratified"])
         if (*selection, c["data.labels_seed"]) not in chosen:
             indices = select(point, dataset)
             chosen[(*selection, c["data.labels_seed"])] = indices
             lost = labels.missing_classes(dataset.train.y, indices, len(dataset.classes))
-            missing.setdefault((dataset.name, len(indices)), []).append(lost)
+            missing.setdefault((dataset, len(indices)), []).append(lost)
         labelled[point.id] = chosen[(*selection, c["data.labels_seed"])]
         if point.id not in alike:
             members.setdefault(static(point, dataset, len(labelled[point.id])), []).append(point)
     for shape, group in members.items():
         c = group[0].config
-        _check(shape, group[0], datasets[c["data.name"], c["data.validation"]])
+        _check(shape, group[0], datasets[config.source(c)])
     return Plan(
         tuple(
             Cohort(shape, tuple(group), max(len(labelled[point.id]) for point in group))
@@ -72,27 +77,37 @@ def plan(
         ),
         alike,
         labelled,
-        tuple(
-            f"{name}: {count} labelled images leave {_span(lost)} "
-            f"of {len(_named(datasets, name).classes)} classes without a label"
-            for (name, count), lost in missing.items()
-            if max(lost)
+        (
+            *dict.fromkeys(note for dataset in datasets.values() for note in dataset.notes),
+            *(
+                f"{dataset.name}: {count} labelled images leave {_span(lost)} "
+                f"of {len(dataset.classes)} classes without a label"
+                for (dataset, count), lost in missing.items()
+                if max(lost)
+            ),
         ),
-        {name: dataset.classes for (name, _), dataset in datasets.items()},
+        names,
+        prints,
     )
+
+
+def described(resolved: Mapping[str, Any]) -> str:
+    """Which images there are, in words: the same ones for the same words."""
+    said = config.lasting(dict(config.source(resolved)))
+    return " ".join(f"{path.removeprefix('data.')}={value}" for path, value in said.items())
 
 
 def scored(dataset: Dataset, split: str) -> Split:
     """The part of a data set that points are scored on.
 
     Raises:
-      ConfigError: if it holds no images.
+      ConfigError: if it holds fewer than two images.
     """
     part = dataset.test if split == "test" else dataset.validation
-    if not len(part.y):
+    if len(part.y) < 2:
         raise ConfigError(
-            f"eval.split is {split}, but {dataset.name} has no such images: "
-            "set apart some by data.validation"
+            f"eval.split is {split}, but {dataset.name} has {len(part.y) or 'no'} such images, and "
+            "two are the least: set apart some by data.validation, and score on them"
         )
     return part
 
@@ -125,7 +140,7 @@ def title(cohort: Cohort) -> str:
     c = cohort.points[0].config
     names = ("system", "loss.name", "prior.name", "routine.name")
     parts = " · ".join(c[path] for path in names if path in c)
-    return f"{parts} on {c['data.name']}, {c['model.latent_dim']}-D"
+    return f"{parts} on {config.dataset_name(c)}, {c['model.latent_dim']}-D"
 
 
 def _many(count: int, what: str) -> str:
@@ -180,18 +195,16 @@ def image_shape(dataset: Dataset) -> tuple[int, int, int]:
 
 def loader(data_dir: Any) -> LoadDataset:
     """Loads each data set once."""
-    loaded: dict[tuple[str, int], Dataset] = {}
+    loaded: dict[tuple[Any, ...], Dataset] = {}
 
-    def load(name: str, validation: int) -> Dataset:
-        if (name, validation) not in loaded:
-            loaded[name, validation] = data.load(name, data_dir, validation=validation)
-        return loaded[name, validation]
+    def load(resolved: Mapping[str, Any]) -> Dataset:
+        source = config.source(resolved)
+        if source not in loaded:
+            options = {path.removeprefix("data."): value for path, value in source}
+            loaded[source] = data.load(options.pop("name"), data_dir, **options)
+        return loaded[source]
 
     return load
-
-
-def _named(datasets: dict[tuple[str, int], Dataset], name: str) -> Dataset:
-    return next(d for d in datasets.values() if d.name == name)
 
 
 def _span(values: list[int]) -> str:

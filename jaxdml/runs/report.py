@@ -87,7 +87,8 @@ def report(
 
     names = _names(places)
     title = " and ".join(names.values())
-    about = _about(results)
+    known = dataset.notes if dataset is not None else ()
+    about = "\n\n".join([_about(results), *(f"{note}." for note in known)])
     configs = {names[place]: folder.read_json(place.path / "config.json") for place in places}
     given = configs if len(places) > 1 else next(iter(configs.values()))
     scatters, images = _scatters(embedded, planes, dataset)
@@ -137,7 +138,7 @@ def gathered(places: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]], lis
     if len(places) > 1:
         names = _names(places)
         results = [r | {"config": {"run": names[r["folder"]]} | r["config"]} for r in results]
-        configs = [folder.read_json(place.path / "config.json") for place in places]
+        configs = [config.lasting(folder.read_json(place.path / "config.json")) for place in places]
         fields = dict.fromkeys(field for one in configs for field in one)
         differing = [p for p in fields if len({str(one.get(p)) for one in configs}) > 1]
         paths = ["run", *(p for p in differing if p not in NO_SETTING), *paths]
@@ -160,7 +161,8 @@ def _classes(
 ) -> tuple[str, ...]:
     """The names of the classes, or their numbers where data sets have different ones."""
     known = {name: tuple(c) for place in places for name, c in place.plan()["classes"].items()}
-    used = {known[name] for name in {r["config"]["data.name"] for r in results} if name in known}
+    names = {config.dataset_name(r["config"]) for r in results}
+    used = {known[name] for name in names if name in known}
     if len(used) == 1:
         return used.pop()
     return tuple(str(i) for i in range(max(map(len, used), default=0)))
@@ -209,7 +211,9 @@ def _lost(result: Mapping[str, Any]) -> str:
 
 
 def _about(results: Sequence[Mapping[str, Any]]) -> str:
-    versions = {(r["config"]["data.name"], r["config"]["model.latent_dim"]) for r in results}
+    versions = {
+        (config.dataset_name(r["config"]), r["config"]["model.latent_dim"]) for r in results
+    }
     said = "; ".join(
         f"{name}, {latent_dim}-D latent space" for name, latent_dim in sorted(versions)
     )

@@ -16,6 +16,7 @@ from jaxdml.runs import execute, folder, plan, work
 from jaxdml.types import Dataset
 
 MOST = 12
+MOST_CLASSES = 40  # of which there is an example
 
 
 class Shown(NamedTuple):
@@ -49,7 +50,7 @@ def points(
         chosen = chosen[:MOST]
     found: list[Shown] = []
     kinds = {
-        tuple(result["config"][path] for path in ("data.name", "data.validation", "eval.split"))
+        (plan.described(result["config"]), result["config"]["eval.split"])
         for _, _, result in chosen
     }
     if len(kinds) > 1:
@@ -65,7 +66,7 @@ def points(
             missing.setdefault(f"{place.path} keeps scores and losses only", [])
         elif len(kinds) == 1:
             try:
-                here = load(c["data.name"], c["data.validation"])
+                here = load(c)
                 worker = workers.setdefault(place, work.Worker(place, load))
                 own = _gallery(place, result, here, worker)
                 dataset = here
@@ -85,14 +86,14 @@ def as_bytes(images: np.ndarray) -> np.ndarray:
 
 
 def examples(dataset: Dataset, split: str, each: int = 1) -> np.ndarray:
-    """Rows of the first images of each class, class by class.
+    """Rows of the first images of each class, class by class, of at most `MOST_CLASSES`.
 
     Args:
       dataset, split: the scored part of which data set.
       each: how many of a class.
     """
     y = np.asarray(plan.scored(dataset, split).y)
-    return np.concatenate([np.flatnonzero(y == i)[:each] for i in np.unique(y)])
+    return np.concatenate([np.flatnonzero(y == i)[:each] for i in np.unique(y)[:MOST_CLASSES]])
 
 
 def _gallery(

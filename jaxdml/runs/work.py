@@ -3,6 +3,7 @@
 import functools
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any, NamedTuple, Self
 
 import jax
 
+from jaxdml import config, data
 from jaxdml.options import ConfigError
 from jaxdml.runs import cohort, folder, interrupt, judge, scoring, sizing
 from jaxdml.runs import plan as planning
 from jaxdml.train import population
-from jaxdml.types import Cohort, Images, Params, PointConfig, Static
+from jaxdml.types import Cohort, Dataset, Images, Params, PointConfig, Static
 
 
 class Size(NamedTuple):
@@ -69,9 +71,21 @@ class Worker:
         """The workshop of a cohort, from any of its points; made once."""
         key = members.static, members.capacity
         if key not in self._shops:
-            dataset = self.load(*_source(members.points[0]))
+            resolved = members.points[0].config
+            dataset = self.load(resolved)
+            self._notice(resolved, dataset)
             self._shops[key] = cohort.workshop(members, dataset)
         return self._shops[key]
+
+    def _notice(self, resolved: Mapping[str, Any], dataset: Dataset) -> None:
+        """Warns of a data set that is not what it was when the run was planned."""
+        before = self.place.plan().get("data", {}).get(planning.described(resolved))
+        if before not in (None, data.fingerprint(dataset)):
+            warnings.warn(
+                f"{dataset.name} is not what it was when {self.place.path} was trained: its images "
+                "or labels have changed",
+                stacklevel=2,
+            )
 
     def trained(self, shop: cohort.Workshop, path: Path, rows: int) -> Params:
         """See `cohort.trained_params`; read once for points that were trained together."""
@@ -219,7 +233,7 @@ class Worker:
         return self._placed[key]
 
     def _on_devices(self, shop: cohort.Workshop, point: PointConfig) -> Images:
-        source = _source(point)
+        source = config.source(point.config)
         if self._images is None or self._images[0] != source:
             self._images = None  # another data set's are let go
             self._placed.clear()
@@ -241,10 +255,6 @@ class Worker:
 
 def _device_count() -> int:
     return int(population.layout(1).mesh.size)
-
-
-def _source(point: PointConfig) -> tuple[str, int]:
-    return point.config["data.name"], point.config["data.validation"]
 
 
 def _history(history: Sequence[Mapping[str, Any]], row: int) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.runs import execute, export, plan
 from tests.runs.small import BASE
@@ -152,20 +153,20 @@ def test_the_projector_has_the_embeddings_their_classes_and_their_images(place, 
     found = sorted(written.glob("*/projector_config.pbtxt"))
     shown = [r for r in place.results() if r["status"] == "ok" and r["config"]["seed"] == 0]
     assert {path.parent.name[-12:] for path in found} == {r["point"] for r in shown}
-    dataset = plan.loader(None)(BASE["data.name"], 0)
+    dataset = plan.loader(None)(config.resolve(BASE | {"system": "ae"}))
     for path in found:
-        [config] = text_format.Parse(path.read_text(), ProjectorConfig()).embeddings
+        [said] = text_format.Parse(path.read_text(), ProjectorConfig()).embeddings
         with np.load(place.point(path.parent.name[-12:]) / "embeddings.npz") as arrays:
-            z = np.loadtxt(path.parent / config.tensor_path, "f", delimiter="\t")
+            z = np.loadtxt(path.parent / said.tensor_path, "f", delimiter="\t")
             np.testing.assert_array_equal(z, arrays["test"])
-            heading, *rows = (path.parent / config.metadata_path).read_text().splitlines()
+            heading, *rows = (path.parent / said.metadata_path).read_text().splitlines()
             assert heading == "class\timage"
             assert rows == [
                 f"{dataset.classes[y]}\t{i}" for i, y in enumerate(arrays["test_labels"])
             ]
-        width, height = config.sprite.single_image_dim
+        width, height = said.sprite.single_image_dim
         assert (width, height) == (5, 5)
-        sprite = np.asarray(Image.open(path.parent / config.sprite.image_path))
+        sprite = np.asarray(Image.open(path.parent / said.sprite.image_path))
         across = sprite.shape[1] // width
         for i, image in enumerate(dataset.test.x):
             top, left = i // across * height, i % across * width
@@ -268,7 +269,7 @@ def test_a_run_has_losses_by_epoch_scores_status_and_configuration(place, offlin
 def test_without_the_data_there_are_no_images_and_no_sprite(place, tmp_path):
     pytest.importorskip("tensorboardX")
 
-    def load(name, validation):
+    def load(resolved):
         raise ConfigError("there is no such file")
 
     notes = exported(place, "tensorboard", tmp_path / "new", load)

@@ -51,7 +51,7 @@ def test_a_file_that_cannot_be_finished_leaves_the_one_before(tmp_path):
     path = tmp_path / "z.csv"
     formats.write(path, Z)
     before = path.read_bytes()
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="Unknown format code"):
         formats.write(path, np.array([["not", "a", "number"]]))
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1

@@ -3,13 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxdml import config, data
+from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.runs import grid, plan
 
-
-def load(name, validation):
-    return data.load(name, Path(), validation=validation)
+load = plan.loader(Path())
 
 
 def test_a_grid_is_a_union_of_products_and_a_tuple_of_paths_moves_together():

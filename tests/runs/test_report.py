@@ -96,7 +96,7 @@ def test_several_runs_are_compared_by_their_name(place, tmp_path):
 
 
 def test_without_the_data_what_needs_no_image_is_drawn(place, tmp_path):
-    def load(name, validation):
+    def load(resolved):
         raise ConfigError("there is no such file")
 
     found = report.report([place], tmp_path, load)

@@ -252,7 +252,7 @@ def test_a_thousand_points_are_planned_in_two_seconds():
         },
     )
     load = planning.loader(Path())
-    load("digits", 0)
+    load(config.resolve({"system": "ae"}))
     began = time.process_time()
     plan = planning.plan(grid.expand(base, over), load)
     assert time.process_time() - began < 2

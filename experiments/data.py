@@ -1,0 +1,95 @@
+"""What a data set is: its images and labels, where it lies, and a picture of it.
+
+    python -m experiments.data mnist [--data_dir=DATA] [--config.data.labelled_count=60]
+    python -m experiments.data photos        (or photos.npz, of your own)
+    python -m experiments.data --config=configs/images.py --config.data.path=photos
+
+The pictures, PNG and SVG, go to `--output`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from configs import common
+from experiments import cli
+from jaxdml import config, data
+from jaxdml.report import table
+from jaxdml.runs import plan, report
+from jaxdml.types import Dataset
+
+OUTPUT = flags.DEFINE_string("output", "runs/data", "The folder for the pictures.")
+
+
+def main(names: list[str]) -> None:
+    """Tells of the data sets that are named, or else of the configuration's."""
+    base = cli.config()
+    for changes in map(named, names) if names else [{}]:
+        point = config.point(base | changes)
+        dataset = plan.loader(cli.data_dir())(point.config)
+        print("\n".join(lines(dataset, plan.select(point, dataset))))
+        for note in dataset.notes:
+            print(f"note: {note}")
+        picture(dataset)
+
+
+def named(name: str) -> dict[str, Any]:
+    """The fields of a configuration that choose a data set by its name, or by its path."""
+    path = Path(name).expanduser()
+    if name in data.DATASETS or not path.exists():
+        return {"data.name": name}
+    return {"data.name": "images" if path.is_dir() else "arrays", "data.path": name}
+
+
+def lines(dataset: Dataset, labelled: np.ndarray) -> list[str]:
+    """A data set in words and numbers."""
+    height, width, channels = plan.image_shape(dataset)
+    size = sum(part.x.nbytes for part in splits(dataset).values()) / 2**20
+    facts = {
+        "source": dataset.source,
+        "place": dataset.place,
+        "images": f"{height} × {width} × {channels}, {dataset.train.x.dtype}, {size:.1f} MiB",
+        "content": f"SHA-256 {data.fingerprint(dataset)}",
+    }
+    said = [f"{word:8}{fact}" for word, fact in facts.items() if fact is not None]
+    return [dataset.name, *said, "", table.markdown(counts(dataset, labelled)), ""]
+
+
+def counts(dataset: Dataset, labelled: np.ndarray) -> table.Table:
+    """How many images of each class there are in each split, and how many are labelled."""
+    y = {name: np.asarray(part.y) for name, part in splits(dataset).items()}
+    columns = {"training": y["training"], "labelled": y["training"][labelled], **y}
+    rows = {name: i for i, name in enumerate(dataset.classes)}
+    if (y["training"] < 0).any():
+        rows["(no label)"] = -1
+    body = [[name, *(str((c == i).sum()) for c in columns.values())] for name, i in rows.items()]
+    body.append(["all", *(str(len(c)) for c in columns.values())])
+    return table.Table("", ["class", *columns], body, 1)
+
+
+def splits(dataset: Dataset) -> Mapping[str, Any]:
+    """The parts of a data set by their names."""
+    return {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
+
+
+def picture(dataset: Dataset) -> None:
+    """Writes some images of each class, and says where."""
+    try:
+        from jaxdml.report.figures import style
+        from jaxdml.runs import pictures
+    except ImportError:
+        print(f"note: {report.NO_PLOT}")
+        return
+    if plan.image_shape(dataset)[2] not in (1, 3):
+        print("note: no picture: only images of 1 and 3 channels are")
+        return
+    for file in style.save(pictures.classes(dataset), Path(OUTPUT.value), dataset.name):
+        print(f"picture {file}")
+
+
+if __name__ == "__main__":
+    cli.define_config(common.__file__)
+    cli.main(main, takes="data sets")

@@ -1,0 +1,151 @@
+"""Images and labels of a user's own in one `.npz` file.
+
+    np.savez("photos.npz", x=x, y=y)
+
+`x` holds images, (N, H, W) or (N, H, W, C), of any size: uint8 from 0 to 255, floats in [0, 1], or
+any numbers whose range the file states, like `range=(-1, 1)`. `y` holds their classes, counted from
+0, and -1 for images without a label. There may be `x_test` and `y_test`, and `x_val` and `y_val`,
+all of them labelled, and `classes`, their names.
+"""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from jaxdml.data import own
+from jaxdml.options import ConfigError, listed
+from jaxdml.types import Dataset, Split
+
+
+def make(data_dir: Path, *, path: str = "", test_percent: int = 20) -> Dataset:
+    """The data set in an `.npz` file.
+
+    Args:
+      data_dir: where it is looked for, if it is not where the path says.
+      path: of the file.
+      test_percent: of the labelled images of each class, where the file has no test images: so many
+        are set apart, at least one of each.
+
+    Raises:
+      ConfigError: if the file is missing, or not as this module says.
+    """
+    place = own.located("arrays", path, data_dir)
+    if place.is_dir():
+        raise ConfigError(f"data.path={path} is a folder: data.name=images reads one")
+    held = read(place)
+    ends = {"train": "", "val": "_val", "test": "_test"}
+    parts, notes = {}, []
+    for split, end in ends.items():
+        keys = f"x{end}", f"y{end}"
+        there = [key for key in keys if key in held]
+        if len(there) == 1 or (split == "train" and not there):
+            raise ConfigError(
+                f"{place} must hold {' and '.join(keys)}, one label for each image and -1 where "
+                f"there is none, but holds {listed(held) or 'nothing'}"
+            )
+        if there:
+            x = pixels(held, keys[0], str(place))
+            parts[split] = Split(x, _labels(held[keys[1]], keys[1], place))
+            notes += dim(x, f"{place.name}: {keys[0]}")
+    count = max(int(part.y.max(initial=-1)) for part in parts.values()) + 1
+    names = [str(name) for name in held.get("classes", range(count))]
+    return own.dataset(place, parts, names, test_percent, notes)
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an `.npz` file.
+
+    Raises:
+      ConfigError: if it is none, or holds objects.
+    """
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"{path} must be an .npz file of plain arrays ({error})") from error
+
+
+def pixels(held: Mapping[str, np.ndarray], key: str, where: str) -> np.ndarray:
+    """Images as u8[N, H, W, C], or f32 in [0, 1].
+
+    Args:
+      held: the arrays of a file; a `range` among them says between which values the numbers lie.
+      key: which of them are images.
+      where: the file, for the error message.
+
+    Raises:
+      ConfigError: if they are no images, or of another range.
+
+    >>> pixels({"x": np.full((1, 2, 2), 5.0), "range": np.array([0, 10])}, "x", "a.npz").max()
+    np.float32(0.5)
+    """
+    x, stated = held[key], held.get("range")
+    said = f"{where}: {key}"
+    if x.ndim == 3:
+        x = x[..., None]
+    if x.ndim != 4 or 0 in x.shape[1:]:
+        raise ConfigError(
+            f"{said} must be (N, height, width) or (N, height, width, channels), but is {x.shape}"
+        )
+    if x.shape[1] in (1, 3) and x.shape[3] > 4:
+        raise ConfigError(
+            f"{said} is {x.shape}, but channels come last: turn it by x.transpose(0, 2, 3, 1)"
+        )
+    if not np.issubdtype(x.dtype, np.integer) and not np.issubdtype(x.dtype, np.floating):
+        raise ConfigError(f"{said} must hold numbers, but is {x.dtype}")
+    if stated is None and x.dtype == np.uint8:
+        return x
+    if stated is None and np.issubdtype(x.dtype, np.integer):
+        raise ConfigError(
+            f"{said} is {x.dtype}: make it uint8, from 0 to 255, or state its range beside it, "
+            "like range=(0, 4095)"
+        )
+    low, high = (0.0, 1.0) if stated is None else _stated(stated, where)
+    x = x.astype(np.float32, copy=False)
+    least, most = x.min(initial=np.inf), x.max(initial=-np.inf)
+    if np.isnan([least, most]).any():
+        raise ConfigError(f"{said} holds NaN")
+    if least < low or most > high:
+        raise ConfigError(
+            f"{said} must lie in [{low:g}, {high:g}], but goes from {least:g} to {most:g}: scale "
+            "it, or state its range beside it, like range=(-1, 1)"
+        )
+    return x if stated is None else (x - low) / (high - low)
+
+
+def dim(x: np.ndarray, where: str) -> list[str]:
+    """What to say of bytes that hardly fill their range, if they do not."""
+    most = x.max(initial=0)
+    if x.dtype != np.uint8 or most >= 64 or not len(x):
+        return []
+    return [f"{where}: uint8 is taken from 0 to 255, and the largest is {most}"]
+
+
+def _stated(stated: np.ndarray, where: str) -> tuple[np.float32, np.float32]:
+    """The range of a file, as float32."""
+    try:
+        low, high = np.asarray(stated, np.float32)
+        usual = bool(low < high) and bool(np.isfinite([low, high]).all())
+    except (TypeError, ValueError):
+        usual = False
+    if not usual:
+        raise ConfigError(f"{where}: range must be two numbers, like (0, 255), but is {stated}")
+    return low, high
+
+
+def _labels(y: np.ndarray, key: str, place: Path) -> np.ndarray:
+    """Labels as i32[N]."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if not np.issubdtype(y.dtype, np.integer) or y.ndim != 1:
+        raise ConfigError(
+            f"{place}: {key} must hold a whole number for each image, but is {y.dtype} {y.shape}"
+        )
+    if len(y) and (y.min() < -1 or y.max() >= 2**31):
+        raise ConfigError(
+            f"{place}: {key} must hold classes from 0 on, or -1 for none, but goes from {y.min()} "
+            f"to {y.max()}"
+        )
+    return y.astype(np.int32)

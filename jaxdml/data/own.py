@@ -1,0 +1,134 @@
+"""What data sets of a user's own share: where they lie, and the test images that they may lack."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxdml.data.check import check
+from jaxdml.options import ConfigError, between, listed
+from jaxdml.types import Dataset, Split
+
+SPLITS = ("train", "val", "test")  # as files name them
+
+
+def located(name: str, path: str, data_dir: Path) -> Path:
+    """Where the files of a data set lie.
+
+    Args:
+      name: of the data set, for the error message.
+      path: as the user gives it: from here, or from `data_dir`. What is no longer there may lie in
+        `data_dir` by its last part, as on another machine.
+      data_dir: the folder that holds the files of all sets.
+
+    Raises:
+      ConfigError: if it is in none of these places.
+    """
+    if not path:
+        raise ConfigError(
+            f"data.name={name} needs data.path: say where your images lie, like "
+            "--config.data.path=photos"
+        )
+    given = Path(path).expanduser()
+    for place in (given, data_dir / given, data_dir / given.name):
+        if place.exists():
+            return place
+    raise ConfigError(
+        f"data.path={path}: there is no such file or folder here, nor in --data_dir={data_dir}"
+    )
+
+
+def dataset(
+    place: Path,
+    parts: Mapping[str, Split],
+    classes: Sequence[str],
+    test_percent: int,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """A data set of a user's own; without test images it gets some.
+
+    Args:
+      place: its file or folder, whose name it has.
+      parts: what there is of `SPLITS`, and `train` at least. Without `test` some of the labelled
+        training images are taken: always the same ones, the same share of each class.
+      classes: the name of class i.
+      test_percent: that share, in [1, 90].
+      notes: what the user should know.
+
+    Raises:
+      ConfigError: if it is not what `check` wants, a class has no image at all, or there are too
+        few labels to set some apart.
+    """
+    train, name = parts["train"], place.absolute().name
+    empty = Split(train.x[:0], train.y[:0])
+    made = Dataset(
+        name=name,
+        train=train,
+        validation=parts.get("val", empty),
+        test=parts.get("test", empty),
+        classes=tuple(classes),
+        source="images of your own",
+        place=place,
+        notes=tuple(notes),
+    )
+    check(made)
+    used = np.concatenate([part.y for part in parts.values()])
+    unused = sorted(set(range(len(classes))) - set(used.tolist()))
+    if unused:
+        raise ConfigError(
+            f"{name}: no image is of class {listed(classes[i] for i in unused[:5])}: number "
+            "the classes from 0 without a gap, and name none that there is no image of"
+        )
+    return made if "test" in parts else _with_test(made, test_percent)
+
+
+def _with_test(dataset: Dataset, percent: int) -> Dataset:
+    """Some labelled training images as test images instead, and a note of how many."""
+    try:
+        between("data.test_percent", percent, 1, 90)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    train = dataset.train
+    apart = held_out(train.y, percent)
+    if len(apart) < 2:
+        raise ConfigError(
+            f"{dataset.name} has no test images, and fewer than two classes have two labelled "
+            "images, of which one could be set apart: label some more"
+        )
+    rest = np.setdiff1d(np.arange(len(train.y)), apart)
+    left = int((train.y[rest] >= 0).sum())
+    deviation = 0.5 / np.sqrt(len(apart))  # of a share, where it is largest
+    note = (
+        f"{dataset.name} has no test images: {len(apart)} of its {len(apart) + left} labelled "
+        f"images are set apart to score on (data.test_percent), {left} are left to learn from; "
+        f"an accuracy on {len(apart)} images has a standard error of up to {deviation:.2g}"
+    )
+    return dataclasses.replace(
+        dataset,
+        train=Split(train.x[rest], train.y[rest]),
+        test=Split(train.x[apart], train.y[apart]),
+        notes=(*dataset.notes, note),
+    )
+
+
+def held_out(y: np.ndarray, percent: int) -> np.ndarray:
+    """Rows to test on: so many percent of each class, at least one, and never all.
+
+    Args:
+      y: i32[N]; rows below 0 have no label and are never chosen.
+      percent: of the labelled images of a class, rounded.
+
+    Returns:
+      i64[M], sorted; the same for the same labels. A class of one image has none in it.
+
+    >>> held_out(np.array([0] * 10 + [1] * 2 + [2] + [-1] * 9), 20).size
+    3
+    """
+    random = np.random.default_rng(0)
+    chosen = [np.empty(0, int)]
+    for label in np.unique(y[y >= 0]):
+        rows = random.permutation(np.flatnonzero(y == label))
+        count = min(max(1, round(len(rows) * percent / 100)), len(rows) - 1)
+        chosen.append(rows[:count])
+    return np.sort(np.concatenate(chosen))

@@ -1,0 +1,142 @@
+"""A folder of PNG files with few labelled ones, from the files to the report, by commands."""
+
+import re
+
+import numpy as np
+import pytest
+
+from jaxdml import data
+from jaxdml.runs import folder
+
+Image = pytest.importorskip("PIL.Image")
+EACH = 10  # labelled images of each of three digits
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Zeros, ones and twos: thirty have a label, the rest has none."""
+    place = tmp_path_factory.mktemp("own") / "photos"
+    digits = data.load("digits", place).train
+    for label in range(3):
+        for i, x in enumerate(digits.x[digits.y == label][:40]):
+            name = ("zero", "one", "two")[label] if i < EACH else "unlabelled"
+            (place / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(x[..., 0]).save(place / name / f"{label}_{i}.png")
+    return place
+
+
+@pytest.fixture(scope="module")
+def trained(photos, command):
+    workdir = photos.parent / "run"
+    done = command(
+        "train", "--config=configs/images.py", f"--config.data.path={photos.name}",
+        f"--data_dir={photos.parent}", f"--workdir={workdir}",
+        "--config.train.epochs=40", "--config.train.batch_size=32", "--config.model.hidden=(64,)",
+    )  # fmt: skip
+    return folder.Folder(workdir), done
+
+
+def test_one_command_trains_evaluates_and_reports(trained):
+    place, done = trained
+    assert done.returncode == 0, done.stderr
+    assert "note: photos has no test images: 6 of its 30 labelled images are set" in done.stderr
+    [result] = place.results()
+    assert (result["status"], result["labelled"]) == ("ok", 24)
+    assert {s["protocol"] for s in result["scores"]} == {"labelled", "retrieval"}
+    report = (place.path / "report" / "report.md").read_text()
+    assert "1 point on photos, 10-D latent space." in report
+    assert "an accuracy on 6 images has a standard error of up to 0.2." in report
+    for name in ("latent", "data", "reconstructions", "neighbours"):
+        assert (place.path / "report" / f"{name}.png").is_file()
+
+
+def test_its_embeddings_of_new_images_tell_classes_apart(trained, photos, command, tmp_path):
+    place, _ = trained
+    [point] = (place.path / "points").iterdir()
+    new = tmp_path / "new"
+    digits = data.load("digits", tmp_path).test
+    for label in range(3):
+        for i, x in enumerate(digits.x[digits.y == label][:20]):
+            (new / "deep").mkdir(parents=True, exist_ok=True)
+            image = Image.fromarray(x[..., 0]).resize((24, 24), Image.Resampling.NEAREST)
+            image.save(new / "deep" / f"{label}_{i}.png")
+    done = command(
+        "embed", f"--workdir={place.path}", f"--data_dir={photos.parent}",
+        f"--point={point.name}", f"--input={new}", f"--output={tmp_path / 'z.csv'}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    heading, *rows = (tmp_path / "z.csv").read_text().splitlines()
+    assert heading.startswith("file,z0,z1,")
+    names = [row.split(",")[0] for row in rows]
+    assert names[:2] == ["deep/0_0.png", "deep/0_1.png"]
+    assert len(names) == 60
+    z = np.array([row.split(",")[1:] for row in rows], float)
+    y = np.array([int(name[5]) for name in names])
+    with np.load(point / "embeddings.npz") as kept:  # neighbours among those that were labelled
+        distance = np.linalg.norm(z[:, None] - kept["labelled"][None], axis=-1)
+        found = kept["labelled_labels"][distance.argmin(axis=1)]
+    order = np.array(["one", "two", "zero"])  # as their folders are
+    assert (order[found] == np.array(["zero", "one", "two"])[y]).mean() > 0.85
+
+
+MISTAKES = {
+    "an empty folder": ([], "holds no images"),
+    "a damaged image": (["a.png"], "1 of 1 images cannot be read"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_images_that_cannot_be_embedded_are_one_sentence(
+    mistake, trained, photos, command, tmp_path
+):
+    place, _ = trained
+    names, said = MISTAKES[mistake]
+    for name in names:
+        (tmp_path / name).write_text("nonsense")
+    done = command(
+        "embed", f"--workdir={place.path}", f"--data_dir={photos.parent}",
+        f"--point={place.results()[0]['point']}", f"--input={tmp_path}",
+        f"--output={tmp_path / 'z.csv'}",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert re.fullmatch(rf"error: --input=.*{said}.*\n", done.stderr)
+
+
+def test_a_data_set_is_told_and_shown(photos, command, tmp_path):
+    done = command(
+        "data", photos, "digits", f"--output={tmp_path}", "--config.data.labels_per_class=2"
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.split("digits\n", 1)
+    lines = [line.split() for line in first.splitlines()]
+    assert lines[0] == ["photos"]
+    assert ["place", str(photos)] in lines
+    assert lines[3][:6] == ["images", "8", "×", "8", "×", "1,"]
+    cells = [
+        [c.strip() for c in line.split("|")[1:-1]] for line in first.splitlines() if "|" in line
+    ]
+    assert cells[0] == ["class", "training", "labelled", "validation", "test"]
+    assert cells[2:] == [
+        ["one", "8", "2", "0", "2"],
+        ["two", "8", "2", "0", "2"],
+        ["zero", "8", "2", "0", "2"],
+        ["(no label)", "90", "0", "0", "0"],
+        ["all", "114", "6", "0", "6"],
+    ]
+    assert "note: photos has no test images" in first
+    assert "CC BY 4.0" in second
+    for name in ("photos", "digits"):
+        assert {f.name for f in tmp_path.glob(f"{name}.*")} == {f"{name}.png", f"{name}.svg"}
+        assert f"picture {tmp_path / name}.png" in done.stdout
+
+
+def test_without_a_name_the_configuration_says_which_data_set(photos, command, tmp_path):
+    np.savez(tmp_path / "own.npz", x=np.zeros((9, 4, 4, 2), np.uint8), y=np.arange(9) % 3)
+    own = ["--config=configs/images.py", "--config.data.name=arrays", "--config.data.path=own.npz"]
+    done = command("data", *own, f"--data_dir={tmp_path}", f"--output={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("own.npz\n")
+    assert "note: no picture: only images of 1 and 3 channels are" in done.stdout
+    missing = command("data", "nothing")
+    assert missing.returncode == 2
+    assert missing.stderr.startswith("error: data.name must be one of arrays, digits, images, mni")

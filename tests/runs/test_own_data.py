@@ -1,0 +1,134 @@
+"""Runs on data of a user's own: images without a label, files that move, files that change."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from jaxdml import config
+from jaxdml.options import ConfigError
+from jaxdml.runs import cohort, execute, grid, judge, plan, report, work
+from jaxdml.types import Dataset, Split
+from tests.runs.small import BASE
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+RANDOM = np.random.default_rng(0)
+CLASS = np.arange(80, dtype=np.int32) % 3
+X = (80 * CLASS[:, None, None] + RANDOM.integers(0, 60, (80, 4, 4))).astype(np.uint8)
+KNOWN = np.arange(80) % 4 == 0  # twenty of them have a label
+OWN = BASE | {
+    "system": "dml_ae",
+    "data.name": "arrays",
+    "data.path": "own.npz",
+    "data.labelled_count": None,
+    "train.sampler": "balanced",
+    "eval.protocols": ("thesis", "labelled", "full", "cluster", "retrieval"),
+}
+LOSSES = ({"loss.name": ("supcon", "center")},)
+
+
+def save(folder, y=np.where(KNOWN, CLASS, -1)):  # noqa: B008  an array that nobody writes to
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / "own.npz", x=X, y=y, x_test=X[:30], y_test=CLASS[:30])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    return execute.run(OWN, LOSSES, folder / "run", save(folder / "data"))
+
+
+def whole(data_dir):
+    """The same images, and all have their label."""
+    empty = Split(X[:0, ..., None], CLASS[:0])
+    parts = Split(X[..., None], CLASS), empty, Split(X[:30, ..., None], CLASS[:30])
+    return Dataset("own.npz", *parts, classes=("0", "1", "2"), source="made here")
+
+
+def test_what_the_label_of_an_unlabelled_image_would_be_makes_no_difference(
+    place, tmp_path, monkeypatch
+):
+    """Against a data set that has all labels, of which the same ones are chosen."""
+    monkeypatch.setattr(plan.labels, "select", lambda y, **_: np.flatnonzero(KNOWN))
+    base = {path: value for path, value in OWN.items() if path != "data.path"}
+    base |= {"data.name": f"{__name__}:whole", "eval.protocols": OWN["eval.protocols"][:2]}
+    other = execute.run(base, LOSSES, tmp_path / "run", tmp_path)
+    for ours, theirs in zip(place.results(), other.results(), strict=True):
+        assert ours["labelled"] == theirs["labelled"] == 20
+        found = [s for s in ours["scores"] if s["protocol"] in ("thesis", "labelled")]
+        assert found == theirs["scores"]
+        for result, where in ((ours, place), (theirs, other)):
+            with np.load(where.point(result["point"]) / "embeddings.npz") as arrays:
+                result["z"] = arrays["test"]
+                np.testing.assert_array_equal(arrays["labelled_labels"], CLASS[KNOWN])
+        np.testing.assert_array_equal(ours["z"], theirs["z"])
+
+
+def test_full_is_fitted_on_all_images_that_have_a_label(place):
+    result = place.results()[0]
+    worker = work.Worker(place, plan.loader(place.path.parent / "data"))
+    shop, point, labelled, params = execute.trained_point(place, result, worker)
+    judged = judge.judge(shop, point, params["model"], np.full(3, -1), labelled[:7])
+    embedded = judged.embedded["mean"]
+    np.testing.assert_array_equal(embedded.train_labels, CLASS[KNOWN])
+    np.testing.assert_array_equal(
+        embedded.train, shop.encode(params["model"], X[KNOWN, ..., None])[0]
+    )
+    assert len(embedded.labelled) == 7
+
+
+def test_the_unsupervised_loss_reads_every_image(place):
+    load = plan.loader(place.path.parent / "data")
+    [members] = plan.plan(grid.expand(OWN, ({},)), load).cohorts
+    dataset = load(members.points[0].config)
+    assert cohort.workshop(members, dataset).sizes.images == 80
+    assert members.capacity == 20
+
+
+def test_the_report_names_the_file_and_shows_its_images(place):
+    written = report.report([place], place.report, plan.loader(place.path.parent / "data"))
+    assert "2 points on own.npz, 3-D latent space." in written.text.read_text()
+    assert {"latent", "data", "neighbours"} <= {path.stem for path in written.pictures}
+    assert written.notes == ()
+
+
+def test_a_run_goes_on_where_its_data_have_moved(place, tmp_path, monkeypatch):
+    shutil.copytree(place.path, tmp_path / "run")
+    moved = save(tmp_path / "elsewhere") / "own.npz"
+    monkeypatch.setattr(cohort, "train", None)  # nothing is trained again
+    again = execute.run(OWN | {"data.path": str(moved)}, LOSSES, tmp_path / "run", tmp_path)
+    assert again.results() == place.results()
+    written = report.report([again], again.report, plan.loader(tmp_path / "elsewhere"))
+    assert written.notes == ()
+    with pytest.raises(ConfigError, match=r"data\.path 'own\.npz' → 'other\.npz'"):
+        execute.run(OWN | {"data.path": "other.npz"}, LOSSES, tmp_path / "run", tmp_path)
+
+
+def test_a_run_does_not_go_on_with_other_data(place, tmp_path):
+    shutil.copytree(place.path, tmp_path / "run")
+    other = save(tmp_path / "data", y=np.where(KNOWN, CLASS[::-1], -1))
+    more = ({"loss.name": ("supcon", "npair")},)
+    with pytest.raises(ConfigError, match=r"data set name=arrays .*path=own\.npz .*have changed"):
+        execute.run(OWN, more, tmp_path / "run", other)
+    with pytest.warns(UserWarning, match=r"own\.npz is not what it was when .*run was trained"):
+        report.report([place], tmp_path / "report", plan.loader(other))
+
+
+def test_data_sets_of_one_name_are_refused_in_a_grid():
+    two = ({"data.path": ("a/own.npz", "b/own.npz")},)
+    with pytest.raises(ConfigError, match=r"data\.path a/own\.npz and b/own\.npz end alike"):
+        grid.expand(OWN, two)
+    assert len(grid.expand(OWN, ({"data.path": ("a/one.npz", "b/two.npz")},))) == 2
+
+
+def test_the_path_of_a_data_set_is_no_part_of_its_identity_but_its_options_are():
+    def identity(**changes):
+        return config.point(OWN | {f"data.{o}": v for o, v in changes.items()}).id
+
+    assert identity() == identity(path="/home/me/own.npz")
+    assert len({identity(), identity(path="x.npz"), identity(test_percent=30)}) == 3
+    with pytest.raises(ConfigError, match=r"there is no field data\.sise; there is data\.size"):
+        config.resolve(OWN | {"data.sise": 3})
+    assert "data.size" not in config.resolve(OWN | {"data.size": 3})  # images have one
