@@ -123,6 +123,7 @@ def load(name: str, data_dir: Path) -> Dataset:
         test=test,
         classes=facts.classes,
         source=f"MedMNIST v2 (Yang et al. 2023), {name}; {facts.licence}",
+        place=path,
     )
 
 

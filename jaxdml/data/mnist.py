@@ -73,7 +73,8 @@ def load(name: str, data_dir: Path) -> Dataset:
       ConfigError: if the set is not there and cannot be had, or a file is not what it should be.
     """
     folders = (data_dir / name, Path(pooch.os_cache("jaxdml")) / name)
-    arrays = next(filter(None, map(_read, folders)), None) or _get(name, folders)
+    place = next((folder for folder in folders if _files(folder)), None)
+    arrays = _read(_files(place)) if place else _get(name, folders)
     splits = {part: Split(x[..., None], y.astype(np.int32)) for part, (x, y) in arrays.items()}
     facts = FACTS[name]
     return Dataset(
@@ -83,16 +84,20 @@ def load(name: str, data_dir: Path) -> Dataset:
         test=splits["test"],
         classes=facts.classes,
         source=facts.source,
+        place=place or next((folder for folder in folders if _files(folder)), None),
     )
 
 
-def _read(folder: Path) -> tfds.Arrays | None:
-    """What the four files in a folder hold, or nothing if one is missing."""
-    paths = {file: _present(folder, file) for files in FILES.values() for file in files}
+def _files(folder: Path) -> dict[str, Path]:
+    """Where the four files lie, by their names; nothing if one is missing."""
+    paths = {file: _present(folder, file) for pair in FILES.values() for file in pair}
     found = {file: path for file, path in paths.items() if path}
-    if len(found) < len(paths):
-        return None
-    return {part: idx.read_pair(found[x], found[y]) for part, (x, y) in FILES.items()}
+    return found if len(found) == len(paths) else {}
+
+
+def _read(paths: Mapping[str, Path]) -> tfds.Arrays:
+    """What the four files hold."""
+    return {part: idx.read_pair(paths[x], paths[y]) for part, (x, y) in FILES.items()}
 
 
 def _present(folder: Path, file: str) -> Path | None:
