@@ -69,8 +69,9 @@ def make(
     items, others = _items(place)
     shape, notes = _shape(place.name, [item.file for item in items], size)
     if others:
-        few = listed(str(file.relative_to(place)) for file in others[:MOST_NAMED])
-        notes.append(f"{place.name}: {len(others)} files are no images by their names, like {few}")
+        few = listed(file.relative_to(place).as_posix() for file in others[:MOST_NAMED])
+        rest = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+        notes.append(f"{place.name}: no images by their names, and left out: {few}{rest}")
     x = pixels([item.file for item in items], shape, channels)
     classes = sorted({item.label for item in items if item.label}, key=natural)
     y = np.array([classes.index(i.label) if i.label else -1 for i in items], np.int32)

@@ -1,12 +1,15 @@
+import dataclasses
 import gzip
 import hashlib
 
 import numpy as np
 import pytest
 
-from jaxdml import data
+from jaxdml import config, data
 from jaxdml.data import digits, medmnist, mnist
 from jaxdml.options import ConfigError
+from jaxdml.runs import plan
+from jaxdml.types import Dataset
 from tests.third_party import blobs
 
 
@@ -134,6 +137,30 @@ def test_a_users_own_set_is_found_by_its_dotted_path(tmp_path):
         ConfigError, match=r"data\.name must be one of arrays, digits, images, mnist"
     ):
         data.load("mnits", tmp_path)
+
+
+def dimmed(data_dir, *, by: float = 1.0, kind: str = "float32"):
+    whole = blobs.make(data_dir)
+    parts = [dataclasses.replace(part, x=(part.x / 255 * by).astype(kind))
+             for part in (whole.train, whole.validation, whole.test)]  # fmt: skip
+    return Dataset("dimmed", *parts, classes=whole.classes, source="made here")
+
+
+def test_a_data_set_has_options_and_is_what_it_should_be(tmp_path):
+    name = f"{__name__}:dimmed"
+    resolved = config.resolve({"system": "ae", "data.name": name, "data.by": 0.5})
+    assert resolved["data.by"] == 0.5
+    assert resolved["data.kind"] == "float32"
+    half, whole = plan.loader(tmp_path)(resolved), data.load(name, tmp_path)
+    np.testing.assert_array_equal(half.train.x * 2, whole.train.x)
+    assert data.fingerprint(half) != data.fingerprint(whole)
+    for options, said in (
+        ({"by": 2.0}, r"dimmed: the training images must lie in \[0, 1\], but go from 0 to 1\.7"),
+        ({"kind": "int32"}, r"images must be uint8, or float in \[0, 1\], but are int32"),
+        ({"by": np.nan}, "the training images hold NaN or infinity"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            data.load(name, tmp_path, **options)
 
 
 @pytest.mark.data

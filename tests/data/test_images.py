@@ -155,7 +155,14 @@ def test_hidden_files_are_passed_over_and_others_are_counted(photos):
     dataset = load(photos)
     assert data.fingerprint(dataset) == data.fingerprint(before)
     assert dataset.notes[0] == (
-        "photos: 2 files are no images by their names, like dog/names.txt, unlabelled/a.xmp"
+        "photos: no images by their names, and left out: dog/names.txt, unlabelled/a.xmp"
+    )
+    for i in range(3):
+        (photos / "unlabelled" / f"b{i}.txt").touch()
+    assert (
+        load(photos)
+        .notes[0]
+        .endswith("dog/names.txt, unlabelled/a.xmp, unlabelled/b0.txt and 2 more")
     )
 
 
