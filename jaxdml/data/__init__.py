@@ -1,7 +1,7 @@
 """Data sets, in host memory, and which of their training images keep a label.
 
-A data set is `make(data_dir: Path, **options) → Dataset`. Images stay uint8 until the training
-step.
+A data set is `make(data_dir: Path, **options) → Dataset`; its options, floats too, are the same for
+all points of a program. Images stay uint8 until the training step.
 """
 
 import dataclasses

@@ -9,6 +9,7 @@ all of them labelled, and `classes`, their names.
 """
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,8 +50,7 @@ def make(data_dir: Path, *, path: str = "", test_percent: int = 20) -> Dataset:
             x = pixels(held, keys[0], str(place))
             parts[split] = Split(x, _labels(held[keys[1]], keys[1], place))
             notes += dim(x, f"{place.name}: {keys[0]}")
-    count = max(int(part.y.max(initial=-1)) for part in parts.values()) + 1
-    names = [str(name) for name in held.get("classes", range(count))]
+    names = np.ravel(held["classes"]).tolist() if "classes" in held else None
     return own.dataset(place, parts, names, test_percent, notes)
 
 
@@ -63,7 +63,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise ConfigError(f"{path} must be an .npz file of plain arrays ({error})") from error
 
 

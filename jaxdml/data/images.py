@@ -22,6 +22,7 @@ from jaxdml.types import Dataset, Split
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 UNLABELLED = ("unlabelled", "unlabeled")
 HIDDEN = re.compile(r"\..*|__MACOSX|Thumbs\.db|desktop\.ini")  # what systems leave in a folder
+_SPLITS = (*own.SPLITS, "training", "valid", "validation", "testing")  # as others name them
 SIDE = 64  # pixels: without a size given, that of images which are larger, or of several sizes
 MOST_NAMED = 3  # files in a sentence
 _ORIENTATION = 0x0112  # of an image's EXIF data; above 4, height and width change places
@@ -66,11 +67,15 @@ def make(
         raise ConfigError(f"data.size must be a whole number above 0, but is {size!r}")
     if channels not in (None, 1, 3):
         raise ConfigError(f"data.channels must be 1 (grey) or 3 (colour), but is {channels!r}")
-    items, others = _items(place)
+    try:
+        items, others = _items(place)
+    except OSError as error:
+        raise ConfigError(f"{place} cannot be read: {error}") from error
     shape, notes = _shape(place.name, [item.file for item in items], size)
     if others:
-        few = listed(str(file.relative_to(place)) for file in others[:MOST_NAMED])
-        notes.append(f"{place.name}: {len(others)} files are no images by their names, like {few}")
+        few = listed(file.relative_to(place).as_posix() for file in others[:MOST_NAMED])
+        rest = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+        notes.append(f"{place.name}: no images by their names, and left out: {few}{rest}")
     x = pixels([item.file for item in items], shape, channels)
     classes = sorted({item.label for item in items if item.label}, key=natural)
     y = np.array([classes.index(i.label) if i.label else -1 for i in items], np.int32)
@@ -130,22 +135,28 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
 def _items(place: Path) -> tuple[list[Item], list[Path]]:
     """All images of a data set, split by split and class by class; and what is no image."""
     top = _folders(place)
+    meant = [name for name in top if name.lower() in _SPLITS and name not in own.SPLITS]
+    if meant:
+        raise ConfigError(
+            f"{place} holds {listed(meant)}: name the parts of a data set {listed(own.SPLITS)}, "
+            "and a class not like one"
+        )
     splits = [name for name in own.SPLITS if name in top]
     if splits and "train" not in splits:
         raise ConfigError(f"{place} has {splits[0]}, but no train beside it")
     roots = {name: place / name for name in splits} or {"train": place}
-    strange = [name for name in top if splits and name not in (*splits, *UNLABELLED)]
-    if strange:
+    strange = [name for name in top if name not in splits and not _unlabelled(name)]
+    if splits and strange:
         raise ConfigError(
             f"{place} holds {listed(strange[:MOST_NAMED])} beside train: only "
             f"{listed(own.SPLITS)} and {UNLABELLED[0]} may lie there, the classes inside of them"
         )
     folders = [(root / name, split) for split, root in roots.items() for name in _folders(root)]
-    folders += [(place / name, "train") for name in top if splits and name in UNLABELLED]
+    folders += [(place / name, "train") for name in top if splits and _unlabelled(name)]
     items, others = [], []
     for folder, split in folders:
         images, rest = files(folder)
-        label = None if folder.name in UNLABELLED else folder.name
+        label = None if _unlabelled(folder.name) else folder.name
         if not images and label:
             raise ConfigError(f"{folder} holds no image: put some there, or remove it")
         items += [Item(image, split, label) for image in images]
@@ -165,6 +176,10 @@ def _items(place: Path) -> tuple[list[Item], list[Path]]:
 def _folders(place: Path) -> list[str]:
     names = [path.name for path in place.iterdir() if path.is_dir() and not _hidden(path.name)]
     return sorted(names, key=natural)
+
+
+def _unlabelled(name: str) -> bool:
+    return name.lower() in UNLABELLED
 
 
 def _hidden(name: str) -> bool:

@@ -42,7 +42,7 @@ def located(name: str, path: str, data_dir: Path) -> Path:
 def dataset(
     place: Path,
     parts: Mapping[str, Split],
-    classes: Sequence[str],
+    classes: Sequence[str] | None,
     test_percent: int,
     notes: Sequence[str] = (),
 ) -> Dataset:
@@ -52,7 +52,7 @@ def dataset(
       place: its file or folder, whose name it has.
       parts: what there is of `SPLITS`, and `train` at least. Without `test` some of the labelled
         training images are taken: always the same ones, the same share of each class.
-      classes: the name of class i.
+      classes: the name of class i; `None`: they are numbered as far as there are labels.
       test_percent: that share, in [1, 90].
       notes: what the user should know.
 
@@ -61,24 +61,32 @@ def dataset(
         few labels to set some apart.
     """
     train, name = parts["train"], place.absolute().name
+    used = np.unique(np.concatenate([part.y for part in parts.values()]))
+    used = used[used >= 0]
+    known = range(len(used)) if classes is None else classes
+    if classes is None and len(used) and used[-1] >= len(used):
+        gap = int(np.argmax(used != np.arange(len(used))))
+        raise ConfigError(
+            f"{name}: there are labels up to {used[-1]}, but no image is of class {gap}: number "
+            "the classes from 0 without a gap"
+        )
     empty = Split(train.x[:0], train.y[:0])
     made = Dataset(
         name=name,
         train=train,
         validation=parts.get("val", empty),
         test=parts.get("test", empty),
-        classes=tuple(classes),
+        classes=tuple(map(str, known)),
         source="images of your own",
         place=place,
         notes=tuple(notes),
     )
     check(made)
-    used = np.concatenate([part.y for part in parts.values()])
-    unused = sorted(set(range(len(classes))) - set(used.tolist()))
-    if unused:
+    unused = np.setdiff1d(np.arange(len(known)), used)
+    if len(unused):
         raise ConfigError(
-            f"{name}: no image is of class {listed(classes[i] for i in unused[:5])}: number "
-            "the classes from 0 without a gap, and name none that there is no image of"
+            f"{name}: no image is of class {listed(made.classes[i] for i in unused[:5])}: name "
+            "only classes that there is an image of"
         )
     return made if "test" in parts else _with_test(made, test_percent)
 

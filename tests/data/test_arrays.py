@@ -162,9 +162,13 @@ MISTAKES = {
     ),
     "a class that nothing is of": (
         {"classes": np.array(["a", "b", "c", "d"])},
-        "own.npz: no image is of class d: number the classes from 0 without a gap",
+        "own.npz: no image is of class d: name only classes that there is an image of",
     ),
-    "a gap": ({"y": np.where(Y == 1, 3, Y)}, "no image is of class 1"),
+    "a gap": (
+        {"y": np.where(Y == 1, 2**31 - 1, Y)},
+        "own.npz: there are labels up to 2147483647, but no image is of class 1: number the cl",
+    ),
+    "one name": ({"classes": np.array("a")}, "labels must lie between 0 and 0, or -1 for none"),
     "one class": ({"y": np.minimum(Y, 0)}, "own.npz: one class has labelled training images, but"),
     "no label": ({"y": np.full(40, -1)}, "own.npz: no class has labelled training images, but"),
     "a test image without label": (
@@ -189,6 +193,12 @@ def test_a_mistake_is_one_sentence(mistake, tmp_path):
 
 def test_what_is_no_such_file_is_said(tmp_path):
     (tmp_path / "own.npz").write_bytes(b"nonsense")
+    with pytest.raises(ConfigError, match=r"own\.npz must be an \.npz file of plain arrays"):
+        load(tmp_path)
+    np.savez_compressed(tmp_path / "own.npz", x=X, y=Y)
+    whole = bytearray((tmp_path / "own.npz").read_bytes())
+    whole[200:260] = bytes(60)
+    (tmp_path / "own.npz").write_bytes(whole)
     with pytest.raises(ConfigError, match=r"own\.npz must be an \.npz file of plain arrays"):
         load(tmp_path)
     np.save(tmp_path / "x.npy", X)

@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import subprocess
 import sys
@@ -5,9 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from jaxdml import data
+from jaxdml import config, data
 from jaxdml.data import digits, mnist
 from jaxdml.options import ConfigError
+from jaxdml.runs import plan
+from jaxdml.types import Dataset
 from tests.third_party import blobs
 
 
@@ -112,6 +115,30 @@ def test_a_users_own_set_is_found_by_its_dotted_path(tmp_path):
 def test_a_name_that_is_not_there_is_answered_by_near_ones(name, said, tmp_path):
     with pytest.raises(ConfigError, match=rf"data\.name {said}.*but is '{name}'"):
         data.load(name, tmp_path)
+
+
+def dimmed(data_dir, *, by: float = 1.0, kind: str = "float32"):
+    whole = blobs.make(data_dir)
+    parts = [dataclasses.replace(part, x=(part.x / 255 * by).astype(kind))
+             for part in (whole.train, whole.validation, whole.test)]  # fmt: skip
+    return Dataset("dimmed", *parts, classes=whole.classes, source="made here")
+
+
+def test_a_data_set_has_options_and_is_what_it_should_be(tmp_path):
+    name = f"{__name__}:dimmed"
+    resolved = config.resolve({"system": "ae", "data.name": name, "data.by": 0.5})
+    assert resolved["data.by"] == 0.5
+    assert resolved["data.kind"] == "float32"
+    half, whole = plan.loader(tmp_path)(resolved), data.load(name, tmp_path)
+    np.testing.assert_array_equal(half.train.x * 2, whole.train.x)
+    assert data.fingerprint(half) != data.fingerprint(whole)
+    for options, said in (
+        ({"by": 2.0}, r"dimmed: the training images must lie in \[0, 1\], but go from 0 to 1\.7"),
+        ({"kind": "int32"}, r"images must be uint8, or float in \[0, 1\], but are int32"),
+        ({"by": np.nan}, "the training images hold NaN or infinity"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            data.load(name, tmp_path, **options)
 
 
 @pytest.mark.data

@@ -57,7 +57,7 @@ def test_splits_are_folders_too_and_the_unlabelled_may_lie_beside_them(tmp_path)
     fill(photos / "train", names=("cat", "dog", "owl"))
     fill(photos / "test", each=2)
     fill(photos / "val", each=1)
-    put(photos / "unlabeled" / "deep" / "a.png", GREY[0])
+    put(photos / "Unlabeled" / "deep" / "a.png", GREY[0])
     put(photos / "train" / "unlabelled" / "b.png", GREY[1])
     dataset = load(photos)
     assert dataset.classes == ("cat", "dog", "owl")
@@ -155,7 +155,14 @@ def test_hidden_files_are_passed_over_and_others_are_counted(photos):
     dataset = load(photos)
     assert data.fingerprint(dataset) == data.fingerprint(before)
     assert dataset.notes[0] == (
-        "photos: 2 files are no images by their names, like dog/names.txt, unlabelled/a.xmp"
+        "photos: no images by their names, and left out: dog/names.txt, unlabelled/a.xmp"
+    )
+    for i in range(3):
+        (photos / "unlabelled" / f"b{i}.txt").touch()
+    assert (
+        load(photos)
+        .notes[0]
+        .endswith("dog/names.txt, unlabelled/a.xmp, unlabelled/b0.txt and 2 more")
     )
 
 
@@ -195,6 +202,10 @@ MISTAKES = {
     "classes beside train": (
         lambda p: moved(p, dog="train"),
         "photos holds cat beside train: only train, val, test and unlabelled may lie there",
+    ),
+    "parts of other names": (
+        lambda p: moved(p, dog="Test"),
+        "photos holds Test: name the parts of a data set train, val, test, and a class not like",
     ),
     "a label missing in the test": (
         unlabelled_test,

@@ -7,7 +7,7 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import cohort, execute, grid, judge, plan, report, work
+from jaxdml.runs import cohort, execute, grid, judge, plan, report, shown, work
 from jaxdml.types import Dataset, Split
 from tests.runs.small import BASE
 
@@ -114,6 +114,17 @@ def test_a_run_does_not_go_on_with_other_data(place, tmp_path):
         execute.run(OWN, more, tmp_path / "run", other)
     with pytest.warns(UserWarning, match=r"own\.npz is not what it was when .*run was trained"):
         report.report([place], tmp_path / "report", plan.loader(other))
+
+
+def test_of_very_many_classes_the_first_are_shown():
+    y = np.arange(100) % 50
+    part = Split(np.zeros((100, 2, 2, 1), np.uint8), y)
+    many = Dataset("many", part, part, part, classes=tuple(map(str, range(50))), source="made here")
+    assert y[shown.examples(many, "test", 2)].tolist() == np.repeat(np.arange(40), 2).tolist()
+    pytest.importorskip("matplotlib")
+    from jaxdml.runs import pictures
+
+    assert len(pictures.classes(many).axes[0].texts) == 40
 
 
 def test_data_sets_of_one_name_are_refused_in_a_grid():
