@@ -49,10 +49,10 @@ class Batch(NamedTuple):
 
 
 class Images(NamedTuple):
-    """The training set as it lies on the device, shared by every point."""
+    """The training set that all points share: on the device, or `x` on the host, which feeds it."""
 
-    x: Array  # u8[N, H, W, C], or f32 in [0, 1]
-    y: Array  # i32[N]
+    x: Any  # u8[N, H, W, C], or f32 in [0, 1]
+    y: Any  # i32[N]
 
 
 # ---------------------------------------------------------------- models

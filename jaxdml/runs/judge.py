@@ -93,16 +93,16 @@ def _embedded(
 ) -> dict[str, Embedded]:
     """The posterior's mean, and a sample of it where one is asked for and there is a variance."""
     train = shop.dataset.train
-    parts = {
-        "test": plan.scored(shop.dataset, resolved["eval.split"]),
-        "labelled": Split(train.x[labelled], train.y[labelled]),
+    parts: dict[str, tuple[Split, np.ndarray | None]] = {
+        "test": (plan.scored(shop.dataset, resolved["eval.split"]), None),
+        "labelled": (train, labelled),
     }
     if "full" in resolved["eval.protocols"]:
-        parts["train"] = train
-    labels = {f"{name}_labels": np.asarray(part.y) for name, part in parts.items()}
-    means, samples = {}, {}
-    for number, (name, part) in enumerate(parts.items()):
-        means[name], logvar = shop.encode(params, part.x)
+        parts["train"] = train, None
+    means, samples, labels = {}, {}, {}
+    for number, (name, (part, rows)) in enumerate(parts.items()):
+        labels[f"{name}_labels"] = np.asarray(part.y if rows is None else part.y[rows])
+        means[name], logvar = shop.encode(params, part.x, rows)
         if "sample" in resolved["eval.embeddings"] and logvar is not None:
             samples[name] = embed.draw(means[name], logvar, (resolved["seed"], number))
     kinds = {"mean": means, "sample": samples}
