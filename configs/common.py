@@ -74,6 +74,7 @@ def get_config() -> ConfigDict:
     # some that are tried), or unset: 1 on a CPU, auto on accelerators
     train.width = placeholder(object)  # points that a device works on at once
     train.memory_share = 0.75  # of each device's memory, at most
+    train.feed = "auto"  # batches from the host, where not all images fit; device or host: always
     train.checkpoint_every = placeholder(int)  # so many epochs; none set: every minute
 
     config.eval = evaluation = ConfigDict()

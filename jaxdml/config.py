@@ -39,6 +39,7 @@ COMMON: dict[str, Any] = {
     "train.learning_rate": 1e-3,
     "train.width": None,
     "train.memory_share": 0.75,
+    "train.feed": "auto",
     "train.checkpoint_every": None,
     "eval.protocols": ("thesis", "labelled"),
     "eval.classifiers": ("knn",),
@@ -71,6 +72,7 @@ _SOME_OF = {
     "eval.embeddings": EMBEDDINGS,
 }
 SAMPLERS = ("uniform", "balanced")
+FEEDS = ("auto", "device", "host")  # where the training images lie
 # An option → another one, and the value of it that leaves the first unread.
 UNREAD = {
     "train.classes_per_batch": ("train.sampler", "uniform"),
@@ -79,7 +81,7 @@ UNREAD = {
 # The option of a data set that says where its files lie.
 PATH = "data.path"
 # Fields that say how a run is executed: they may change from one call to the next.
-EXECUTION = ("train.width", "train.memory_share", "train.checkpoint_every")
+EXECUTION = ("train.width", "train.memory_share", "train.feed", "train.checkpoint_every")
 # Fields that do not say what is trained.
 _NOT_TRAINING = ("eval.", *EXECUTION)
 # Fields that say which images are labelled.
@@ -315,6 +317,7 @@ def _check(read: dict[str, Any]) -> None:
         if width not in (None, "auto"):
             at_least("train.width", coerce("train.width", width, 1), 1)
         between("train.memory_share", read["train.memory_share"], 0.01, 1)
+        one_of("train.feed", read["train.feed"], FEEDS)
         every = read["train.checkpoint_every"]
         if every is not None:
             at_least("train.checkpoint_every", coerce("train.checkpoint_every", every, 1), 1)

@@ -52,10 +52,10 @@ class Batch(NamedTuple):
 
 
 class Images(NamedTuple):
-    """The training set as it lies on the device, shared by every point."""
+    """The training set that all points share: on the device, or `x` on the host, which feeds it."""
 
-    x: Array  # u8[N, H, W, C], or f32 in [0, 1]
-    y: Array  # i32[N], -1 where there is no label
+    x: Any  # u8[N, H, W, C], or f32 in [0, 1]
+    y: Any  # i32[N], -1 where there is no label
 
 
 # ---------------------------------------------------------------- models

@@ -28,6 +28,8 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "images": images.make,
 }
 
+ROWS = 4096  # that are read at once
+
 
 def load(name: str, data_dir: Path, *, validation: int = 0, **options: Any) -> Dataset:
     """A data set by its name or by the dotted path of its `make`.
@@ -78,7 +80,9 @@ def fingerprint(dataset: Dataset) -> str:
     """
     digest = hashlib.sha256(repr(dataset.classes).encode())
     for part in (dataset.train, dataset.validation, dataset.test):
-        for array in (np.asarray(part.x), np.asarray(part.y, np.int32)):
+        for array in (part.x, np.asarray(part.y, np.int32)):
             digest.update(f"{array.dtype} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+            for start in range(0, len(array), ROWS):  # it may be too large to be copied
+                rows = np.ascontiguousarray(array[start : start + ROWS])
+                digest.update(rows.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

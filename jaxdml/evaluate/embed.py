@@ -1,5 +1,6 @@
 """Embeddings of images with a trained model."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import jax
@@ -10,17 +11,21 @@ from jaxdml.types import Model, Params
 
 EMBEDDINGS = ("mean", "sample")  # of the posterior; see `draw`
 
-Encode = Callable[[Params, np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+MOST_VALUES = 2**24  # of pixels in a batch
+
+Encode = Callable[..., tuple[np.ndarray, np.ndarray | None]]
 
 
 def encoder(model: Model, batch_size: int = 1000) -> Encode:
-    """`(params["model"], images) → mean f32[N, D], logvar f32[N, D]` of any number of images.
+    """`(params["model"], images, rows=None) → mean f32[N, D], logvar f32[N, D]` of many images.
 
-    The log-variance is `None` where the encoder is deterministic. It is compiled once.
+    The log-variance is `None` where the encoder is deterministic. It is compiled once. Images may
+    lie on disk, as in a `numpy.memmap`: no more of them than a batch are in memory. `rows` says
+    which ones are meant, i64[N]; `None`: all of them.
 
     Args:
       model: its `encode` is used.
-      batch_size: images at a time.
+      batch_size: images at a time; fewer where they are large.
     """
 
     @jax.jit
@@ -29,18 +34,23 @@ def encoder(model: Model, batch_size: int = 1000) -> Encode:
             x = x.astype(jnp.result_type(float)) / 255
         return model.encode(params, x)
 
-    def encode_all(params: Params, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        size = max(1, min(batch_size, len(x)))
+    def encode_all(
+        params: Params, x: np.ndarray, rows: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        count = len(x) if rows is None else len(rows)
+        size = max(1, min(batch_size, count, MOST_VALUES // math.prod(x.shape[1:])))
         parts = []
-        for start in range(0, max(1, len(x)), size):
-            part = x[start : start + size]
+        for start in range(0, max(1, count), size):
+            some = slice(start, start + size)
+            part = x[some] if rows is None else x[rows[some]]
             padded = np.pad(part, [(0, size - len(part))] + [(0, 0)] * (x.ndim - 1))
-            parts.append(encode(params, padded))
+            # waited for: batches that are only asked for would all lie on the device
+            parts.append(jax.device_get(encode(params, padded)))
 
         def joined(*pieces: np.ndarray) -> np.ndarray:
-            return np.concatenate(pieces)[: len(x)]
+            return np.concatenate(pieces)[:count]
 
-        return jax.tree.map(joined, *jax.device_get(parts))
+        return jax.tree.map(joined, *parts)
 
     return encode_all
 

@@ -1,5 +1,6 @@
 """One cohort at work: its programs, and the training of its points, chunk by chunk."""
 
+import functools
 import hashlib
 import shutil
 import time
@@ -158,7 +159,7 @@ def train(
     on_epoch: Callable[[int, float], None],
     stop: Callable[[], int] = lambda: 0,
     every: int | None = None,
-    wait: Callable[[Any], Any] = jax.block_until_ready,
+    devices: Callable[[Callable[[], Any]], Any] = lambda work: jax.block_until_ready(work()),
 ) -> Trained:
     """All epochs of some points, from their last checkpoint if there is one.
 
@@ -176,7 +177,7 @@ def train(
         the mean loss.
       stop: asked after each epoch; see `interrupt.heeded`.
       every: epochs between checkpoints; `None`: a minute.
-      wait: waits for the devices.
+      devices: has them do some work, and waits for it.
 
     Raises:
       Stopped: where `stop()` was not 0, after a checkpoint.
@@ -204,7 +205,9 @@ def train(
         for number in range(done + 1, shop.epochs + 1):
             pattern = shop.routine.pattern(number)
             program = programs.epoch(pattern)
-            states, metrics = wait(program(states, company, images, np.int32(number)))
+            states, metrics = devices(
+                functools.partial(program, states, company, images, np.int32(number))
+            )
             phase = "+".join(dict.fromkeys(shop.routine.phases[i].name for i in pattern))
             values = population.unstack(dict(sorted(metrics.items())), len(chunk), where)
             record = {name: _listed(value) for name, value in values.items()}
@@ -269,11 +272,9 @@ def chunks(
 
 def _template(shop: Workshop, rows: int) -> TrainState:
     """The shapes and dtypes of the states of so many points."""
-    train = shop.dataset.train
-    arrays = np.int32(0), np.asarray(train.x), np.asarray(train.y, np.int32)
-    shapes = (jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays)
     one = jax.eval_shape(
-        lambda seed, x, y: step.init(shop.model, shop.routine, seed, Images(x, y)), *shapes
+        lambda images: step.init(shop.model, shop.routine, jnp.int32(0), images),
+        population.described(shop.dataset, population.layout(1)),
     )
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), one)
 

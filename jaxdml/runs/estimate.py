@@ -7,6 +7,7 @@ from jaxdml.runs import sizing
 from jaxdml.runs.plan import Plan, title
 from jaxdml.runs.progress import clock
 from jaxdml.runs.work import Worker
+from jaxdml.train import population
 
 
 def lines(plan: Plan, worker: Worker) -> Iterator[str]:
@@ -18,18 +19,25 @@ def lines(plan: Plan, worker: Worker) -> Iterator[str]:
     """
     total, most = 0.0, 0
     for members in plan.cohorts:
-        size = worker.rounds(members, worker.width(members))
+        shop, size = worker.shop(members), worker.rounds(members, worker.width(members))
         trial = worker.trial(members, size.width)
-        states = (size.rounds - 1) * size.width * worker.shop(members).bytes_of_a_point
-        memory = trial.memory + 2 * states  # before and after an epoch
+        where = population.layout(size.width, size.rounds)._replace(fed=trial.fed)
+        images = sizing.images_on_a_device(shop, shop.sizes, members.points, where)
+        states = (size.rounds - 1) * size.width * shop.bytes_of_a_point
+        # states before and after an epoch
+        memory = trial.memory - trial.images + images + 2 * states
+        all_ = sizing.gib(sizing.size(shop))
+        way = f"that the host feeds, of {all_} in all" if trial.fed else "that stay there"
+        of_it = f"{sizing.gib(images)} of it images {way}"
         if math.isinf(trial.seconds):
-            yield f"{title(members)}: a point needs {sizing.gib(memory)}, which is too much"
+            needed = sizing.gib(memory)
+            yield f"{title(members)}: a point needs {needed}, {of_it}: which is too much"
             continue
         seconds = trial.compiling + len(members.points) * trial.seconds
         total, most = total + seconds, max(most, memory)
         yield (
             f"{title(members)}: about {clock(seconds)} to train, {clock(trial.compiling)} of it to "
-            f"compile; {sizing.gib(memory)} on a device for {size.width} at once"
+            f"compile; {sizing.gib(memory)} on a device for {size.width} at once, {of_it}"
         )
     if plan.cohorts:
         yield f"all: about {clock(total)}, and {sizing.gib(most)} on a device; scoring comes on top"

@@ -92,6 +92,7 @@ def _here(
     with scoring.Scorer(sum(len(members.points) for members in cohorts)) as scorer:
         for members in cohorts:
             size = worker.size(members, _size_before(place, members))
+            _note_fed(size, members, progress)
             for chunk in _chunks(place, members, size, finished):
                 new = sum(point.id not in finished for point in chunk.members.points)
 
@@ -120,6 +121,7 @@ def _on_cluster(
         tasks = cluster.Tasks(client, place, data_dir, stop, progress.note)
 
         def sized(size: work.Size, members: Cohort) -> None:
+            _note_fed(size, members, progress)
             groups = len(members.points) // (size.width * size.devices * tasks.workers)
             size = size._replace(rounds=max(1, min(size.rounds, groups)))  # something for each
             for chunk in _chunks(place, members, size, finished):
@@ -135,6 +137,12 @@ def _on_cluster(
             before = _size_before(place, members)
             tasks.submit(sized, members, cluster.size, members, before)
         tasks.finish()
+
+
+def _note_fed(size: work.Size, members: Cohort, progress: Reporter) -> None:
+    if size.fed:
+        name = config.dataset_name(members.points[0].config)
+        progress.note(f"the training images of {name} stay on the host, which feeds the batches")
 
 
 def _chunks(

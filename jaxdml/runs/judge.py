@@ -93,17 +93,17 @@ def _embedded(
 ) -> dict[str, Embedded]:
     """The posterior's mean, and a sample of it where one is asked for and there is a variance."""
     train = shop.dataset.train
-    parts = {
-        "test": plan.scored(shop.dataset, resolved["eval.split"]),
-        "labelled": Split(train.x[labelled], train.y[labelled]),
+    parts: dict[str, tuple[Split, np.ndarray | None]] = {
+        "test": (plan.scored(shop.dataset, resolved["eval.split"]), None),
+        "labelled": (train, labelled),
     }
     if "full" in resolved["eval.protocols"]:
         known = np.asarray(train.y) >= 0
-        parts["train"] = train if known.all() else Split(train.x[known], train.y[known])
-    labels = {f"{name}_labels": np.asarray(part.y) for name, part in parts.items()}
-    means, samples = {}, {}
-    for number, (name, part) in enumerate(parts.items()):
-        means[name], logvar = shop.encode(params, part.x)
+        parts["train"] = train, None if known.all() else np.flatnonzero(known)
+    means, samples, labels = {}, {}, {}
+    for number, (name, (part, rows)) in enumerate(parts.items()):
+        labels[f"{name}_labels"] = np.asarray(part.y if rows is None else part.y[rows])
+        means[name], logvar = shop.encode(params, part.x, rows)
         if "sample" in resolved["eval.embeddings"] and logvar is not None:
             samples[name] = embed.draw(means[name], logvar, (resolved["seed"], number))
     kinds = {"mean": means, "sample": samples}

@@ -25,6 +25,7 @@ class Reporter:
         self.points, self.points_done, self.epochs = points, finished, epochs
         self.epochs_done, self.total = 0, epochs or points
         self.loss = float("nan")
+        self.noted: set[str] = set()
         self.started: float | None = None  # when the first part was done: compiling is behind
         self.done_at_start = 0
         self.said = time.monotonic()
@@ -53,7 +54,10 @@ class Reporter:
         self.bar.stop()
 
     def note(self, sentence: str) -> None:
-        """A sentence that stays on the screen."""
+        """A sentence that stays on the screen, said once."""
+        if sentence in self.noted:
+            return
+        self.noted.add(sentence)
         self.console.print(f"note: {sentence}", highlight=False, soft_wrap=True)
 
     def epoch(self, points: int, loss: float, epochs: int = 1) -> None:

@@ -1,4 +1,6 @@
-"""How many points of a cohort travel together: by the memory of a device, and by trial."""
+"""How many points of a cohort travel together, and whether their images lie on the devices: by the
+memory of a device, and by trial.
+"""
 
 import math
 import time
@@ -20,6 +22,10 @@ STEPS_OF_A_TRIAL = 8
 TURNS_OF_A_TRIAL = 3
 WIDER = 4  # from one trial's width to the next
 GAIN = 0.95  # of the time a point: what is not faster than that is not taken
+# train.feed → whether batches come from the host, in the order in which it is tried
+FED = {"auto": (False, True), "device": (False,), "host": (True,)}
+
+PlaceImages = Callable[[population.Layout], Images]  # the training set, as a layout wants it
 
 
 class Trial(NamedTuple):
@@ -29,14 +35,17 @@ class Trial(NamedTuple):
     seconds: float  # that all epochs of one point will take, when the devices are full
     compiling: float  # seconds
     memory: int  # bytes on each device
+    images: int = 0  # so many of them are images: all of them, or two blocks that the host feeds
+    fed: bool = False  # whether it does
 
 
 def place(
     shop: Workshop,
     points: Sequence[PointConfig],
     where: population.Layout,
-    images: Images,
+    images: PlaceImages,
     share: float,
+    feed: str = "auto",
 ) -> Placed:
     """A cohort on the devices, in a layout that fits; its programs are compiled.
 
@@ -44,31 +53,70 @@ def place(
       shop: the cohort's.
       points: some of its points.
       where: as large as is wanted. Where the programs need more memory, points follow in fewer
-        rounds, or in narrower ones.
-      images: its training set, on the devices.
+        rounds; then batches are fed from the host, if `feed` lets them; then rounds are narrower.
+      images: places its training set.
       share: of the memory of each device, at most 1.
+      feed: `auto`, `device` or `host`.
 
     Raises:
       ConfigError: if a single point needs more.
     """
     limit = share * population.memory(where)
+    fed = where._replace(fed=True)
+    if not where.fed and (feed == "host" or (feed == "auto" and size(shop) > limit)):
+        where = fed
     while True:
         programs = population.programs(shop.assemble, shop.sizes, where)
         company = full_chunk(shop, points, where)
-        needed = population.compile_all(programs, shop.patterns(), company, images, where)
+        described = population.described(shop.dataset, where)
+        needed = population.compile_all(programs, shop.patterns(), company, described, where)
         if needed <= limit:
-            return Placed(where, programs, images)
+            return Placed(where, programs, images(where))
         if where.rounds > 1:
             fewer = int(where.rounds * limit / needed)
             where = where._replace(rounds=max(1, min(fewer, where.rounds - 1)))
+        elif feed == "auto" and not where.fed:
+            where = fed
         elif where.width > 1:
             where = where._replace(width=where.width // 2)
         else:
-            raise ConfigError(
-                f"a single point needs {gib(needed)} on a device, but "
-                f"train.memory_share={share} allows {gib(limit)}: take a smaller "
-                "train.batch_size or model.hidden, or a larger share"
-            )
+            raise ConfigError(_too_much(needed, size(shop), share, limit, where.fed))
+
+
+def _too_much(needed: int, images: int, share: float, limit: float, fed: bool) -> str:
+    allowed = f"train.memory_share={share} allows {gib(limit)}"
+    if fed:
+        return (
+            f"a single point needs {gib(needed)} on a device, with batches fed from the host, but "
+            f"{allowed}: take a smaller train.batch_size or model.hidden, or a larger share"
+        )
+    return (
+        f"a single point needs {gib(needed)} on a device, {gib(images)} of it training images, but "
+        f"{allowed}: set train.feed to auto or host, which leaves the images on the host"
+    )
+
+
+def images_on_a_device(
+    shop: Workshop, sizes: streams.Sizes, points: Sequence[PointConfig], where: population.Layout
+) -> int:
+    """Bytes of images that lie on each device: all of them, or two blocks if the host feeds them.
+
+    Args:
+      shop, points, where: as for `place`.
+      sizes: of the epochs that are trained.
+    """
+    if not where.fed:
+        return size(shop)
+    programs = population.programs(shop.assemble, sizes, where)
+    company = full_chunk(shop, points, where)
+    images = population.described(shop.dataset, where)
+    return 2 * max(programs.epoch(p).ahead(company, images) for p in shop.patterns())
+
+
+def size(shop: Workshop) -> int:
+    """Bytes of a cohort's training images."""
+    x = shop.dataset.train.x
+    return math.prod(x.shape) * int(x.dtype.itemsize)
 
 
 def rounds(shop: Workshop, points: int, width: int, devices: int) -> int:
@@ -111,7 +159,7 @@ def fastest(measure: Callable[[int], Trial], most: int) -> Trial:
 def trial(
     shop: Workshop,
     points: Sequence[PointConfig],
-    images: Images,
+    images: PlaceImages,
     where: population.Layout,
     limit: float,
 ) -> Trial:
@@ -119,30 +167,35 @@ def trial(
 
     What needs more than `limit` bytes on a device is not run: it would take for ever.
     """
-    size = shop.sizes.batch_size * STEPS_OF_A_TRIAL
+    if not where.fed and size(shop) > limit:
+        return Trial(where.width, math.inf, 0.0, size(shop), size(shop))
+    most = shop.sizes.batch_size * STEPS_OF_A_TRIAL
     few = shop.sizes._replace(
-        images=min(shop.sizes.images, size),
-        labelled=None if shop.sizes.labelled is None else min(shop.sizes.labelled, size),
+        images=min(shop.sizes.images, most),
+        labelled=None if shop.sizes.labelled is None else min(shop.sizes.labelled, most),
     )
     programs = population.programs(shop.assemble, few, where)
     company = full_chunk(shop, points, where)
     began = time.monotonic()
-    memory = population.compile_all(programs, shop.patterns(), company, images, where)
+    described = population.described(shop.dataset, where)
+    memory = population.compile_all(programs, shop.patterns(), company, described, where)
     compiling = time.monotonic() - began
+    of_it = images_on_a_device(shop, few, points, where)
     if memory > limit:
-        return Trial(where.width, math.inf, compiling, memory)
+        return Trial(where.width, math.inf, compiling, memory, of_it, where.fed)
+    placed = images(where)
     seconds = 0.0
     for pattern, epochs in shop.patterns().items():
-        states = programs.init(company, images)
+        states = programs.init(company, placed)
         turns = []
         for _ in range(1 + TURNS_OF_A_TRIAL):
             began = time.monotonic()
-            states, _ = programs.epoch(pattern)(states, company, images, np.int32(1))
+            states, _ = programs.epoch(pattern)(states, company, placed, np.int32(1))
             jax.block_until_ready(states)
             turns.append(time.monotonic() - began)
         times_as_many = _steps(shop, pattern, shop.sizes) / _steps(shop, pattern, few)
         seconds += epochs * times_as_many * min(turns[1:]) / where.chunk
-    return Trial(where.width, seconds, compiling, memory)
+    return Trial(where.width, seconds, compiling, memory, of_it, where.fed)
 
 
 def gib(size: float) -> str:

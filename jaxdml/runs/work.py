@@ -26,6 +26,7 @@ class Size(NamedTuple):
     rounds: int  # so many times, before results are written
     devices: int
     tried: int = 0  # the width was chosen by trials, for so many points a device
+    fed: bool = False  # batches came from the host
 
     @property
     def chunk(self) -> int:
@@ -59,7 +60,7 @@ class Worker:
         self._trials: dict[tuple[Static, int, int], sizing.Trial] = {}
         self._shops: dict[tuple[Static, int], cohort.Workshop] = {}
         self._placed: dict[tuple[Static, int, Size], cohort.Placed] = {}
-        self._images: tuple[Any, Images] | None = None  # one data set's at a time
+        self._images: tuple[Any, Images] | None = None  # one data set's at a time, and one way
         self._trained: tuple[Path, Params] | None = None  # one chunk's at a time
 
     @property
@@ -113,17 +114,17 @@ class Worker:
         if most == 1:
             return Size(1, 1, devices)
         best = sizing.fastest(functools.partial(self.trial, members), most)
-        return Size(best.width, 1, devices, most)
+        return Size(best.width, 1, devices, most, best.fed)
 
     def size(self, members: Cohort, before: Size | None = None) -> Size:
-        """How a cohort travels, for lack of memory in fewer rounds or narrower groups.
+        """How a cohort travels: for lack of memory in fewer rounds, fed, or in narrower groups.
 
         Args:
           members, before: as for `width`.
         """
         size = self.rounds(members, self.width(members, before))
         where = self._place(Chunk(members, size)).where
-        return size._replace(width=where.width, rounds=where.rounds)
+        return size._replace(width=where.width, rounds=where.rounds, fed=where.fed)
 
     def rounds(self, members: Cohort, size: Size) -> Size:
         """With as many rounds as a cohort should have."""
@@ -135,12 +136,17 @@ class Worker:
         key = members.static, members.capacity, width
         if key not in self._trials:
             with self.during("compiling"):
-                shop = self.shop(members)
-                images = self._on_devices(shop, members.points[0])
+                shop, c = self.shop(members), members.points[0].config
                 where = population.layout(width)
-                share = members.points[0].config["train.memory_share"]
-                limit = share * population.memory(where)
-                self._trials[key] = sizing.trial(shop, members.points, images, where, limit)
+                limit = c["train.memory_share"] * population.memory(where)
+                images = functools.partial(self._on_devices, shop, members.points[0])
+                for fed in sizing.FED[c["train.feed"]]:
+                    found = sizing.trial(
+                        shop, members.points, images, where._replace(fed=fed), limit
+                    )
+                    if found.memory <= limit:
+                        break
+                self._trials[key] = found
         return self._trials[key]
 
     def carry_out(
@@ -177,14 +183,14 @@ class Worker:
             on_epoch(epochs, loss)
             scorer.collect()
 
-        def wait(arrays: Any) -> Any:
+        def devices(work: Callable[[], Any]) -> Any:
             with self.during("training"):
-                return jax.block_until_ready(arrays)
+                return jax.block_until_ready(work())
 
         every = points[0].config["train.checkpoint_every"]
         with self.during("writing"):
             trained = cohort.train(
-                shop, placed, points, labelled, saved, after_epoch, stop, every, wait
+                shop, placed, points, labelled, saved, after_epoch, stop, every, devices
             )
         rows = [row for row, point in enumerate(points) if point.id not in finished]
         waiting = set(rows)
@@ -222,23 +228,25 @@ class Worker:
         key = members.static, members.capacity, size
         if key not in self._placed:
             with self.during("compiling"):
-                shop = self.shop(members)
-                images = self._on_devices(shop, members.points[0])
-                share = members.points[0].config["train.memory_share"]
-                wanted = population.layout(size.width, size.rounds)
-                placed = sizing.place(shop, members.points, wanted, images, share)
+                shop, c = self.shop(members), members.points[0].config
+                images = functools.partial(self._on_devices, shop, members.points[0])
+                wanted = population.layout(size.width, size.rounds)._replace(fed=size.fed)
+                share, feed = c["train.memory_share"], c["train.feed"]
+                placed = sizing.place(shop, members.points, wanted, images, share, feed)
+                where = placed.where
                 self._placed[key] = placed
-                fits = size._replace(width=placed.where.width, rounds=placed.where.rounds)
+                fits = size._replace(width=where.width, rounds=where.rounds, fed=where.fed)
                 self._placed[members.static, members.capacity, fits] = placed
         return self._placed[key]
 
-    def _on_devices(self, shop: cohort.Workshop, point: PointConfig) -> Images:
-        source = config.source(point.config)
-        if self._images is None or self._images[0] != source:
-            self._images = None  # another data set's are let go
+    def _on_devices(
+        self, shop: cohort.Workshop, point: PointConfig, where: population.Layout
+    ) -> Images:
+        kind = *config.source(point.config), where.fed
+        if self._images is None or self._images[0] != kind:
+            self._images = None  # those of another data set are let go
             self._placed.clear()
-            placed = population.place_images(shop.dataset, population.layout(1))
-            self._images = source, placed
+            self._images = kind, population.place_images(shop.dataset, where)
         return self._images[1]
 
     @contextmanager

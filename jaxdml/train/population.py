@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxdml.train import step, streams
+from jaxdml.train import feed, step, streams
 from jaxdml.types import Dataset, Images, Model, Point, Routine, TrainState
 
 AXIS = "points"
@@ -29,6 +29,7 @@ class Layout(NamedTuple):
     mesh: Mesh
     width: int  # points that one device works on at once
     rounds: int = 1  # such groups that it works on one after the other
+    fed: bool = False  # batches come from the host: the training images do not lie on the devices
 
     @property
     def chunk(self) -> int:
@@ -49,6 +50,16 @@ class Layout(NamedTuple):
     def everywhere(self) -> NamedSharding:
         """Of arrays that all points share."""
         return NamedSharding(self.mesh, PartitionSpec())
+
+    def described(self, tree: Any) -> Any:
+        """Shapes and dtypes of arrays with a leading axis of points, on their devices."""
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.sharded), tree
+        )
+
+    def put(self, tree: Any) -> Any:
+        """Arrays with a leading axis of points, from the host to their devices."""
+        return jax.device_put(tree, self.sharded)
 
     def places(self, count: int) -> np.ndarray:
         """Where each of `count` points lies in the chunk: dealt out to the devices like cards."""
@@ -91,8 +102,8 @@ class Company(NamedTuple):
 class Programs(NamedTuple):
     """The compiled functions of one cohort, for any chunk of its points."""
 
-    init: Any  # jitted: (points P, the training set) → states P
-    epoch: Callable[[tuple[int, ...]], Any]  # pattern of phases → one epoch, jitted
+    init: Any  # (company, the training set) → states P
+    epoch: Callable[[tuple[int, ...]], Any]  # pattern of phases → one epoch
 
 
 def programs(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
@@ -108,68 +119,131 @@ def programs(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Program
       each step is, and gives one program for each such pattern: `(states, company, images, number)
       → states, metrics`. It uses up the states that it takes; epochs count from 1.
     """
-    points, shared = PartitionSpec(AXIS), PartitionSpec()
+    return _fed(assemble, sizes, where) if where.fed else _resident(assemble, sizes, where)
 
-    def over_points(function: Callable[..., Any], there: Array, *arguments: Any) -> Any:
-        """Group after group; one in which no point is there costs nothing."""
 
+def _resident(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
+    """A program each, of images on the devices."""
+
+    @jax.jit
+    def init(company: Company, images: Images) -> TrainState:
+        def one(point: Point, images: Images) -> TrainState:
+            return step.init(*assemble(point.numbers), point.seed, images)
+
+        return _over_points(where, one, company, (), (images,))
+
+    @functools.cache
+    def epoch(pattern: tuple[int, ...]) -> Callable[..., Any]:
+        def one(point: Point, state: TrainState, images: Images, number: Array) -> Any:
+            model, routine = assemble(point.numbers)
+            return step.epoch(model, routine, pattern, sizes, state, point, images, number)
+
+        def run(states: TrainState, company: Company, images: Images, number: Array) -> Any:
+            return _over_points(where, one, company, (states,), (images, number))
+
+        return jax.jit(run, donate_argnums=0)
+
+    return Programs(init, epoch)
+
+
+def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
+    """Programs that are handed images by the host, see `feed`."""
+
+    def asked(company: Company, x: jax.ShapeDtypeStruct) -> tuple[Array, ...]:
+        def one(point: Point) -> tuple[Array, ...]:
+            rows = []
+
+            def take(asked: Array) -> Array:
+                rows.append(asked)
+                return jnp.zeros((*asked.shape, *x.shape[1:]), x.dtype)
+
+            step.init(*assemble(point.numbers), point.seed, Images(x, None), take)
+            return tuple(rows)
+
+        return _over_points(where, one, company, (), ())
+
+    def given(company: Company, x: jax.ShapeDtypeStruct, taken: tuple[Array, ...]) -> TrainState:
+        def one(point: Point, taken: tuple[Array, ...]) -> TrainState:
+            left = iter(taken)
+            model, routine = assemble(point.numbers)
+            return step.init(model, routine, point.seed, Images(x, None), lambda _: next(left))
+
+        return _over_points(where, one, company, (taken,), ())
+
+    @functools.cache
+    def epoch(pattern: tuple[int, ...]) -> feed.Epoch:
+        def one_draw(point: Point, y: Array, number: Array) -> Any:
+            return step.draw(assemble(point.numbers)[1], pattern, sizes, point, y, number)
+
+        def one_block(
+            point: Point, state: TrainState, draws: Any, x: Any, y: Array, *when: Array
+        ) -> Any:
+            return step.block(
+                *assemble(point.numbers), pattern, sizes, state, point, y, draws, x, *when
+            )
+
+        def draw(company: Company, y: Array, number: Array) -> Any:
+            return _over_points(where, one_draw, company, (), (y, number))
+
+        def block(
+            states: TrainState, company: Company, y: Array, draws: Any, x: Any, *when: Array
+        ) -> Any:
+            return _over_points(where, one_block, company, (states, draws, x), (y, *when))
+
+        return feed.Epoch(jax.jit(draw), jax.jit(block, donate_argnums=0), where)
+
+    static = functools.partial(jax.jit, static_argnums=1)
+    return Programs(feed.Init(static(asked), static(given), where), epoch)
+
+
+def _over_points(
+    where: Layout,
+    function: Callable[..., Any],
+    company: Company,
+    own: tuple[Any, ...],
+    shared: tuple[Any, ...],
+) -> Any:
+    """`function(point, *own, *shared)` of each point, group after group, on its device.
+
+    Args:
+      where: how the points lie on the devices.
+      function: of one point.
+      company: the points.
+      own: arrays with a leading axis of points, as the result has one.
+      shared: arrays that all points share.
+    """
+    points = PartitionSpec(AXIS)
+
+    def on_a_device(there: Array, own: Any, shared: Any) -> Any:
         @jax.jit  # traced once, for its shapes and for its value
-        def several(arguments: Any) -> Any:
+        def several(own: Any) -> Any:
             if where.width > 1:
-                return jax.vmap(function)(*arguments)
+                return jax.vmap(lambda own: function(*own, *shared))(own)
             # no batching rule has a say: exactly one point's program
-            result = function(*jax.tree.map(lambda leaf: leaf[0], arguments))
+            result = function(*jax.tree.map(lambda leaf: leaf[0], own), *shared)
             return jax.tree.map(lambda leaf: leaf[None], result)
 
-        def none(arguments: Any) -> Any:
-            shapes = jax.eval_shape(several, arguments)
+        def none(own: Any) -> Any:
+            shapes = jax.eval_shape(several, own)
             return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
-        def group(there: Array, arguments: Any) -> Any:
-            return jax.lax.cond(there.any(), several, none, arguments)
+        def group(there: Array, own: Any) -> Any:
+            """One in which no point is there costs nothing."""
+            return jax.lax.cond(there.any(), several, none, own)
 
         grouped = jax.tree.map(
-            lambda leaf: leaf.reshape(-1, where.width, *leaf.shape[1:]), (there, arguments)
+            lambda leaf: leaf.reshape(-1, where.width, *leaf.shape[1:]), (there, own)
         )
         result = jax.lax.map(lambda a: group(*a), grouped)
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), result)
 
-    def init(company: Company, images: Images) -> TrainState:
-        def one(point: Point) -> TrainState:
-            return step.init(*assemble(point.numbers), point.seed, images)
-
-        return over_points(one, company.there, company.points)
-
-    @functools.cache
-    def epoch(pattern: tuple[int, ...]) -> Callable[..., Any]:
-        def all_points(states: TrainState, company: Company, images: Images, number: Array) -> Any:
-            def one(state: TrainState, point: Point) -> Any:
-                model, routine = assemble(point.numbers)
-                return step.epoch(model, routine, pattern, sizes, state, point, images, number)
-
-            return over_points(one, company.there, states, company.points)
-
-        mapped = jax.shard_map(
-            all_points,
-            mesh=where.mesh,
-            in_specs=(points, points, shared, shared),
-            out_specs=points,
-            check_vma=False,
-        )
-        return jax.jit(mapped, donate_argnums=0)
-
-    return Programs(
-        init=jax.jit(
-            jax.shard_map(
-                init,
-                mesh=where.mesh,
-                in_specs=(points, shared),
-                out_specs=points,
-                check_vma=False,
-            )
-        ),
-        epoch=epoch,
-    )
+    return jax.shard_map(
+        on_a_device,
+        mesh=where.mesh,
+        in_specs=(points, points, PartitionSpec()),
+        out_specs=points,
+        check_vma=False,
+    )(company.there, (company.points, *own), shared)
 
 
 def compile_all(
@@ -181,31 +255,50 @@ def compile_all(
 ) -> int:
     """Compiles a cohort's programs, so that later calls need not.
 
+    Args:
+      programs: from `programs`.
+      patterns: of phases, of all epochs.
+      company: a chunk.
+      images: the training set, or its shapes: see `described`.
+      where: as for `programs`.
+
     Returns:
       Bytes that the largest of them needs on each device, all that it is given included.
     """
-    programs.init.lower(company, images).compile()
-    states = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where.sharded),
-        jax.eval_shape(programs.init, company, images),
-    )
+    init = programs.init.lower(company, images)
+    init.compile()
+    states = where.described(init.out_info)
     sizes = []
     for pattern in patterns:
-        compiled = programs.epoch(pattern).lower(states, company, images, np.int32(1)).compile()
-        needed = compiled.memory_analysis()
+        program = programs.epoch(pattern)
+        needed = program.lower(states, company, images, np.int32(1)).compile().memory_analysis()
         sizes.append(
             needed.argument_size_in_bytes
             + needed.output_size_in_bytes
             + needed.temp_size_in_bytes
             - needed.alias_size_in_bytes
+            + (program.ahead(company, images) if where.fed else 0)
         )
     return int(max(sizes))
 
 
+def described(dataset: Dataset, where: Layout) -> Images:
+    """Shapes and dtypes of what `place_images` gives, at no cost."""
+    x, y = dataset.train.x, dataset.train.y
+    place = None if where.fed else where.everywhere
+    return Images(
+        jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
+        jax.ShapeDtypeStruct((len(y),), np.dtype(np.int32), sharding=where.everywhere),
+    )
+
+
 def place_images(dataset: Dataset, where: Layout) -> Images:
-    """The training set on every device, as it is: uint8 stays uint8."""
-    arrays = np.asarray(dataset.train.x), np.asarray(dataset.train.y, np.int32)
-    return Images(*jax.device_put(arrays, where.everywhere))
+    """The training set on every device, as it is: uint8 stays uint8.
+
+    Where batches are fed from the host, the images stay there, and are not even read.
+    """
+    x = dataset.train.x if where.fed else jax.device_put(dataset.train.x, where.everywhere)
+    return Images(x, jax.device_put(np.asarray(dataset.train.y, np.int32), where.everywhere))
 
 
 def place_states(states: TrainState, where: Layout) -> TrainState:

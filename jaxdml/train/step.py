@@ -43,14 +43,28 @@ def count_steps(routine: Routine, sizes: streams.Sizes, epochs: int) -> dict[str
     return counts
 
 
-def init(model: Model, routine: Routine, seed: Array, images: Images) -> TrainState:
-    """The state before the first step; it follows from the seed and the training images alone."""
+def init(
+    model: Model,
+    routine: Routine,
+    seed: Array,
+    images: Images,
+    take: Callable[[Array], Array] | None = None,
+) -> TrainState:
+    """The state before the first step; it follows from the seed and the training images alone.
+
+    Args:
+      model, routine: what is trained.
+      seed: i32[], ≥ 0.
+      images: the training set.
+      take: gives the images of some rows; `None`: those of `images.x`.
+    """
     model_key, *term_keys = jax.random.split(_keys(seed)[0], 1 + len(terms(routine)))
+    size = images.x.shape[0]
 
     def examples(key: Array, count: int) -> Array:
         """Training images, f32[count, H, W, C], without one twice while there are so many."""
-        rows = jax.random.permutation(key, len(images.x))
-        return streams.pixels(images.x[rows[jnp.arange(count) % len(images.x)]])
+        rows = jax.random.permutation(key, size)[jnp.arange(count) % size]
+        return streams.pixels(images.x[rows] if take is None else take(rows))
 
     own = {
         name: term.init(key, examples)
@@ -84,7 +98,7 @@ def epoch(
     images: Images,
     number: Array,
 ) -> tuple[TrainState, Metrics]:
-    """One epoch.
+    """One epoch, of images on the device.
 
     Args:
       model, routine: what is trained, with this point's numbers in it.
@@ -99,26 +113,111 @@ def epoch(
       The state after it, and the mean over its steps of `loss`, of each term's value by its name,
       and of each term's own metrics as `term.metric`. Steps with a non-finite value are left out.
     """
-    kinds = sorted(set(pattern))
-    phases = [routine.phases[i] for i in kinds]
-    turns = jnp.array([kinds.index(i) for i in pattern])
+    draws = draw(routine, pattern, sizes, point, images.y, number)
+    advance = _advance(model, routine, pattern, sizes, point, number)
+
+    def body(state: TrainState, drawn: Any) -> tuple[TrainState, Metrics]:
+        i, drawn = drawn
+        batches = {s: streams.gather(images, d.rows, d.valid, s) for s, d in drawn.items()}
+        return advance(state, i, batches)
+
+    steps = jnp.arange(_steps(routine, pattern, sizes))
+    state, values = jax.lax.scan(body, state, (steps, draws))
+    diverged = _whole(state, routine, number)
+    return state._replace(diverged=diverged), jax.tree.map(finite_mean, values)
+
+
+def draw(
+    routine: Routine,
+    pattern: tuple[int, ...],
+    sizes: streams.Sizes,
+    point: Point,
+    y: Array,
+    number: Array,
+) -> dict[str, streams.Draw]:
+    """The rows of all batches of an epoch, by stream; arguments as for `epoch`."""
+    phases = [routine.phases[i] for i in sorted(set(pattern))]
     steps = epoch_steps(phases, sizes)
-    before = (number - 1) * steps  # turns go on from epoch to epoch
-    key = jax.random.fold_in(_keys(point.seed)[1], number)
-    labelled_key, all_key, step_key = jax.random.split(key, 3)
+    labelled_key, all_key, _ = _epoch_keys(point.seed, number)
     used = {stream for phase in phases for _, stream in phase.terms}
     draws = {}
     if "labelled" in used:
         passes = all(phase.length == "labelled" for phase in phases)
-        draws["labelled"] = streams.labelled(labelled_key, point, images.y, passes, steps, sizes)
+        draws["labelled"] = streams.labelled(labelled_key, point, y, passes, steps, sizes)
     if "all" in used:
         draws["all"] = streams.one_pass(all_key, sizes.images, steps, sizes.batch_size)
+    return draws
 
-    def body(state: TrainState, drawn: Any) -> tuple[TrainState, Any]:
-        i, drawn = drawn
-        batches = {s: streams.gather(images, d.rows, d.valid, s) for s, d in drawn.items()}
+
+def block(
+    model: Model,
+    routine: Routine,
+    pattern: tuple[int, ...],
+    sizes: streams.Sizes,
+    state: TrainState,
+    point: Point,
+    y: Array,
+    draws: dict[str, streams.Draw],
+    x: dict[str, Array],
+    number: Array,
+    first: Array,
+) -> tuple[TrainState, Metrics]:
+    """S steps of an epoch, or as many as are left of it, whose images are given.
+
+    All blocks of an epoch, one after the other, do what `epoch` does.
+
+    Args:
+      model, routine, pattern, sizes, state, point, number: as for `epoch`.
+      y: i32[N], the labels of the training set.
+      draws: of the whole epoch, from `draw`.
+      x: by stream, u8[S, B, H, W, C], the images that these steps drew.
+      first: i32[], the first of these steps, from 0.
+
+    Returns:
+      The state after them, and the values of each step, f32[S]; NaN past the epoch's last step.
+    """
+    advance = _advance(model, routine, pattern, sizes, point, number)
+    steps, room = _steps(routine, pattern, sizes), len(next(iter(x.values())))
+    last = jnp.minimum(first + room, steps)
+
+    def one(state: TrainState, i: Array) -> tuple[TrainState, Metrics]:
+        batches = {}
+        for stream, (rows, valid) in draws.items():
+            own = jax.lax.dynamic_index_in_dim(x[stream], i - first, keepdims=False)
+            batches[stream] = streams.batch(own, y, rows[i], valid[i], stream)
+        return advance(state, i, batches)
+
+    def body(i: Array, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
+        state, values = carry
+        state, found = one(state, i)
+        return state, {name: values[name].at[i - first].set(found[name]) for name in values}
+
+    shapes = jax.eval_shape(one, state, first)[1]
+    values = {name: jnp.full(room, jnp.nan, leaf.dtype) for name, leaf in shapes.items()}
+    # a loop of as many steps as are left: padding costs nothing, and the program is one
+    state, values = jax.lax.fori_loop(first, last, body, (state, values))
+    diverged = jnp.where(last == steps, _whole(state, routine, number), state.diverged)
+    return state._replace(diverged=diverged), values
+
+
+def _advance(
+    model: Model,
+    routine: Routine,
+    pattern: tuple[int, ...],
+    sizes: streams.Sizes,
+    point: Point,
+    number: Array,
+) -> Callable[[TrainState, Array, dict[str, Any]], tuple[TrainState, Metrics]]:
+    """`(state, i, batches) → state, metrics`: what step `i` of an epoch does."""
+    kinds = sorted(set(pattern))
+    phases = [routine.phases[i] for i in kinds]
+    turns = jnp.array([kinds.index(i) for i in pattern])
+    before = (number - 1) * epoch_steps(phases, sizes)  # turns go on from epoch to epoch
+    step_key = _epoch_keys(point.seed, number)[2]
+    rate = point.numbers["train.learning_rate"]
+
+    def advance(state: TrainState, i: Array, batches: dict[str, Any]) -> Any:
         key = jax.random.fold_in(step_key, i)
-        rate = point.numbers["train.learning_rate"]
 
         def one(phase: Phase) -> Callable[[TrainState], tuple[TrainState, Metrics]]:
             return lambda state: step(model, routine, phase, state, batches, rate, key, number)
@@ -130,14 +229,24 @@ def epoch(
         turn = turns[(before + i) % len(pattern)]
         return jax.lax.switch(turn, _same_metrics(branches, state), state)
 
-    state, values = jax.lax.scan(body, state, (jnp.arange(steps), draws))
+    return advance
+
+
+def _steps(routine: Routine, pattern: tuple[int, ...], sizes: streams.Sizes) -> int:
+    """How many an epoch of this pattern has."""
+    return epoch_steps([routine.phases[i] for i in set(pattern)], sizes)
+
+
+def _epoch_keys(seed: Array, number: Array) -> Array:
+    """Of an epoch: one for the labelled stream, one for all images, one for the steps."""
+    return jax.random.split(jax.random.fold_in(_keys(seed)[1], number), 3)
+
+
+def _whole(state: TrainState, routine: Routine, number: Array) -> Array:
+    """`diverged` after an epoch's last step: everything that is kept must be finite."""
     kept = [leaf for leaf in jax.tree.leaves(state.extra) if jnp.issubdtype(leaf, jnp.inexact)]
     whole = jnp.isfinite(sum(jnp.sum(leaf) for leaf in [*jax.tree.leaves(state.params), *kept]))
-    diverged = first_non_finite(
-        state.diverged, number, state.step - 1, {len(terms(routine)): whole}
-    )
-    state = state._replace(diverged=diverged)
-    return state, {name: _finite_mean(value) for name, value in values.items()}
+    return first_non_finite(state.diverged, number, state.step - 1, {len(terms(routine)): whole})
 
 
 def step(
@@ -239,8 +348,8 @@ def _same_metrics(branches: list[Any], state: TrainState) -> list[Any]:
     return [padded(branch) for branch in branches]
 
 
-def _finite_mean(values: Array) -> Array:
-    """The mean of the finite values, NaN if there is none."""
+def finite_mean(values: Array) -> Array:
+    """The mean of the finite values of f32[S], NaN if there is none."""
     finite = jnp.isfinite(values)
     count = finite.sum()
     mean = jnp.where(finite, values, 0).sum() / jnp.maximum(count, 1)

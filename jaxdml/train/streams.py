@@ -116,8 +116,21 @@ def pixels(x: Array) -> Array:
 
 
 def gather(images: Images, index: Array, valid: Array, stream: str) -> Batch:
-    """The images at `index`, as floats in [0, 1]; only the labelled stream has labels."""
-    x = pixels(images.x[index])
+    """The images at `index`, as `batch` gives them."""
+    return batch(images.x[index], images.y, index, valid, stream)
+
+
+def batch(x: Array, y: Array, index: Array, valid: Array, stream: str) -> Batch:
+    """Images as a batch, as floats in [0, 1]; only the labelled stream has labels.
+
+    Args:
+      x: u8[B, H, W, C], or f32 in [0, 1].
+      y: i32[N], the labels of the training set.
+      index: i32[B], which rows of the training set these are.
+      valid: bool[B], False for padding.
+      stream: `labelled` or `all`.
+    """
     if stream == "labelled":
-        return Batch(x, images.y[index], valid, valid, index)
-    return Batch(x, jnp.full(index.shape, -1, jnp.int32), jnp.zeros_like(valid), valid, index)
+        return Batch(pixels(x), y[index], valid, valid, index)
+    labels = jnp.full(index.shape, -1, jnp.int32)
+    return Batch(pixels(x), labels, jnp.zeros_like(valid), valid, index)

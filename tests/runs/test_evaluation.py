@@ -152,8 +152,8 @@ def test_a_sample_that_cannot_be_judged_is_noted_and_left_out(tmp_path, monkeypa
     def wide(members, dataset):
         shop = original(members, dataset)
 
-        def encode(params, x):
-            mean, logvar = shop.encode(params, x)
+        def encode(params, *images):
+            mean, logvar = shop.encode(params, *images)
             return mean, np.full_like(logvar, 1e4)
 
         return dataclasses.replace(shop, encode=encode)

@@ -9,11 +9,11 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import cluster, cohort, execute, folder, grid, report, work
+from jaxdml.runs import cluster, cohort, execute, folder, grid, report, sizing, work
 from jaxdml.runs import plan as planning
 from jaxdml.train import population
 from jaxdml.types import Split
-from tests.third_party import blobs
+from tests.third_party import blobs, shelf
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -104,7 +104,7 @@ def histories(place):
     }
 
 
-def run_and_die_after(saves, path, monkeypatch, where=None):
+def run_and_die_after(saves, path, monkeypatch, where=None, base=BASE):
     """Runs until so many checkpoints are saved."""
     count = 0
     original = cohort._save
@@ -122,10 +122,10 @@ def run_and_die_after(saves, path, monkeypatch, where=None):
         if where is not None:
             patch.setattr(population, "layout", lambda width, rounds=1: where)
         with pytest.raises(Killed):
-            execute.run(BASE, GRID, path, path)
+            execute.run(base, GRID, path, path)
 
 
-def epochs_trained(path, monkeypatch):
+def epochs_trained(path, monkeypatch, base=BASE):
     """Runs to the end; the epochs that had to be trained."""
     trained = []
     original = cohort.train
@@ -145,7 +145,7 @@ def epochs_trained(path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(cohort, "train", spying)
-        place = execute.run(BASE, GRID, path, path)
+        place = execute.run(base, GRID, path, path)
     return place, trained
 
 
@@ -170,6 +170,43 @@ def test_a_run_goes_on_with_other_devices_and_with_more_points(finished, tmp_pat
     for old, new in zip(rows(finished), rows(place), strict=True):
         assert {**old, "value": 0} == {**new, "value": 0}
         assert float(old["value"]) == pytest.approx(float(new["value"]), abs=0.1)
+
+
+@pytest.mark.parametrize(("before", "after"), [("device", "host"), ("host", "device")])
+def test_a_run_goes_on_with_its_images_elsewhere_and_ends_alike(
+    finished, tmp_path, monkeypatch, capfd, before, after
+):
+    path = tmp_path / "run"
+    ways = {feed: config.flatten(BASE) | {"train.feed": feed} for feed in (before, after)}
+    run_and_die_after(4, path, monkeypatch, base=ways[before])
+    place, trained = epochs_trained(path, monkeypatch, ways[after])
+    assert trained == [2, 3]  # of the second cohort
+    notes = capfd.readouterr().err
+    assert notes.count("which feeds the batches") == 1  # of the one that was fed, once for a set
+    for old, new in zip(rows(finished), rows(place), strict=True):
+        assert {**old, "value": 0} == {**new, "value": 0}
+        assert float(old["value"]) == pytest.approx(float(new["value"]), abs=1e-6)
+    for point, history in histories(finished).items():
+        for old, new in zip(history, histories(place)[point], strict=True):
+            assert old["phase"] == new["phase"]
+            assert float(old["loss"]) == pytest.approx(float(new["loss"]), rel=1e-4)
+
+
+def test_images_that_cannot_be_copied_train_and_are_scored(finished, tmp_path, monkeypatch):
+    dataset = shelf.make(tmp_path)
+    monkeypatch.setattr(shelf, "make", lambda data_dir: dataset)
+    monkeypatch.setattr(population, "memory", lambda where: 2**30)
+    monkeypatch.setattr(sizing, "size", lambda shop: 2**30)  # too many for the device
+    base = config.flatten(BASE) | {"data.name": "tests.third_party.shelf:make"}
+    place = execute.run(base | {"eval.protocols": ("full",)}, GRID, tmp_path / "run", tmp_path)
+    plan = json.loads((place.path / "plan.json").read_text())
+    assert [entry["size"]["fed"] for entry in plan["cohorts"]] == [True, True]
+    assert [result["status"] for result in place.results()] == ["ok"] * 4
+    last = [
+        sorted(float(history[-1]["loss"]) for history in histories(run).values())
+        for run in (place, finished)
+    ]
+    np.testing.assert_allclose(*last, rtol=1e-4)
 
 
 def test_a_run_that_dies_while_it_scores_does_not_train_again(finished, tmp_path, monkeypatch):

@@ -1,3 +1,4 @@
+import functools
 import json
 import re
 import time
@@ -32,10 +33,10 @@ def cohort(count=6, **options):
     return members, work.Worker(folder.Folder(Path("nowhere")), load)
 
 
-def placed(members, worker, where, share):
+def placed(members, worker, where, share, feed="auto"):
     shop = worker.shop(members)
-    images = worker._on_devices(shop, members.points[0])
-    return sizing.place(shop, members.points, where, images, share)
+    images = functools.partial(population.place_images, shop.dataset)
+    return sizing.place(shop, members.points, where, images, share, feed)
 
 
 def test_the_benchmarks_grid_lies_on_four_devices_that_exchange_nothing():
@@ -81,12 +82,12 @@ def test_points_are_dealt_out_evenly_and_come_back_in_their_order():
 def test_more_points_need_more_memory():
     members, worker = cohort(16)
     shop = worker.shop(members)
-    images = worker._on_devices(shop, members.points[0])
 
     def needed(width, rounds):
         where = population.layout(width, rounds)
         programs = population.programs(shop.assemble, shop.sizes, where)
         company = sizing.full_chunk(shop, members.points, where)
+        images = population.described(shop.dataset, where)
         return population.compile_all(programs, shop.patterns(), company, images, where)
 
     assert needed(4, 3) > needed(1, 3) > 3 * shop.dataset.train.x.nbytes
@@ -106,7 +107,34 @@ def test_what_does_not_fit_goes_in_fewer_rounds_then_in_narrower_groups(
 
     monkeypatch.setattr(population, "compile_all", needed)
     monkeypatch.setattr(population, "memory", lambda where: 2 * allowed)
-    assert placed(members, worker, population.layout(4, 3), 0.5).where[1:] == (width, rounds)
+    where = placed(members, worker, population.layout(4, 3), 0.5, "device").where
+    assert (where.width, where.rounds) == (width, rounds)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "feed", "expected"),
+    [
+        (2200, "auto", (4, 3, False)),
+        (1400, "auto", (4, 1, False)),  # further rounds cost nothing
+        (1399, "auto", (4, 3, True)),
+        (1399, "device", (2, 1, False)),
+        (2200, "host", (4, 3, True)),
+        (399, "auto", (2, 1, True)),
+    ],
+)
+def test_images_that_do_not_fit_beside_a_round_are_fed_before_it_is_made_narrower(
+    monkeypatch, allowed, feed, expected
+):
+    members, worker = cohort()
+
+    def needed(programs, patterns, company, images, where):
+        return 100 * where.width * where.rounds + 1000 * (not where.fed)
+
+    monkeypatch.setattr(population, "compile_all", needed)
+    monkeypatch.setattr(population, "memory", lambda where: 2 * allowed)
+    monkeypatch.setattr(sizing, "size", lambda shop: 1000)
+    where = placed(members, worker, population.layout(4, 3), 0.5, feed).where
+    assert (where.width, where.rounds, where.fed) == expected
 
 
 def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatch):
@@ -137,8 +165,15 @@ def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatc
 def test_a_point_that_does_not_fit_is_refused(monkeypatch):
     members, worker = cohort()
     monkeypatch.setattr(population, "memory", lambda where: 2**13)
-    with pytest.raises(ConfigError, match=r"a single point needs \d+ MiB on a device, but train"):
-        placed(members, worker, population.layout(1), 0.5)
+    for feed, said in (
+        (
+            "auto",
+            r"\d+ MiB on a device, with batches fed from the host, but train.memory_share=0.5",
+        ),
+        ("device", r"\d+ MiB on a device, 1 MiB of it training images, but .*: set train.feed to"),
+    ):
+        with pytest.raises(ConfigError, match=f"a single point needs {said}"):
+            placed(members, worker, population.layout(1), 0.5, feed)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +212,7 @@ def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
     assert tried == [1, 3]
     plan = json.loads((place.path / "plan.json").read_text())
     assert plan["cohorts"][0]["size"] == {
-        "width": 3, "rounds": 1, "devices": 4, "tried": 3,
+        "width": 3, "rounds": 1, "devices": 4, "tried": 3, "fed": False,
     }  # fmt: skip
     assert (plan["width"], plan["devices"]) == (3, 4)
     more = ({"system": ("dml",), "seed": tuple(range(10))},)
@@ -212,7 +247,11 @@ def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
     assert found.memory > 1000
     plan = planning.plan(members.points, worker.load)
     lines = list(estimate.lines(plan, worker))
-    assert re.search(r"2-D: a point needs \d+ MiB, which is too much$", lines[0])
+    assert re.search(
+        r"2-D: a point needs \d+ MiB, \d+ MiB of it images that the host feeds, of 1 MiB in all: "
+        "which is too much$",
+        lines[0],
+    )
 
 
 @pytest.mark.parametrize(
@@ -223,6 +262,7 @@ def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
         ({"train.memory_share": 1.5}, r"train.memory_share must lie between 0.01 and 1"),
         ({"eval.classifiers": ("knn", "knn")}, "eval.classifiers names something twice: knn, knn"),
         ({"train.checkpoint_every": 0}, "train.checkpoint_every must be at least 1"),
+        ({"train.feed": "disk"}, "train.feed must be one of auto, device, host, but is 'disk'"),
     ],
 )
 def test_a_wrong_way_to_execute_is_refused(option, said):
@@ -237,10 +277,22 @@ def test_a_plan_is_estimated_line_by_line():
     assert len(lines) == 1
     assert re.fullmatch(
         r"dml_ae · triplet · joint on tests.*, 2-D: about \d+ s to train, \d+ s of it to "
-        r"compile; \d+ MiB on a device for 1 at once",
+        r"compile; \d+ MiB on a device for 1 at once, 1 MiB of it images that stay there",
         lines[0],
     )
     assert total.startswith("all: about ")
+
+
+def test_an_estimate_says_that_images_are_fed_and_what_they_take(monkeypatch):
+    members, worker = cohort()
+    monkeypatch.setattr(sizing, "size", lambda shop: 3 * 2**40)
+    plan = planning.plan(members.points, worker.load)
+    line, _ = estimate.lines(plan, worker)
+    assert re.search(
+        r"; \d+ MiB on a device for 1 at once, 1 MiB of it images that the host feeds, of "
+        r"3072.0 GiB in all$",
+        line,
+    )
 
 
 def test_a_thousand_points_are_planned_in_two_seconds():

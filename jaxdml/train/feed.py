@@ -1,0 +1,142 @@
+"""Batches fed from the host, where the training images do not lie on the devices.
+
+An epoch is cut into blocks of steps. The devices draw the rows of all its batches; the host gathers
+the images of one block while they work on the block before, so that there are two on a device.
+What is computed is what `step.epoch` computes: the same rows, through the same steps.
+
+Nothing here calls back from a compiled program: a device never waits for Python in the middle of
+one, and JAX keeps such programs on disk as it keeps others.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdml.train import step
+from jaxdml.types import Images
+
+if TYPE_CHECKING:  # it makes what is here
+    from jaxdml.train.population import Company, Layout
+
+BLOCK = 2**24  # bytes of images in a block on each device, unless a single step has more
+
+
+class Init(NamedTuple):
+    """The states before the first step, `(company, images) → states P`."""
+
+    asked: Any  # jitted: (company, x) → rows of the examples that terms begin with, i32[P, K] each
+    given: Any  # jitted: (company, x, examples u8[P, K, H, W, C] each) → states P
+    where: "Layout"
+
+    def __call__(self, company: "Company", images: Images) -> Any:
+        """As the jitted function of images on the devices."""
+        there, x = np.asarray(company.there), _described(images.x)
+        rows = [np.asarray(rows) for rows in self.asked(company, x)]
+        examples = [gather(images.x, r[:, None], there, 1)[:, 0] for r in rows]
+        return self.given(company, x, self.where.put(tuple(examples)))
+
+    def lower(self, company: "Company", images: Images) -> Any:
+        """As the method of a jitted function."""
+        x = _described(images.x)
+        rows = jax.eval_shape(lambda company: self.asked(company, x), company)
+        examples = tuple(_images(images, r.shape) for r in rows)
+        return self.given.lower(company, x, self.where.described(examples))
+
+
+class Epoch(NamedTuple):
+    """An epoch in blocks, `(states, company, images, number) → states, metrics`."""
+
+    draw: Any  # jitted: (company, y, number) → rows by stream, see `step.draw`
+    block: Any  # jitted: (states, company, y, draws, x, number, first) → states, values f[P, S]
+    where: "Layout"
+
+    def __call__(
+        self, states: Any, company: "Company", images: Images, number: np.int32
+    ) -> tuple[Any, Any]:
+        """As the jitted function of images on the devices, but it returns when they are done."""
+        draws = self.draw(company, images.y, number)
+        rows = {stream: np.asarray(drawn.rows) for stream, drawn in draws.items()}
+        there = np.asarray(company.there)
+        steps, room = self._steps(rows, images)
+
+        def fed(first: int) -> Any:
+            some = {stream: all_[:, first : first + room] for stream, all_ in rows.items()}
+            return self.where.put({s: gather(images.x, r, there, room) for s, r in some.items()})
+
+        values, here = [], fed(0)
+        for first in range(0, steps, room):
+            states, found = self.block(
+                states, company, images.y, draws, here, number, np.int32(first)
+            )
+            if first + room < steps:
+                here = fed(first + room)  # while the devices work
+            values.append(jax.device_get(found))  # no third block before they are done
+        joined = jax.tree.map(lambda *found: np.concatenate(found, axis=1)[:, :steps], *values)
+        return states, _means(joined)
+
+    def lower(self, states: Any, company: "Company", images: Images, number: np.int32) -> Any:
+        """As the method of a jitted function: the program of a block."""
+        draws = self.where.described(jax.eval_shape(self.draw, company, images.y, number))
+        x = self.where.described(self._block(draws, images))
+        return self.block.lower(states, company, images.y, draws, x, number, np.int32(0))
+
+    def ahead(self, company: "Company", images: Images) -> int:
+        """Bytes on a device of the block that waits while another is worked on."""
+        draws = jax.eval_shape(self.draw, company, images.y, np.int32(1))
+        leaves = self._block(draws, images).values()
+        size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
+        return size // int(self.where.mesh.size)
+
+    def _block(self, draws: Any, images: Images) -> dict[str, jax.ShapeDtypeStruct]:
+        """The images of a block, by stream."""
+        rows = {stream: drawn.rows for stream, drawn in draws.items()}
+        room = self._steps(rows, images)[1]
+        shapes = {stream: (r.shape[0], room, r.shape[2]) for stream, r in rows.items()}
+        return {stream: _images(images, shape) for stream, shape in shapes.items()}
+
+    def _steps(self, rows: Mapping[str, Any], images: Images) -> tuple[int, int]:
+        """How many steps an epoch has, and a block."""
+        places, steps, _ = next(iter(rows.values())).shape
+        image = math.prod(images.x.shape[1:]) * images.x.dtype.itemsize
+        each = places // int(self.where.mesh.size) * sum(r.shape[2] for r in rows.values()) * image
+        blocks = math.ceil(steps / max(1, BLOCK // each))
+        return steps, math.ceil(steps / blocks)  # all blocks about equally long
+
+
+def gather(x: Any, rows: np.ndarray, there: np.ndarray, room: int) -> np.ndarray:
+    """The images of a block, u8[P, room, B, H, W, C].
+
+    Zeros stand past its steps, and for places without a point: nobody reads them.
+
+    Args:
+      x: u8[N, H, W, C], anything that gives rows by an array of their numbers, as `numpy.memmap`.
+      rows: i32[P, steps, B], steps ≤ `room`.
+      there: bool[P], see `population.Company`.
+      room: steps that the block has room for.
+
+    >>> x = np.arange(6, dtype=np.uint8).reshape(3, 1, 2, 1)
+    >>> gather(x, np.array([[[2, 0]]]), np.array([True]), 2)[0, :, :, 0, :, 0].tolist()
+    [[[4, 5], [0, 1]], [[0, 0], [0, 0]]]
+    """
+    steps, batch = rows.shape[1:]
+    block = np.zeros((len(rows), room, batch, *x.shape[1:]), x.dtype)
+    for place in np.flatnonzero(there):
+        block[place, :steps] = x[rows[place].ravel()].reshape(steps, batch, *x.shape[1:])
+    return block
+
+
+def _described(x: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(x.shape, x.dtype)
+
+
+def _images(images: Images, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+    """So many of them."""
+    return jax.ShapeDtypeStruct((*shape, *images.x.shape[1:]), images.x.dtype)
+
+
+@jax.jit
+def _means(values: Any) -> Any:
+    return jax.tree.map(jax.vmap(step.finite_mean), values)

@@ -1,0 +1,134 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from jaxdml import config, systems
+from jaxdml.train import feed, population, streams
+from jaxdml.types import Split
+from tests.third_party.shelf import Shelf
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+COMMON = {"model.hidden": (16, 8), "model.latent_dim": 2, "train.batch_size": 7}
+STEPS = 5  # of thirty images
+
+
+def made(where, image=(4, 4, 1), images=30, **options):
+    """What trains a system, and its configuration."""
+    resolved = config.resolve(COMMON | options)
+
+    def assemble(numbers):
+        return systems.assemble(resolved | dict(numbers), image, 3)[:2]
+
+    sizes = streams.Sizes(7, images, None, config.balanced(resolved, 3))
+    return population.programs(assemble, sizes, where), assemble, config.numbers(resolved)
+
+
+def company(numbers, count, where):
+    points = [numbers | {"train.learning_rate": 1e-3 * (1 + i)} for i in range(count)]
+    return population.stack(range(count), points, [np.arange(9)] * count, 9, where)
+
+
+def trained(dataset, where, count, epochs=2, **options):
+    """States of some points after some epochs, and their metrics."""
+    programs, assemble, numbers = made(where, **options)
+    images, points = population.place_images(dataset, where), company(numbers, count, where)
+    states, history = programs.init(points, images), []
+    for number in range(1, epochs + 1):
+        pattern = assemble(numbers)[1].pattern(number)
+        states, metrics = programs.epoch(pattern)(states, points, images, np.int32(number))
+        history.append(population.unstack(metrics, count, where))
+    return population.unstack(states, count, where), history
+
+
+def shelved(dataset):
+    return dataclasses.replace(dataset, train=Split(Shelf(dataset.train.x), dataset.train.y))
+
+
+ALTERNATE = {"system": "dml_ae", "routine.name": "alternate"}
+VAMP = {"system": "mvae", "loss.name": "supcon", "prior.pseudo_inputs": 4}
+BALANCED = {"system": "dml", "train.sampler": "balanced", "train.classes_per_batch": 2}
+
+
+@pytest.mark.parametrize(
+    ("options", "width", "rounds", "double"),
+    [
+        (ALTERNATE, 1, 1, False),
+        (ALTERNATE | {"routine.every": "batch"}, 1, 1, False),
+        (VAMP, 2, 2, True),
+        (BALANCED, 1, 1, False),
+    ],
+)
+def test_images_from_the_host_train_the_same(tiny, monkeypatch, options, width, rounds, double):
+    where = population.layout(width, rounds)
+    count = where.chunk - 1  # one place is left
+    one_step = width * rounds * 7 * 16  # bytes of a stream
+    monkeypatch.setattr(feed, "BLOCK", 6 * one_step)
+    with jax.enable_x64(double):
+        expected = trained(tiny, where, count, **options)
+        dataset = shelved(tiny)
+        found = trained(dataset, where._replace(fed=True), count, **options)
+    # one program of a single point is the same; others round differently
+    tolerance = 1e-12 if double else 1e-6
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance),
+        found,
+        expected,
+    )
+    assert dataset.train.x.most <= 5 * 7  # of a point
+
+
+def test_an_epoch_is_cut_into_blocks_that_are_about_equally_long(tiny, monkeypatch):
+    where = population.layout(1)._replace(fed=True)
+    programs, _, numbers = made(where, system="dml_ae")
+    images, points = population.place_images(tiny, where), company(numbers, 4, where)
+    epoch, blocks = programs.epoch((0,)), []
+
+    def spy(states, company, y, draws, x, number, first):
+        blocks.append((int(first), x["all"].shape))
+        return epoch.block(states, company, y, draws, x, number, first)
+
+    for most, room, first in ((1, 1, [0, 1, 2, 3, 4]), (4, 3, [0, 3]), (9, 5, [0])):
+        blocks.clear()
+        monkeypatch.setattr(feed, "BLOCK", most * 2 * 7 * 16)
+        states = programs.init(points, images)
+        states, metrics = epoch._replace(block=spy)(states, points, images, np.int32(1))
+        # nothing is done with what stands past the last step
+        assert (np.asarray(states.step) == STEPS).all()
+        assert (np.asarray(states.diverged) == -1).all()
+        assert np.isfinite(metrics["loss"]).all()
+        assert blocks == [(start, (4, room, 7, 4, 4, 1)) for start in first]
+
+
+def test_pseudo_inputs_begin_as_training_images(tiny):
+    where = population.layout(1)._replace(fed=True)
+    programs, _, numbers = made(where, **VAMP)
+    dataset = shelved(tiny)
+    states = programs.init(company(numbers, 2, where), population.place_images(dataset, where))
+    found = population.unstack(states.params["terms"]["kl"]["pseudo_inputs"], 2, where)
+    known = {image.tobytes() for image in tiny.train.x}
+    for point in found:
+        images = [np.round(255 * image).astype(np.uint8).tobytes() for image in point]
+        assert len(set(images)) == 4
+        assert set(images) <= known
+    assert dataset.train.x.most == 4
+
+
+def test_a_set_of_any_size_takes_two_blocks_on_a_device(tiny):
+    """A million photographs: 12 GB, of which none is ever looked at."""
+    x = np.broadcast_to(np.uint8(0), (1_000_000, 64, 64, 3))
+    y = np.broadcast_to(np.int32(0), len(x))
+    dataset = dataclasses.replace(tiny, train=Split(x, y))
+    needed = {}
+    for fed in (False, True):
+        where = population.layout(1)._replace(fed=fed)
+        programs, _, numbers = made(where, (64, 64, 3), len(x), system="ae")
+        points = company(numbers, 4, where)
+        images = population.described(dataset, where)
+        needed[fed] = population.compile_all(programs, [(0,)], points, images, where)
+        if fed:
+            ahead = programs.epoch((0,)).ahead(points, images)
+    assert needed[False] > x.size
+    assert feed.BLOCK / 2 < ahead <= feed.BLOCK
+    assert 2 * ahead < needed[True] < 2 * ahead + 64 * 2**20
