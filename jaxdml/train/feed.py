@@ -33,8 +33,8 @@ class Init(NamedTuple):
 
     def __call__(self, company: "Company", images: Images) -> Any:
         """As the jitted function of images on the devices."""
-        there, x = np.asarray(company.there), _described(images.x)
-        rows = [np.asarray(rows) for rows in self.asked(company, x)]
+        x = _described(images.x)
+        rows, there = jax.device_get((self.asked(company, x), company.there))
         examples = [gather(images.x, r[:, None], there, 1)[:, 0] for r in rows]
         return self.given(company, x, self.where.put(tuple(examples)))
 
@@ -49,17 +49,16 @@ class Init(NamedTuple):
 class Epoch(NamedTuple):
     """An epoch in blocks, `(states, company, images, number) → states, metrics`."""
 
-    draw: Any  # jitted: (company, y, number) → rows by stream, see `step.draw`
-    block: Any  # jitted: (states, company, y, draws, x, number, first) → states, values f[P, S]
+    draw: Any  # jitted: (company, y, number) → rows by stream, i32[P, steps, B]
+    block: Any  # jitted: (states, company, y, rows, x, number, first) → states, values f[P, S]
     where: "Layout"
 
     def __call__(
         self, states: Any, company: "Company", images: Images, number: np.int32
     ) -> tuple[Any, Any]:
         """As the jitted function of images on the devices, but it returns when they are done."""
-        draws = self.draw(company, images.y, number)
-        rows = {stream: np.asarray(drawn.rows) for stream, drawn in draws.items()}
-        there = np.asarray(company.there)
+        drawn = self.draw(company, images.y, number)
+        rows, there = jax.device_get((drawn, company.there))
         steps, room = self._steps(rows, images)
 
         def fed(first: int) -> Any:
@@ -69,7 +68,7 @@ class Epoch(NamedTuple):
         values, here = [], fed(0)
         for first in range(0, steps, room):
             states, found = self.block(
-                states, company, images.y, draws, here, number, np.int32(first)
+                states, company, images.y, drawn, here, number, np.int32(first)
             )
             if first + room < steps:
                 here = fed(first + room)  # while the devices work
@@ -79,20 +78,19 @@ class Epoch(NamedTuple):
 
     def lower(self, states: Any, company: "Company", images: Images, number: np.int32) -> Any:
         """As the method of a jitted function: the program of a block."""
-        draws = self.where.described(jax.eval_shape(self.draw, company, images.y, number))
-        x = self.where.described(self._block(draws, images))
-        return self.block.lower(states, company, images.y, draws, x, number, np.int32(0))
+        rows = self.where.described(jax.eval_shape(self.draw, company, images.y, number))
+        x = self.where.described(self._block(rows, images))
+        return self.block.lower(states, company, images.y, rows, x, number, np.int32(0))
 
     def ahead(self, company: "Company", images: Images) -> int:
         """Bytes on a device of the block that waits while another is worked on."""
-        draws = jax.eval_shape(self.draw, company, images.y, np.int32(1))
-        leaves = self._block(draws, images).values()
+        rows = jax.eval_shape(self.draw, company, images.y, np.int32(1))
+        leaves = self._block(rows, images).values()
         size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
         return size // int(self.where.mesh.size)
 
-    def _block(self, draws: Any, images: Images) -> dict[str, jax.ShapeDtypeStruct]:
+    def _block(self, rows: Mapping[str, Any], images: Images) -> dict[str, jax.ShapeDtypeStruct]:
         """The images of a block, by stream."""
-        rows = {stream: drawn.rows for stream, drawn in draws.items()}
         room = self._steps(rows, images)[1]
         shapes = {stream: (r.shape[0], room, r.shape[2]) for stream, r in rows.items()}
         return {stream: _images(images, shape) for stream, shape in shapes.items()}
@@ -124,7 +122,11 @@ def gather(x: Any, rows: np.ndarray, there: np.ndarray, room: int) -> np.ndarray
     steps, batch = rows.shape[1:]
     block = np.zeros((len(rows), room, batch, *x.shape[1:]), x.dtype)
     for place in np.flatnonzero(there):
-        block[place, :steps] = x[rows[place].ravel()].reshape(steps, batch, *x.shape[1:])
+        own, wanted = block[place, :steps].reshape(-1, *x.shape[1:]), rows[place].ravel()
+        if isinstance(x, np.ndarray):  # in place: three times as fast for small images
+            np.take(x, wanted, axis=0, out=own, mode="clip")
+        else:
+            own[:] = x[wanted]
     return block
 
 

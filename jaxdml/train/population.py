@@ -173,22 +173,24 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
     @functools.cache
     def epoch(pattern: tuple[int, ...]) -> feed.Epoch:
         def one_draw(point: Point, y: Array, number: Array) -> Any:
-            return step.draw(assemble(point.numbers)[1], pattern, sizes, point, y, number)
+            routine = assemble(point.numbers)[1]
+            drawn = step.draw(routine, pattern, sizes, point, y, number)
+            return {stream: d.rows for stream, d in drawn.items()}
 
         def one_block(
-            point: Point, state: TrainState, draws: Any, x: Any, y: Array, *when: Array
+            point: Point, state: TrainState, rows: Any, x: Any, y: Array, *when: Array
         ) -> Any:
             return step.block(
-                *assemble(point.numbers), pattern, sizes, state, point, y, draws, x, *when
+                *assemble(point.numbers), pattern, sizes, state, point, y, rows, x, *when
             )
 
         def draw(company: Company, y: Array, number: Array) -> Any:
             return _over_points(where, one_draw, company, (), (y, number))
 
         def block(
-            states: TrainState, company: Company, y: Array, draws: Any, x: Any, *when: Array
+            states: TrainState, company: Company, y: Array, rows: Any, x: Any, *when: Array
         ) -> Any:
-            return _over_points(where, one_block, company, (states, draws, x), (y, *when))
+            return _over_points(where, one_block, company, (states, rows, x), (y, *when))
 
         return feed.Epoch(jax.jit(draw), jax.jit(block, donate_argnums=0), where)
 

@@ -5,6 +5,7 @@ phase reads has no gradient there: in that phase neither it nor its moments move
 count stands still, so that momentum of another phase never drags it along.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -157,7 +158,7 @@ def block(
     state: TrainState,
     point: Point,
     y: Array,
-    draws: dict[str, streams.Draw],
+    rows: dict[str, Array],
     x: dict[str, Array],
     number: Array,
     first: Array,
@@ -169,7 +170,7 @@ def block(
     Args:
       model, routine, pattern, sizes, state, point, number: as for `epoch`.
       y: i32[N], the labels of the training set.
-      draws: of the whole epoch, from `draw`.
+      rows: by stream, i32[steps, B], as `draw` gives them for the whole epoch.
       x: by stream, u8[S, B, H, W, C], the images that these steps drew.
       first: i32[], the first of these steps, from 0.
 
@@ -179,12 +180,15 @@ def block(
     advance = _advance(model, routine, pattern, sizes, point, number)
     steps, room = _steps(routine, pattern, sizes), len(next(iter(x.values())))
     last = jnp.minimum(first + room, steps)
+    at = functools.partial(jax.lax.dynamic_index_in_dim, keepdims=False)
+    # drawn again, for the sake of `valid` alone: where it is all True, losses need no masks
+    drawn = draw(routine, pattern, sizes, point, y, number)
+    valid = {stream: d.valid for stream, d in drawn.items()}
 
     def one(state: TrainState, i: Array) -> tuple[TrainState, Metrics]:
-        batches = {}
-        for stream, (rows, valid) in draws.items():
-            own = jax.lax.dynamic_index_in_dim(x[stream], i - first, keepdims=False)
-            batches[stream] = streams.batch(own, y, rows[i], valid[i], stream)
+        batches = {
+            s: streams.batch(at(x[s], i - first), y, at(rows[s], i), at(valid[s], i), s) for s in x
+        }
         return advance(state, i, batches)
 
     def body(i: Array, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:

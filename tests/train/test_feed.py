@@ -85,9 +85,9 @@ def test_an_epoch_is_cut_into_blocks_that_are_about_equally_long(tiny, monkeypat
     images, points = population.place_images(tiny, where), company(numbers, 4, where)
     epoch, blocks = programs.epoch((0,)), []
 
-    def spy(states, company, y, draws, x, number, first):
+    def spy(states, company, y, rows, x, number, first):
         blocks.append((int(first), x["all"].shape))
-        return epoch.block(states, company, y, draws, x, number, first)
+        return epoch.block(states, company, y, rows, x, number, first)
 
     for most, room, first in ((1, 1, [0, 1, 2, 3, 4]), (4, 3, [0, 3]), (9, 5, [0])):
         blocks.clear()
