@@ -37,3 +37,20 @@ def grid(count: int) -> tuple[dict[Any, Any], ...]:
         {"system": ("dml_ae",), "routine.alpha": (0.25, 0.5, 0.75), **cells},
         {"system": ("dml_ae",), "routine.alpha": (1.0,), **cells},
     )
+
+
+def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
+    """The thesis's first claim: do both losses together do better than either alone?"""
+    asked: dict[str, dict[str, dict[str, Any]]] = {}
+    for dims in (2, 10):
+        for percent in (0.01, 0.1, 10.0):
+            here = {"model.latent_dim": dims, "data.labelled_percent": percent}
+            both = {
+                f"both, α = {alpha}": {"system": "dml_ae", "routine.alpha": alpha, **here}
+                for alpha in (0.25, 0.5, 0.75)
+            }
+            labels = {"labels alone (dml)": {"system": "dml", **here}}
+            images = {"images alone (α = 1)": {**both["both, α = 0.5"], "routine.alpha": 1.0}}
+            asked[f"Better than labels alone? {dims}-D, {percent:g} %"] = labels | both
+            asked[f"Better than images alone? {dims}-D, {percent:g} %"] = images | both
+    return asked

@@ -13,6 +13,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import table_6_1, thesis
+from configs.table_6_1 import get_questions as get_questions
 from configs.thesis import QUICK as QUICK
 
 

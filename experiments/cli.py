@@ -4,6 +4,7 @@ import importlib.util
 import os
 import signal
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -188,7 +189,7 @@ def write_report(*places: folder.Folder, into: Path | None = None) -> None:
     try:
         written = report.report(places, into, plan.loader(data_dir()), PROJECTION.value)
         if KEEP.value:
-            archive.keep(places[0], Path(KEEP.value), [written.text, *written.pictures])
+            _keep(places[0], Path(KEEP.value))
     except OSError as error:
         raise ConfigError(f"the report cannot be written to {into}: {error}") from error
     print(f"\n{written.table}\n")
@@ -201,6 +202,16 @@ def write_report(*places: folder.Folder, into: Path | None = None) -> None:
         print(f"kept     {KEEP.value}")
     for note in written.notes:
         print(f"note: {note}")
+
+
+def _keep(place: folder.Folder, into: Path) -> None:
+    """What is small of a run, and as much of the report as can be made of that."""
+    kept = archive.keep(place, into)
+    with tempfile.TemporaryDirectory() as beside:
+        own = report.report([kept], Path(beside), plan.loader(data_dir()))
+        for file in (own.text, *own.pictures):
+            if file.suffix != ".svg":
+                folder.write(into / file.name, file.read_bytes())
 
 
 def _parse() -> list[str]:

@@ -71,6 +71,16 @@ def shared(paths: Sequence[str]) -> list[str]:
     return [path for path in alike if path not in (*summary.LABELS, *summary.SEEDS)]
 
 
+def said(space: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """What settings share, in words: numbers with what they are.
+
+    >>> said(("mnist", "10"), ["data.name", "model.latent_dim", "system"])
+    ['mnist', 'latent_dim=10']
+    """
+    here = zip(shared(paths), space, strict=True)
+    return [f"{summary.short(p, paths)}={v}" if v[:1].isdigit() else v for p, v in here]
+
+
 def methods(groups: Sequence[Group], paths: Sequence[str]) -> dict[str, Cells]:
     """Groups by method, and inside it by where they are compared: what they share, and labels."""
     here = shared(paths)

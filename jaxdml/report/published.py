@@ -155,8 +155,13 @@ def like(cell: Cell, results: Sequence[Mapping[str, Any]]) -> list[Mapping[str, 
 
 
 def touched(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The names of the tables that some results belong to."""
-    return [name for name in NAMES if any(like(cell, results) for cell in cells(name))]
+    """The names of the tables that some results belong to.
+
+    They are the one of which most is filled, and others if half of their cells are.
+    """
+    filled = {n: sum(bool(like(cell, results)) for cell in cells(n)) / len(cells(n)) for n in NAMES}
+    most = max(filled.values())
+    return [name for name, share in filled.items() if share and (share == most or share >= 0.5)]
 
 
 def _agrees(path: str, wanted: Any, config: Mapping[str, Any]) -> bool:

@@ -208,8 +208,12 @@ def names(found: Sequence[Group]) -> list[str]:
 def telling(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Paths that are enough to tell settings from each other; of two that say the same, the first.
 
+    Where there are several systems, theirs is one of them.
+
     >>> telling([{"system": "ae", "kl.beta": None}, {"system": "vae", "kl.beta": 1.0}])
     ['system']
+    >>> telling([{"system": "dml", "α": None}, *({"system": "dml_ae", "α": α} for α in (0.5, 1))])
+    ['system', 'α']
     """
 
     def kinds(paths: Sequence[str]) -> int:
@@ -218,6 +222,8 @@ def telling(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     paths = list(settings[0]) if settings else []
     for path in reversed(paths.copy()):
         without = [other for other in paths if other != path]
+        if path == "system" and kinds([path]) > 1:
+            continue
         if kinds(without) == kinds(paths):
             paths = without
     return paths

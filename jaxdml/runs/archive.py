@@ -5,11 +5,10 @@ results.csv   the scores, as there
 history.csv   the losses of every point over the epochs
 notes.csv     what is to be known of some points, and why others have no score
 questions.json  what the study asks, if it does
-report.md     tables; and the figures beside it
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,8 @@ from jaxdml.runs import folder, questions
 NOTES = ("point", "status", "reason", "note")
 
 
-def keep(place: folder.Folder, into: Path, report: Sequence[Path]) -> None:
-    """Writes the archive of a run folder, of what is finished.
-
-    Args:
-      place: the run folder.
-      into: the folder to write.
-      report: its files to keep, of which none is kept as SVG.
-    """
+def keep(place: folder.Folder, into: Path) -> "Archive":
+    """Writes the archive of a run folder, of what is finished."""
     results = place.results()
     folder.write_json(into / "config.json", folder.read_json(place.path / "config.json"))
     place.write_results(into / "results.csv")
@@ -38,11 +31,9 @@ def keep(place: folder.Folder, into: Path, report: Sequence[Path]) -> None:
     short = [{k: _short(v) for k, v in row.items()} for row in histories]
     folder.write_csv(into / "history.csv", list(names), short)
     noted = [r for r in results if any(r.get(name) for name in NOTES[2:])]
-    questions.write(folder.Folder(into), questions.read(place))
-    for file in report:
-        if file.suffix != ".svg":
-            folder.write(into / file.name, file.read_bytes())
     folder.write_csv(into / "notes.csv", NOTES, [{n: r.get(n) for n in NOTES} for r in noted])
+    questions.write(folder.Folder(into), questions.read(place))
+    return Archive(into)
 
 
 def is_one(path: Path) -> bool:

@@ -177,7 +177,7 @@ def _labels(
             for (space, _), group in cells.items():
                 values, given = list(group.values(one).values()), group.setting[used[0]]
                 if values and given is not None:
-                    name = " ".join((method, *space))
+                    name = " ".join((method, *comparison.said(space, paths)))
                     lines.setdefault(name, {})[float(given)] = estimate(values)
         panels[one.words] = dict(lines)
     units = ("labelled, % of the training images", "labelled images", "labelled images a class")

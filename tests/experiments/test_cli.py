@@ -39,11 +39,21 @@ def test_what_nothing_reads_is_pointed_out(one, command):
     assert done.stderr.startswith("note: nothing reads --config.routine.gamma here\n")
 
 
-def test_the_report_can_be_had_again(one, command):
+def test_the_report_can_be_had_again_also_from_what_was_kept(one, command, tmp_path):
     workdir, done = one
-    again = command("report", f"--workdir={workdir}")
+    keep = tmp_path / "results" / "one"
+    again = command("report", f"--workdir={workdir}", f"--keep={keep}")
     assert again.returncode == 0, again.stderr
-    assert again.stdout == done.stdout
+    assert again.stdout == done.stdout + f"kept     {keep}\n"
+    names = {file.name for file in keep.iterdir()}
+    text = {"config.json", "results.csv", "history.csv", "notes.csv", "report.md"}
+    assert names == {*text, "curves.png"}
+    small = command("report", f"--workdir={tmp_path / 'results'}")
+    assert small.returncode == 0, small.stderr
+    table = small.stdout.split("results  ")[0]
+    assert table == done.stdout.split("results  ")[0]
+    assert table.strip() in (keep / "report.md").read_text()
+    assert (keep / "report" / "report.html").exists()
 
 
 def test_runs_are_compared_by_name(one, command, tmp_path):

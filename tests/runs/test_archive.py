@@ -29,17 +29,9 @@ def reported(place):
 
 @pytest.fixture(scope="module")
 def kept(place):
-    written = reported(place)
     into = place.path.parent / "kept" / "one"
-    archive.keep(place, into, [written.text, *written.pictures])
+    archive.keep(place, into)
     return execute.existing(into)
-
-
-def test_it_is_small_and_has_text_and_pictures(kept):
-    names = {file.name for file in kept.path.iterdir()}
-    assert {"config.json", "results.csv", "history.csv", "notes.csv", "report.md"} <= names
-    assert {name for name in names if name.endswith(".png")} >= {"latent.png", "curves.png"}
-    assert not any(name.endswith(("svg", "npz", "html")) for name in names)
 
 
 def test_every_result_comes_back_with_its_whole_configuration(place, kept):

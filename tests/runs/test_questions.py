@@ -105,9 +105,7 @@ def test_the_report_answers_also_from_what_is_kept(place):
     assert "questions" in {path.stem for path in written.pictures}
     assert "| Does the prior help? | no prior" in written.table
     assert (place.report / "tables" / "questions_by_thesis_knn_accuracy.csv").exists()
-    into = place.path.parent / "kept"
-    archive.keep(place, into, [written.text, *written.pictures])
-    kept = execute.existing(into)
+    kept = archive.keep(place, place.path.parent / "kept")
     again = report.report([kept], kept.report, plan.loader(place.path))
     assert again.table == written.table
     questions.write(place, {})

@@ -1,0 +1,50 @@
+"""The committed results: complete, of today's configurations, and what their pages say."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from jaxdml import config
+from jaxdml.report import published, summary, table
+from jaxdml.runs import archive, grid
+
+ROOT = Path(__file__).parent.parent
+PLACES = sorted(file.parent for file in ROOT.glob("experiments/results/*/results.csv"))
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_the_points_are_those_of_the_configuration(place):
+    module = importlib.import_module(f"configs.{place.name}")
+    points = grid.expand(module.get_config().to_dict(), module.get_grid())
+    results = archive.Archive(place).results()
+    assert {result["point"] for result in results} == {point.id for point in points}
+    for result in results:
+        assert result["status"] == "ok" or result["reason"]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_the_page_shows_them(place):
+    kept = archive.Archive(place)
+    results, paths = kept.results(), kept.plan()["grid_paths"]
+    said = (place / "report.md").read_text()
+    for one in summary.tables(results, paths):
+        assert len(one.body) > 40 or table.markdown(one) in said
+    assert (place / "README.md").exists()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_no_cell_of_the_thesis_is_missing(place):
+    name = place.name.removeprefix("table_").replace("_", ".")
+    if name in published.NAMES:
+        results = archive.Archive(place).results()
+        found = published.table(name, results)
+        assert all(published.like(cell, results) for cell in published.cells(name))
+        assert published.touched(results)[0] == name
+        assert table.markdown(found) in (place / "report.md").read_text()
+
+
+def test_what_was_trained_with_a_resolved_configuration_is_whole():
+    for place in PLACES:
+        for result in archive.Archive(place).results():
+            assert config.point(result["config"]).id == result["point"]
