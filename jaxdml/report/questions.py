@@ -100,7 +100,10 @@ def table(answered: Sequence[Answered], wanted: Measure) -> Table:
 
 
 def _is(expected: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
-    """Whether a point is of a setting: all of its configuration but seeds, and what is scored."""
+    """Whether a point is of a setting: all of its configuration but seeds, and what is scored.
+
+    Fields that there were none of when it was trained do not count.
+    """
 
     def training(one: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -109,7 +112,8 @@ def _is(expected: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
             if path not in SEEDS and not path.startswith("eval.") and path != "run"
         }
 
-    return training(expected) == training(config)
+    own = training(config)
+    return own == {path: value for path, value in training(expected).items() if path in own}
 
 
 def _interval(found: Estimate | None, form: str, lost: int) -> str:

@@ -22,7 +22,7 @@ MOST_TEST, MOST_LABELLED = 10_000, 1_000  # images of a setting on the page
 NEIGHBOURS = 5
 # what runs may differ in, and still are of one setting: how they were executed, what was scored
 NO_SETTING = (*config.EXECUTION, "eval.protocols", "eval.classifiers", "eval.embeddings")
-LONG = 40  # rows: longer tables are on the page and in their files only
+LONG = 150  # rows: longer tables are on the page and in their files only
 
 
 class Report(NamedTuple):
