@@ -27,8 +27,9 @@ def get_config() -> ConfigDict:
     data.validation = 0  # training images to set apart
 
     config.model = model = ConfigDict()
-    model.encoder = "mlp"
-    model.hidden = (512, 256)  # the decoder has the same layers, reversed
+    model.encoder = "mlp"  # conv, conv_small
+    # Dense layers; the decoder has the same ones, reversed. None set: (512, 256) of mlp, …
+    model.hidden = placeholder(tuple)
     model.latent_dim = 10
 
     config.loss = loss = ConfigDict()  # L_S, a metric loss on the labelled stream

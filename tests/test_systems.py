@@ -32,6 +32,7 @@ OTHERS = [
     {"system": "mvae", "routine.name": "alternate", "routine.every": "batch",
      "routine.turns": (1, 3), "train.sampler": "balanced"},
     {"system": "mvae", "prior.name": "learned_mixture", "loss.on": "mean", "kl.schedule": "warmup"},
+    {"system": "mvae", "model.encoder": "conv", "model.channels": (4,), "model.kernel": 2},
 ]  # fmt: skip
 
 

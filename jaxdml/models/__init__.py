@@ -6,9 +6,13 @@ whose first level is `encoder` and, where the spec asks for one, `decoder`.
 
 from collections.abc import Callable
 
-from jaxdml.models import mlp
+from jaxdml.models import conv, conv_small, mlp
 from jaxdml.types import Model
 
 __all__ = ["MODELS"]
 
-MODELS: dict[str, Callable[..., Model]] = {"mlp": mlp.make}
+MODELS: dict[str, Callable[..., Model]] = {
+    "mlp": mlp.make,
+    "conv": conv.make,
+    "conv_small": conv_small.make,
+}

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxdml.types import Model, Outputs, Params
+from jaxdml.types import Model, ModelSpec, Outputs, Params
 
 
 def model(
@@ -29,3 +30,37 @@ def model(
         return Outputs(z, mean, logvar, decode(params, z, y))
 
     return Model(init, apply, encode, decode, latent_dim)
+
+
+def of_modules(spec: ModelSpec, encoder: nn.Module, decoder: nn.Module, latent_dim: int) -> Model:
+    """A model of two Flax modules.
+
+    Args:
+      spec: the image's shape, and whether there is a log-variance and a decoder.
+      encoder: f32[B, H, W, C] → f32[B, D], or f32[B, 2D] where a log-variance follows the mean.
+      decoder: f32[B, D] → f32[B, …], the pixels in their order; read where the spec asks for it.
+      latent_dim: D.
+    """
+
+    def init(key: Array) -> Params:
+        encoder_key, decoder_key = jax.random.split(key)
+        params = {"encoder": encoder.init(encoder_key, jnp.zeros((1, *spec.image_shape)))["params"]}
+        if spec.decoder:
+            params["decoder"] = decoder.init(decoder_key, jnp.zeros((1, latent_dim)))["params"]
+        return params
+
+    def encode(params: Params, x: Array, y: Array | None = None) -> tuple[Array, Array | None]:
+        out = encoder.apply({"params": params["encoder"]}, x)
+        assert isinstance(out, Array)
+        if not spec.stochastic:
+            return out, None
+        return out[:, :latent_dim], out[:, latent_dim:]
+
+    def decode(params: Params, z: Array, y: Array | None = None) -> Array | None:
+        if not spec.decoder:
+            return None
+        out = decoder.apply({"params": params["decoder"]}, z)
+        assert isinstance(out, Array)
+        return out.reshape(z.shape[0], *spec.image_shape)
+
+    return model(init, encode, decode, latent_dim)

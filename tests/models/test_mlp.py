@@ -8,14 +8,14 @@ from jaxdml.types import ModelSpec
 
 def test_it_is_the_chain_of_its_layers():
     model = make(ModelSpec((2, 3, 1), 10, stochastic=False, decoder=True), hidden=(5, 4))
-    params = model.init(jax.random.key(0))
+    params = jax.jit(model.init)(jax.random.key(0))
     x = jax.random.uniform(jax.random.key(1), (3, 2, 3, 1))
     h = np.asarray(x).reshape(3, 6)
     layers = [params["encoder"][f"Dense_{i}"] for i in range(3)]
     for i, layer in enumerate(layers):
         h = h @ np.asarray(layer["kernel"]) + np.asarray(layer["bias"])
         h = h if i == 2 else np.maximum(h, 0)
-    np.testing.assert_allclose(model.encode(params, x)[0], h, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(jax.jit(model.encode)(params, x)[0], h, rtol=1e-5, atol=1e-6)
     widths = [params["decoder"][f"Dense_{i}"]["kernel"].shape for i in range(3)]
     assert widths == [(10, 4), (4, 5), (5, 6)]
 

@@ -1,0 +1,104 @@
+"""A convolutional network as encoder, and its mirror image as decoder, for images of any size."""
+
+import math
+from collections.abc import Sequence
+
+import flax.linen as nn
+from jax import Array
+
+from jaxdml.models.base import of_modules
+from jaxdml.models.layers import Conv, ConvTranspose
+from jaxdml.models.mlp import MLP
+from jaxdml.options import at_least
+from jaxdml.types import Model, ModelSpec
+
+
+class Encoder(nn.Module):
+    """Convolutions, then dense layers, with ReLU between them; the last one is linear."""
+
+    channels: Sequence[int]
+    kernel: int
+    stride: int
+    widths: Sequence[int]
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """f32[B, H, W, C] → f32[B, widths[-1]]."""
+        for features in self.channels:
+            x = nn.relu(Conv(features, (self.kernel, self.kernel), self.stride)(x))
+        return MLP(self.widths)(x)
+
+
+class Decoder(nn.Module):
+    """Dense layers, then transposed convolutions, with ReLU between them; the last one is linear.
+
+    `shapes` are those of the images that the dense layers and each convolution give.
+    """
+
+    widths: Sequence[int]
+    shapes: Sequence[tuple[int, int, int]]
+    kernel: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, z: Array) -> Array:
+        """f32[B, D] → f32[B, *shapes[-1]]."""
+        first, *larger = self.shapes
+        x = MLP((*self.widths, math.prod(first)))(z).reshape(len(z), *first)
+        for shape in larger:
+            x = ConvTranspose(shape, (self.kernel, self.kernel), self.stride)(nn.relu(x))
+        return x
+
+
+def make(
+    spec: ModelSpec,
+    *,
+    channels: tuple[int, ...] = (32, 64),
+    kernel: int = 3,
+    stride: int = 2,
+    hidden: tuple[int, ...] = (256,),
+    latent_dim: int = 10,
+) -> Model:
+    """Strided convolutions and dense layers as encoder, and the same ones reversed as decoder.
+
+    Each convolution divides height and width by `stride`, rounded up; its transpose in the decoder
+    gives the size before. The decoder's output is unbounded: the reconstruction loss says what it
+    means. What the dense layers read grows with the image: large ones want more convolutions, say
+    `channels=(32, 64, 128, 256)` for 224 × 224 pixels.
+
+    Args:
+      spec: the image's shape, and whether there is a log-variance and a decoder.
+      channels: features of each convolution, ≥ 1; `()` makes an MLP of it.
+      kernel: pixels that a convolution sees in each direction, ≥ 1.
+      stride: ≥ 1.
+      hidden: widths of the dense layers after the convolutions, ≥ 1 each.
+      latent_dim: D ≥ 1.
+
+    Raises:
+      ValueError: for a value below 1.
+
+    >>> import jax
+    >>> spec = ModelSpec((27, 31, 3), 10, stochastic=False, decoder=True)
+    >>> m = make(spec, channels=(4, 8), hidden=(16,), latent_dim=2)
+    >>> params = jax.eval_shape(m.init, jax.random.key(0))
+    >>> params["encoder"]["Conv_1"]["kernel"].shape
+    (3, 3, 4, 8)
+    >>> params["encoder"]["MLP_0"]["Dense_0"]["kernel"].shape
+    (448, 16)
+    >>> x = jax.numpy.ones((4, 27, 31, 3))
+    >>> jax.eval_shape(m.apply, params, x, jax.random.key(1)).reconstruction.shape
+    (4, 27, 31, 3)
+    """
+    for name, values in {"channels": channels, "hidden": hidden}.items():
+        for value in values:
+            at_least(name, value, 1)
+    for name, value in {"kernel": kernel, "stride": stride, "latent_dim": latent_dim}.items():
+        at_least(name, value, 1)
+    shapes = [spec.image_shape]
+    for features in channels:
+        height, width, _ = shapes[-1]
+        shapes.append((-(-height // stride), -(-width // stride), features))
+    outputs = latent_dim * (2 if spec.stochastic else 1)
+    encoder = Encoder(channels, kernel, stride, (*hidden, outputs))
+    decoder = Decoder(hidden[::-1], tuple(reversed(shapes)), kernel, stride)
+    return of_modules(spec, encoder, decoder, latent_dim)
