@@ -45,7 +45,7 @@ def place(
     where: population.Layout,
     images: PlaceImages,
     share: float,
-    feed: str = "auto",
+    feed: str,
 ) -> Placed:
     """A cohort on the devices, in a layout that fits; its programs are compiled.
 

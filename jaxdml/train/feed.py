@@ -39,10 +39,11 @@ class Init(NamedTuple):
         return self.given(company, x, self.where.put(tuple(examples)))
 
     def lower(self, company: "Company", images: Images) -> Any:
-        """As the method of a jitted function."""
+        """As the method of a jitted function; what comes before it is compiled."""
         x = _described(images.x)
-        rows = jax.eval_shape(lambda company: self.asked(company, x), company)
-        examples = tuple(_images(images, r.shape) for r in rows)
+        asked = self.asked.lower(company, x)
+        asked.compile()
+        examples = tuple(_images(images, rows.shape) for rows in asked.out_info)
         return self.given.lower(company, x, self.where.described(examples))
 
 
@@ -77,8 +78,10 @@ class Epoch(NamedTuple):
         return states, _means(joined)
 
     def lower(self, states: Any, company: "Company", images: Images, number: np.int32) -> Any:
-        """As the method of a jitted function: the program of a block."""
-        rows = self.where.described(jax.eval_shape(self.draw, company, images.y, number))
+        """As the method of a jitted function: the program of a block; that before is compiled."""
+        draw = self.draw.lower(company, images.y, number)
+        draw.compile()
+        rows = self.where.described(draw.out_info)
         x = self.where.described(self._block(rows, images))
         return self.block.lower(states, company, images.y, rows, x, number, np.int32(0))
 

@@ -147,18 +147,21 @@ def _resident(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Progra
 
 
 def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
-    """Programs that are handed images by the host, see `feed`."""
+    """Programs that are handed images by the host, see `feed`.
+
+    The initial state is made twice: once to hear which rows it asks for, once with their images.
+    """
 
     def asked(company: Company, x: jax.ShapeDtypeStruct) -> tuple[Array, ...]:
         def one(point: Point) -> tuple[Array, ...]:
-            rows = []
+            wanted = []
 
-            def take(asked: Array) -> Array:
-                rows.append(asked)
-                return jnp.zeros((*asked.shape, *x.shape[1:]), x.dtype)
+            def take(rows: Array) -> Array:
+                wanted.append(rows)
+                return jnp.zeros((*rows.shape, *x.shape[1:]), x.dtype)
 
             step.init(*assemble(point.numbers), point.seed, Images(x, None), take)
-            return tuple(rows)
+            return tuple(wanted)
 
         return _over_points(where, one, company, (), ())
 

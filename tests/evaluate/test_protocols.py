@@ -7,6 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from jaxdml.evaluate import embed, protocols
 from jaxdml.models.mlp import make
 from jaxdml.types import ModelSpec
+from tests.third_party.shelf import Shelf
 
 
 def embedded(per_class=4, test=90, seed=0):
@@ -82,6 +83,22 @@ def test_embeddings_do_not_depend_on_how_many_images_are_taken_at_a_time():
         np.testing.assert_allclose(found, one, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(one, exact, rtol=1e-5, atol=1e-6)
     assert [z.shape for z in embed.encoder(model)(params, x[:0])] == [(0, 2), (0, 2)]
+
+
+def test_no_more_images_are_taken_at_a_time_than_a_batch_holds(monkeypatch):
+    model, params = small(stochastic=True)
+    x = np.random.default_rng(0).integers(0, 256, (23, 4, 4, 1), np.uint8)
+    monkeypatch.setattr(embed, "MOST_VALUES", 5 * 16)
+    for rows in (None, np.array([22, 0, 7, 7, 1, 3])):
+        shelf = Shelf(x)
+        chosen = x if rows is None else x[rows]
+        for found, exact in zip(
+            embed.encoder(model)(params, shelf, rows),
+            model.encode(params, chosen / 255.0),
+            strict=True,
+        ):
+            np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-6)
+        assert shelf.most == 5
 
 
 def test_a_deterministic_encoder_has_no_variance():
