@@ -28,8 +28,7 @@ def get_config() -> ConfigDict:
 
     config.model = model = ConfigDict()
     model.encoder = "mlp"  # conv, conv_small
-    # Dense layers; the decoder has the same ones, reversed. None set: (512, 256) of mlp, …
-    model.hidden = placeholder(tuple)
+    model.hidden = placeholder(tuple)  # dense layers; none set: the encoder's own, mlp's (512, 256)
     model.latent_dim = 10
 
     config.loss = loss = ConfigDict()  # L_S, a metric loss on the labelled stream

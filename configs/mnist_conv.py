@@ -3,7 +3,9 @@ r"""The convolutional autoencoder on MNIST: latent 10, batch 128, Adam 1e-3, ten
     python -m experiments.train --config=configs/mnist_conv.py \
         --data_dir=DATA --workdir=runs/mnist_conv
 
-`labelled` fits on 600 labelled training images.
+`labelled` fits on 600 labelled training images. Nearest neighbours have an accuracy of 0.969, 0.968
+and 0.966 under `thesis` and 0.939, 0.930 and 0.943 under `labelled` (2026-11-22, seeds 0 to 2, each
+both `seed` and `data.labels_seed`). `--config.model.channels="(16, 32)"` takes under half the time.
 """
 
 from ml_collections import ConfigDict

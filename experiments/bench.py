@@ -2,9 +2,10 @@
 
     python -m experiments.bench [--rounds=5] [--data_dir=DATA] [--nogrid]
 
-First a step of training: the same 784-512-256-10 networks and losses, Adam, batch 128, on random
-images that lie in memory as bytes. The contestants take turns in one process; PyTorch has a loop
-over tensors in memory and one over a data loader, and the faster one counts.
+First a step of training: the same networks (784-512-256-10, or the convolutional ones) and losses,
+Adam, batch 128, on random images that lie in memory as bytes. The contestants take turns in one
+process; PyTorch has a loop over tensors in memory and one over a data loader, and the faster one
+counts.
 
 Then the whole of configs/bench_grid.py on MNIST (on digits where DATA has none): from the start of
 the command to its results, once with nothing compiled before, and once more. `make bench` installs
@@ -38,15 +39,26 @@ from jaxdml.types import Dataset, Split
 ROUNDS = flags.DEFINE_integer("rounds", 5, "How often each contestant has its turn.", lower_bound=1)
 GRID = flags.DEFINE_bool("grid", True, "Time the whole grid, too: some minutes.")
 BATCH, STEPS = 128, 100
-ENCODER, DECODER = (784, 512, 256, 10), (10, 256, 512, 784)
-# name → system, labelled images, and the layers that a step goes through
-CASES: dict[str, tuple[str, int, tuple[tuple[int, ...], ...]]] = {
-    "ae": ("ae", 60, (ENCODER + DECODER[1:],)),
-    "dml, 60 labels": ("dml", 60, (ENCODER,)),
-    "dml, 6,000 labels": ("dml", 6000, (ENCODER,)),
-    "dml_ae joint, 6,000 labels": ("dml_ae", 6000, (ENCODER + DECODER[1:], ENCODER)),
-}
 Epoch = Callable[[], None]
+Layer = tuple[int, int, int]  # rows an image, of so many inputs each, and so many outputs
+
+
+def dense(*widths: int) -> list[Layer]:
+    """The matrix products of dense layers."""
+    return [(1, inputs, outputs) for inputs, outputs in itertools.pairwise(widths)]
+
+
+ENCODER, DECODER = dense(784, 512, 256, 10), dense(10, 256, 512, 784)
+CONVOLUTIONS = [(14 * 14, 9, 32), (7 * 7, 9 * 32, 64), *dense(7 * 7 * 64, 256, 10)]
+MIRRORED = [(rows, outputs, inputs) for rows, inputs, outputs in reversed(CONVOLUTIONS)]
+# name → system, encoder, labelled images, and the layers that each image of a step goes through
+CASES: dict[str, tuple[str, str, int, tuple[list[Layer], ...]]] = {
+    "ae": ("ae", "mlp", 60, (ENCODER + DECODER,)),
+    "dml, 60 labels": ("dml", "mlp", 60, (ENCODER,)),
+    "dml, 6,000 labels": ("dml", "mlp", 6000, (ENCODER,)),
+    "dml_ae joint, 6,000 labels": ("dml_ae", "mlp", 6000, (ENCODER + DECODER, ENCODER)),
+    "conv ae": ("ae", "conv", 60, (CONVOLUTIONS + MIRRORED,)),
+}
 
 
 def main() -> None:
@@ -65,12 +77,12 @@ def steps() -> None:
     y = random.integers(0, 10, len(x)).astype(np.int32)
     head = ("jaxdml", "PyTorch", "data loader", "products", "× PyTorch", "of products")
     print(f"{'ms a step, hard triplets':28}" + "".join(f"{name:>13}" for name in head))
-    for name, (system, labelled, layers) in CASES.items():
+    for name, (system, encoder, labelled, chains) in CASES.items():
         contestants = [
-            ours(system, labelled, x, y),
-            theirs(system, labelled, x, y, "in_memory"),
-            theirs(system, labelled, x, y, "by_loader"),
-            matrix_products(layers),
+            ours(system, encoder, labelled, x, y),
+            theirs(system, encoder, labelled, x, y, "in_memory"),
+            theirs(system, encoder, labelled, x, y, "by_loader"),
+            matrix_products(chains),
         ]
         times: list[list[float]] = [[] for _ in contestants]
         for turn in range(1 + ROUNDS.value):
@@ -87,17 +99,17 @@ def steps() -> None:
             2
             * BATCH
             * sum(
-                m * n * (3 if i else 2)  # no gradient by the images
-                for chain in layers
-                for i, (m, n) in enumerate(itertools.pairwise(chain))
+                rows * m * n * (3 if i else 2)  # no gradient by the images
+                for chain in chains
+                for i, (rows, m, n) in enumerate(chain)
             )
         )
         print(f"{'':28}{'':39}{flops / d / 1e9:7.0f} GF/s")
 
 
-def ours(system: str, labelled: int, x: np.ndarray, y: np.ndarray) -> Epoch:
+def ours(system: str, encoder: str, labelled: int, x: np.ndarray, y: np.ndarray) -> Epoch:
     """An epoch of this library's training program."""
-    resolved = config.resolve({"system": system, "loss.mining": "hard"})
+    resolved = config.resolve({"system": system, "model.encoder": encoder, "loss.mining": "hard"})
     where = population.layout(1)
 
     def assemble(numbers: Any) -> Any:
@@ -119,7 +131,9 @@ def ours(system: str, labelled: int, x: np.ndarray, y: np.ndarray) -> Epoch:
     return epoch
 
 
-def theirs(system: str, labelled: int, x: np.ndarray, y: np.ndarray, batches: str) -> Epoch:
+def theirs(
+    system: str, encoder: str, labelled: int, x: np.ndarray, y: np.ndarray, batches: str
+) -> Epoch:
     """The same in PyTorch, with one of the ways to get batches."""
     import torch
 
@@ -127,33 +141,29 @@ def theirs(system: str, labelled: int, x: np.ndarray, y: np.ndarray, batches: st
 
     images, labels = torch.from_numpy(x.reshape(len(x), -1)), torch.from_numpy(y).long()
     made = getattr(bench_pytorch, batches)(images)
-    _, epoch = bench_pytorch.training(system, images, labels, torch.arange(labelled), made)
+    _, epoch = bench_pytorch.training(system, images, labels, torch.arange(labelled), made, encoder)
     return lambda: epoch(STEPS)
 
 
-def matrix_products(layers: tuple[tuple[int, ...], ...]) -> Epoch:
+def matrix_products(chains: tuple[list[Layer], ...]) -> Epoch:
     """Only the matrix products of a step: forwards, and both ways backwards where needed."""
 
-    def chain(weights: list[jax.Array], x: jax.Array) -> tuple[list[jax.Array], jax.Array]:
-        passed = [x]
-        for weight in weights:
-            passed.append(passed[-1] @ weight)
-        back, slopes = passed[-1], []
-        for i in reversed(range(len(weights))):
-            slopes.append(passed[i].T @ back)
-            if i:
-                back = back @ weights[i].T
-        moved = [w - 1e-9 * s for w, s in zip(weights, reversed(slopes), strict=True)]
-        return moved, back.sum()
+    def step(weights: list[list[jax.Array]], _: None) -> tuple[list[list[jax.Array]], Any]:
+        moved, total = [], jnp.zeros(())
+        for own, given in zip(weights, inputs, strict=True):
+            slopes = []
+            for i, (weight, x) in enumerate(zip(own, given, strict=True)):
+                out = x @ weight
+                slopes.append(x.T @ out)
+                if i:
+                    total += (out @ weight.T).sum()
+            moved.append([w - 1e-9 * s for w, s in zip(own, slopes, strict=True)])
+        return moved, total
 
-    def step(weights: list[list[jax.Array]], x: jax.Array) -> tuple[list[list[jax.Array]], Any]:
-        done = [chain(own, x) for own in weights]
-        return [moved for moved, _ in done], sum(total for _, total in done)
-
-    weights = [[jnp.full(shape, 0.01) for shape in itertools.pairwise(c)] for c in layers]
-    x = jnp.ones((STEPS, BATCH, layers[0][0]))
-    program = jax.jit(lambda weights, x: jax.lax.scan(step, weights, x))
-    return lambda: jax.block_until_ready(program(weights, x))
+    inputs = [[jnp.ones((BATCH * rows, m)) for rows, m, _ in chain] for chain in chains]
+    weights = [[jnp.full((m, n), 0.01) for _, m, n in chain] for chain in chains]
+    program = jax.jit(lambda weights: jax.lax.scan(step, weights, length=STEPS))
+    return lambda: jax.block_until_ready(program(weights))
 
 
 def whole_grid() -> None:

@@ -31,8 +31,13 @@ BATCH = 128
 Batches = Callable[[int], Iterator[Tensor]]
 
 
-def networks(pixels: int) -> tuple[nn.Module, nn.Module]:
-    """Encoder and decoder, pixels-512-256-10."""
+def networks(encoder: str, pixels: int) -> tuple[nn.Module, nn.Module]:
+    """Encoder and decoder: `mlp`, pixels-512-256-10, or `conv`, of 28 × 28 pixels."""
+    return convolutional() if encoder == "conv" else dense(pixels)
+
+
+def dense(pixels: int) -> tuple[nn.Module, nn.Module]:
+    """The network of jaxdml/models/mlp.py."""
     encoder = nn.Sequential(
         nn.Linear(pixels, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)
     )
@@ -40,6 +45,24 @@ def networks(pixels: int) -> tuple[nn.Module, nn.Module]:
         nn.Linear(10, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, pixels)
     )
     return encoder, decoder
+
+
+def convolutional() -> tuple[nn.Module, nn.Module]:
+    """The network of jaxdml/models/conv.py. Channels last is the faster layout here."""
+    encoder = nn.Sequential(
+        nn.Unflatten(1, (1, 28, 28)),
+        nn.Conv2d(1, 32, 3, stride=2, padding=1), nn.ReLU(),
+        nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(),
+        nn.Flatten(), nn.Linear(7 * 7 * 64, 256), nn.ReLU(), nn.Linear(256, 10),
+    )  # fmt: skip
+    decoder = nn.Sequential(
+        nn.Linear(10, 256), nn.ReLU(), nn.Linear(256, 7 * 7 * 64), nn.ReLU(),
+        nn.Unflatten(1, (64, 7, 7)),
+        nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1), nn.ReLU(),
+        nn.ConvTranspose2d(32, 1, 3, stride=2, padding=1, output_padding=1), nn.Flatten(),
+    )  # fmt: skip
+    layout = torch.channels_last
+    return encoder.to(memory_format=layout), decoder.to(memory_format=layout)
 
 
 def in_memory(images: Tensor) -> Batches:
@@ -65,7 +88,12 @@ def by_loader(images: Tensor) -> Batches:
 
 
 def training(
-    system: str, images: Tensor, labels: Tensor, labelled: Tensor, batches: Batches
+    system: str,
+    images: Tensor,
+    labels: Tensor,
+    labelled: Tensor,
+    batches: Batches,
+    encoder: str = "mlp",
 ) -> tuple[nn.Module, Callable[[int], None]]:
     """The encoder, and a function that trains an epoch of so many steps.
 
@@ -75,9 +103,10 @@ def training(
       labels: i64[N].
       labelled: rows of the images whose labels are used.
       batches: gives an epoch of all images.
+      encoder: `mlp` or `conv`.
     """
-    encoder, decoder = networks(images.shape[1])
-    trained = nn.ModuleList([encoder] if system == "dml" else [encoder, decoder])
+    encode, decode = networks(encoder, images.shape[1])
+    trained = nn.ModuleList([encode] if system == "dml" else [encode, decode])
     optimizer = torch.optim.Adam(trained.parameters(), lr=1e-3)
     distance = LpDistance(normalize_embeddings=False)
     miner, triplet = BatchHardMiner(distance=distance), TripletMarginLoss(0.2, distance=distance)
@@ -87,17 +116,17 @@ def training(
         for batch in unlabelled:
             loss = torch.zeros(())
             if batch is not None:
-                error = (decoder(encoder(batch)) - batch) ** 2
+                error = (decode(encode(batch)) - batch) ** 2
                 loss = loss + 0.5 * error.sum(dim=1).mean()
             if system != "ae":
                 rows = labelled[torch.randint(len(labelled), (BATCH,))]
-                z = encoder(images[rows].float() / 255)
+                z = encode(images[rows].float() / 255)
                 loss = loss + 0.5 * triplet(z, labels[rows], miner(z, labels[rows]))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
 
-    return encoder, epoch
+    return encode, epoch
 
 
 def score(

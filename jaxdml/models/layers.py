@@ -8,15 +8,18 @@ where a convolution with a kernel a point would become a grouped one.
 
 import functools
 import math
+from typing import Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+Padding = Literal["SAME", "VALID"]
+
 
 @functools.partial(jax.jit, static_argnames=("stride", "padding"))
-def convolve(x: Array, kernel: Array, stride: int = 1, padding: str = "SAME") -> Array:
+def convolve(x: Array, kernel: Array, stride: int = 1, padding: Padding = "SAME") -> Array:
     """Every output pixel is the sum of a patch of `x` times the kernel (cross-correlation).
 
     Args:
@@ -40,7 +43,7 @@ def convolve(x: Array, kernel: Array, stride: int = 1, padding: str = "SAME") ->
 
 @functools.partial(jax.jit, static_argnames=("size", "stride", "padding"))
 def convolve_transposed(
-    x: Array, kernel: Array, size: tuple[int, int], stride: int = 1, padding: str = "SAME"
+    x: Array, kernel: Array, size: tuple[int, int], stride: int = 1, padding: Padding = "SAME"
 ) -> Array:
     """The transpose of `convolve`, as a linear map: from its outputs to images of a size.
 
@@ -61,7 +64,7 @@ def convolve_transposed(
     return transposed(x)[0]
 
 
-def _windows(x: Array, axis: int, size: int, stride: int, padding: str) -> Array:
+def _windows(x: Array, axis: int, size: int, stride: int, padding: Padding) -> Array:
     """Windows along an axis: what lies in one stands side by side in the last axis."""
     length = x.shape[axis]
     starts = range(0, length if padding == "SAME" else length - size + 1, stride)
@@ -85,7 +88,7 @@ class Conv(nn.Module):
     features: int
     kernel: tuple[int, int]
     stride: int = 1
-    padding: str = "SAME"
+    padding: Padding = "SAME"
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -107,7 +110,7 @@ class ConvTranspose(nn.Module):
     image_shape: tuple[int, int, int]
     kernel: tuple[int, int]
     stride: int = 1
-    padding: str = "SAME"
+    padding: Padding = "SAME"
 
     @nn.compact
     def __call__(self, x: Array) -> Array:

@@ -24,8 +24,7 @@ def setting(name, shape=(7, 5, 3), stochastic=True, decoder=True):
 
 
 @each
-@pytest.mark.parametrize("shape", [(28, 28, 1), (7, 5, 3)])
-@pytest.mark.parametrize("stochastic", [False, True])
+@pytest.mark.parametrize(("shape", "stochastic"), [((28, 28, 1), False), ((7, 5, 3), True)])
 def test_a_model_takes_images_of_any_size_and_channels(name, shape, stochastic):
     model, params, x = setting(name, shape, stochastic)
     assert set(params) == {"encoder", "decoder"}
