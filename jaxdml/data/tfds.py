@@ -42,8 +42,8 @@ def arrays(name: str, url: str, files: Mapping[str, tuple[str, str]]) -> Arrays:
         the prepared copy is damaged.
     """
     try:
-        import array_record  # noqa: F401  it needs these two, but does not always ask for them
-        import importlib_resources  # noqa: F401
+        import array_record  # noqa: F401  only whether it is there: it is needed to read
+        import importlib_resources  # noqa: F401  the same: a plain install lacks it
         import tensorflow_datasets
     except ModuleNotFoundError as error:
         raise ConfigError(
@@ -68,6 +68,7 @@ def _prepare(name: str, url: str, files: Mapping[str, tuple[str, str]], folder: 
     own = OWN.format(name)
     base: Any = tfds.core.GeneratorBasedBuilder
 
+    # the base is untyped, and its keyword is read by its own __init_subclass__
     class Builder(base, skip_registration=True):  # type: ignore[misc, call-arg]
         """The set as arrays of bytes; their own stores PNG, which takes TensorFlow to write."""
 
