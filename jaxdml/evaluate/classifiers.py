@@ -5,13 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 
 class Options(NamedTuple):
@@ -24,16 +17,37 @@ class Options(NamedTuple):
 
 
 DEFAULTS = Options()
-Table = Mapping[str, Callable[[Options], Any]]  # name → what makes an unfitted classifier
-CLASSIFIERS: Table = {
-    "knn": lambda options: KNeighborsClassifier(options.neighbours),
-    "rf": lambda options: RandomForestClassifier(options.trees, random_state=0),
-    "mlp": lambda options: MLPClassifier(max_iter=options.mlp_iterations, random_state=0),
+
+
+def _knn(options: Options) -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(options.neighbours)
+
+
+def _forest(options: Options) -> Any:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(options.trees, random_state=0)
+
+
+def _mlp(options: Options) -> Any:
+    from sklearn.neural_network import MLPClassifier
+
+    return MLPClassifier(max_iter=options.mlp_iterations, random_state=0)
+
+
+def _linear(options: Options) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     # its L2 penalty has a unit: without a scale of their own, small embeddings look like chance
-    "linear": lambda options: make_pipeline(
-        StandardScaler(), LogisticRegression(max_iter=options.linear_iterations)
-    ),
-}
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=options.linear_iterations))
+
+
+Table = Mapping[str, Callable[[Options], Any]]  # name → what makes an unfitted classifier
+CLASSIFIERS: Table = {"knn": _knn, "rf": _forest, "mlp": _mlp, "linear": _linear}
 
 
 def predict(model: Any, fit: np.ndarray, labels: np.ndarray, scored: np.ndarray) -> np.ndarray:
@@ -42,11 +56,13 @@ def predict(model: Any, fit: np.ndarray, labels: np.ndarray, scored: np.ndarray)
     Where all labels are the same one, so is every answer: some classifiers refuse such a fit. That
     an iteration ends at its bound is how these classifiers are defined, and no warning.
 
-    >>> model = LogisticRegression()
+    >>> model = CLASSIFIERS["linear"](Options())
     >>> predict(model, np.zeros((3, 2)), np.array([7, 7, 7]), np.ones((2, 2)))
     array([7, 7])
     """
     if (labels == labels[0]).all():
         return np.full(len(scored), labels[0])
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return model.fit(fit, labels).predict(scored)

@@ -3,15 +3,6 @@
 import warnings
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import (
-    adjusted_mutual_info_score,
-    adjusted_rand_score,
-    normalized_mutual_info_score,
-)
-from sklearn.metrics.cluster import contingency_matrix
 
 STARTS = 10  # of k-means; the one with the least inertia counts
 
@@ -30,6 +21,14 @@ def cluster(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     >>> cluster(z, y)
     {'accuracy': 1.0, 'nmi': 1.0, 'ami': 1.0, 'ari': 1.0}
     """
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.metrics import (
+        adjusted_mutual_info_score,
+        adjusted_rand_score,
+        normalized_mutual_info_score,
+    )
+
     means = KMeans(len(np.unique(labels)), n_init=STARTS, random_state=0)
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         found = means.fit_predict(embeddings.astype(np.float64))  # fewer places than classes
@@ -54,5 +53,8 @@ def accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
     >>> accuracy(np.array([0, 0, 1, 1]), np.array([7, 7, 7, 2]))
     0.75
     """
+    from scipy.optimize import linear_sum_assignment
+    from sklearn.metrics.cluster import contingency_matrix
+
     counts = contingency_matrix(labels, clusters)  # [classes, clusters]
     return float(counts[linear_sum_assignment(-counts)].sum() / len(labels))

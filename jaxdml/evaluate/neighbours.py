@@ -6,7 +6,6 @@ from typing import Self
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 SPARE = 8  # candidates beyond the k nearest, so that float32 misses none
 ENTRIES = 2**26  # distances held at once
@@ -20,6 +19,8 @@ def nearest(z: np.ndarray, k: int) -> np.ndarray:
     >>> nearest(np.array([[0.0], [1.0], [3.0]]), 1).tolist()
     [[1], [0], [1]]
     """
+    from sklearn.neighbors import NearestNeighbors
+
     k = min(k, len(z) - 1)
     return np.asarray(NearestNeighbors(n_neighbors=k).fit(z).kneighbors(return_distance=False))
 

@@ -5,8 +5,6 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 
 from jaxdml.options import ConfigError, one_of
 
@@ -62,6 +60,8 @@ def plane(*embeddings: np.ndarray, method: str = "pca") -> Plane:
         return Plane(name, [z @ matrix for z in embeddings], np.zeros(dimensions), matrix)
     space = f"{dimensions}-D latent space"
     if method == "pca":
+        from sklearn.decomposition import PCA
+
         pca = PCA(2, random_state=0).fit(embeddings[0])
         share = pca.explained_variance_ratio_.sum()
         positions = [pca.transform(z) if len(z) else np.zeros((0, 2)) for z in embeddings]
@@ -73,6 +73,8 @@ def plane(*embeddings: np.ndarray, method: str = "pca") -> Plane:
         )
     together = np.concatenate(embeddings)
     if method == "tsne":
+        from sklearn.manifold import TSNE
+
         perplexity = min(30.0, (len(together) - 1) / 3)
         found = TSNE(2, perplexity=perplexity, random_state=0).fit_transform(together)
     else:

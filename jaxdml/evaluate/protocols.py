@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import accuracy_score, adjusted_mutual_info_score
-from sklearn.model_selection import train_test_split
 from threadpoolctl import ThreadpoolController
 
 from jaxdml.evaluate.classifiers import CLASSIFIERS, DEFAULTS, Options, Table, predict
@@ -60,6 +58,8 @@ def thesis(embedded: Embedded) -> Task:
     The split is uniform and the same for all points (seed 0): differences between points are no
     accident of it.
     """
+    from sklearn.model_selection import train_test_split
+
     fit, score = train_test_split(np.arange(len(embedded.test)), test_size=1 / 3, random_state=0)
     z, y = embedded.test, embedded.test_labels
     return Task(z[fit], y[fit], z[score], y[score], len(fit))
@@ -138,6 +138,8 @@ def evaluate(
 
 
 def _fitted(task: Task, name: str, options: Options, table: Table) -> dict[str, float]:
+    from sklearn.metrics import accuracy_score, adjusted_mutual_info_score
+
     k = min(options.neighbours, task.most_neighbours)
     model = table[name](options._replace(neighbours=k))
     predicted = predict(model, task.fit, task.fit_labels, task.score)
@@ -167,5 +169,7 @@ def in_range(embedded: Embedded) -> Embedded:
 
 @functools.cache
 def _libraries() -> ThreadpoolController:
-    """Those that are loaded, as scikit-learn's imports have done."""
+    """Those that scikit-learn works with: a controller sees what is loaded when it is made."""
+    import sklearn  # noqa: F401
+
     return ThreadpoolController()

@@ -5,7 +5,6 @@ Check" (2020).
 """
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 NAMES = ("r_at_1", "r_precision", "map_at_r")
 ENTRIES = 2**22  # distances held at once
@@ -53,6 +52,8 @@ def retrieve(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 def _nearest(z: np.ndarray, queries: np.ndarray, count: int) -> np.ndarray:
     """The `count` rows of z nearest to each query but itself, by distance, then by row."""
+    from scipy.spatial.distance import cdist
+
     distance = cdist(z[queries], z, "sqeuclidean")
     distance[np.arange(len(queries)), queries] = np.inf
     last = np.partition(distance, count - 1, axis=1)[:, count - 1 : count]

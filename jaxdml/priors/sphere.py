@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
+import scipy  # its parts are loaded where they are first used
 from jax import Array
 from jax.typing import ArrayLike
 

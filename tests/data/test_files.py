@@ -42,11 +42,14 @@ def test_idx_files_are_read_compressed_or_not(idx_files):
         assert part.x.dtype == np.uint8
 
 
-def test_reading_mnist_waits_for_no_library_that_it_does_not_need(idx_files):
+def test_to_read_a_configuration_and_mnist_no_slow_library_is_loaded(idx_files):
     code = (
-        "import sys; from pathlib import Path; from jaxdml import data;"
-        "data.load('mnist', Path(sys.argv[1]));"
-        "print({'sklearn', 'scipy', 'tensorflow_datasets', 'requests'} & set(sys.modules))"
+        "import sys; from pathlib import Path;"
+        "from jaxdml import config; from jaxdml.runs import plan;"
+        "point = config.resolve({'system': 'dml', 'data.name': 'mnist', 'train.epochs': 1});"
+        "plan.loader(Path(sys.argv[1]))(point);"
+        "slow = {'sklearn', 'scipy.optimize', 'scipy.stats', 'tensorflow_datasets', 'requests'};"
+        "print(slow & set(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, idx_files[0]], capture_output=True, text=True, check=True
