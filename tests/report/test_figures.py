@@ -50,6 +50,10 @@ def test_a_phase_is_the_background_of_its_epochs_and_what_is_not_read_leaves_a_g
     first, second, third = (patch.get_facecolor() for patch in axis.patches)
     assert first == third != second
     assert curves.draw([one._replace(epochs=np.array([1]))]) is None
+    both = one._replace(losses=losses | {"reconstruction": np.ones((2, 3))})
+    neither = one._replace(losses=losses | {"reconstruction": np.full((2, 3), np.nan)})
+    panels = [axis for axis in curves.draw([neither, both]).axes if axis.get_visible()]
+    assert [axis.get_ylabel() for axis in panels] == ["metric", "metric", "reconstruction"]
 
 
 def test_images_lie_where_their_row_says_and_wrong_ones_are_framed():

@@ -30,12 +30,14 @@ def draw(settings: Sequence[Curves]) -> Figure | None:
     Returns:
       `None` if nothing was trained for more than one epoch.
     """
-    shown = [one for one in settings if len(one.epochs) > 1 and one.losses]
+    shown = [
+        one for one in settings if len(one.epochs) > 1 and any(_read(one, q) for q in QUANTITIES)
+    ]
     if not shown:
         return None
     across = min(len(shown), ACROSS)
     blocks = [shown[start : start + across] for start in range(0, len(shown), across)]
-    names = [[q for q in QUANTITIES if any(q in one.losses for one in block)] for block in blocks]
+    names = [[q for q in QUANTITIES if any(_read(one, q) for one in block)] for block in blocks]
     rows = [len(read) for read in names]
     phases = list(dict.fromkeys(phase for one in shown for phase in one.phases))
     figure = Figure(
@@ -44,20 +46,26 @@ def draw(settings: Sequence[Curves]) -> Figure | None:
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows)[:, 0]
     for part, block, read in zip(parts, blocks, names, strict=True):
         axes = part.subplots(len(read), across, squeeze=False, sharex=True, sharey="row")
-        for row, name in enumerate(read):
-            axes[row, 0].set_ylabel(name, fontsize=8)
-            for axis, one in zip(axes[row], block, strict=False):
-                _panel(axis, one, name, phases)
-                axis.tick_params(labelleft=True)
-        for column, one in enumerate(block):
-            axes[0, column].set_title(one.title, fontsize=9)
-            axes[-1, column].set_xlabel("epoch", fontsize=8)
-        for axis in axes[:, len(block) :].flat:
+        for axis in axes.flat:
             axis.set_visible(False)
+        for column, one in enumerate(block):
+            panels = [(axes[read.index(name), column], name) for name in read if _read(one, name)]
+            for axis, name in panels:
+                axis.set_visible(True)
+                _panel(axis, one, name, phases)
+                axis.set_ylabel(name, fontsize=8)
+                axis.tick_params(labelleft=True)
+            panels[0][0].set_title(one.title, fontsize=9)
+            panels[-1][0].set_xlabel("epoch", fontsize=8)
+            panels[-1][0].tick_params(labelbottom=True)
     handles = [Patch(label=phase, **_shade(i)) for i, phase in enumerate(phases)]
     handles[0].set_linewidth(0.5)  # white would not be seen
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure
+
+
+def _read(one: Curves, name: str) -> bool:
+    return name in one.losses and not np.isnan(one.losses[name]).all()
 
 
 def _panel(axis: Axes, one: Curves, name: str, phases: Sequence[str]) -> None:
@@ -66,9 +74,6 @@ def _panel(axis: Axes, one: Curves, name: str, phases: Sequence[str]) -> None:
     axis.margins(x=0)
     for epoch, phase in zip(one.epochs, one.phases, strict=True):
         axis.axvspan(epoch - 0.5, epoch + 0.5, **_shade(phases.index(phase)))
-    if name not in one.losses:
-        axis.text(0.5, 0.5, "not read", transform=axis.transAxes, ha="center", fontsize=8)
-        return
     values, colour = one.losses[name], style.colour(2 * QUANTITIES.index(name))
     known = ~np.isnan(values).all(axis=0)
     for seed in values:
