@@ -43,3 +43,25 @@ def grid(count: int) -> tuple[dict[Any, Any], ...]:
         "routine.alpha": (0.33, 0.66, 1.0),
     }
     return ({"system": ("dml",), **cells}, {**prior, **cells})
+
+
+def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
+    """The thesis's second claim: does a metric loss do better with a prior?"""
+    asked: dict[str, dict[str, dict[str, Any]]] = {}
+    for dims in (2, 4):
+        for percent in (0.01, 0.1, 10.0):
+            here = {"model.latent_dim": dims, "data.labelled_percent": percent}
+            asked[f"Better with a prior? {dims}-D, {percent:g} %"] = {
+                "no prior (dml)": {"system": "dml", **here},
+                **{
+                    f"{name}, α = {alpha}": {
+                        "system": "dml_prior",
+                        "prior.name": name,
+                        "routine.alpha": alpha,
+                        **here,
+                    }
+                    for name in ("unit", "hypercube")
+                    for alpha in (0.33, 0.66)
+                },
+            }
+    return asked

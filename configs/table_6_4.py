@@ -15,6 +15,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import table_6_3
+from configs.table_6_3 import get_questions as get_questions
 from configs.thesis import QUICK as QUICK
 
 

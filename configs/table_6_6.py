@@ -34,3 +34,19 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
         {"system": ("dml",), **cells},
         {"system": ("mvae",), "routine.gamma": (0.0, 2.0, 5.0, 10.0), **cells},
     )
+
+
+def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
+    """The thesis's third claim: does a VAE on every step help where all images are labelled?"""
+    asked: dict[str, dict[str, dict[str, Any]]] = {}
+    for dims in (2, 5, 10):
+        here = {"model.latent_dim": dims}
+        both = {
+            f"both, γ = {gamma:g}": {"system": "mvae", "routine.gamma": gamma, **here}
+            for gamma in (2.0, 5.0, 10.0)
+        }
+        labels = {"labels alone (dml)": {"system": "dml", **here}}
+        images = {"images alone (γ = 0)": {"system": "mvae", "routine.gamma": 0.0, **here}}
+        asked[f"Better than labels alone? {dims}-D"] = labels | both
+        asked[f"Better than images alone? {dims}-D"] = images | both
+    return asked

@@ -10,6 +10,11 @@ from jaxdml.report.table import Table
 VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
 
 
+def measures(wanted: Sequence[Measure]) -> list[Measure]:
+    """Those that answer: of the first kind of embedding, under each protocol."""
+    return [one for one in wanted if one.embedding == wanted[0].embedding]
+
+
 class Answer(NamedTuple):
     """One setting's part of a question."""
 

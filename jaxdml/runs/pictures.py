@@ -11,7 +11,7 @@ from jaxdml.evaluate.gallery import Gallery
 from jaxdml.evaluate.project import Plane
 from jaxdml.report import comparison, summary
 from jaxdml.report.figures import FIGURES, curves, images, labels, latent, questions, style
-from jaxdml.report.questions import answer
+from jaxdml.report.questions import answer, measures
 from jaxdml.report.statistics import estimate
 from jaxdml.report.summary import Group, Measure
 from jaxdml.runs import plan, shown
@@ -46,7 +46,7 @@ def draw(
     Args:
       groups, paths: all results by setting, and the grid's paths.
       wanted: the scores to plot against the number of labels.
-      asked: what the study asks; the first of the scores answers.
+      asked: what the study asks; the scores of the first kind of embedding answer.
       points: what is shown.
       planes: of those that have embeddings, these (test, labelled) in the plane.
       dataset: of the images, if it is here.
@@ -111,8 +111,9 @@ def _questions(
     if not wanted or not asked:
         return None
     results = [result for group in groups for result in group.results]
+    by = {one.words: answer(asked, results, one) for one in measures(wanted)}
     chance = 1 / len(classes) if classes and wanted[0].metric == "accuracy" else None
-    return questions.draw(answer(asked, results, wanted[0]), wanted[0].words, chance)
+    return questions.draw(by, chance)
 
 
 def _latent(

@@ -54,8 +54,9 @@ def report(
     compared_ones = [comparison.table(results, paths, measure) for measure in firsts]
     beside = [published.table(name, results) for name in published.touched(results)]
     asked = questions.read(places[0]) if len(places) == 1 else {}
-    if asked and firsts:
-        beside.append(answers.table(answers.answer(asked, results, firsts[0]), firsts[0]))
+    if asked:
+        by = answers.measures(firsts)
+        beside += [answers.table(answers.answer(asked, results, one), one) for one in by]
     tables = [*scores, *(one for one in compared_ones if one is not None), *beside]
     tables.append(summary.every(results, paths))
     files = {re.sub(r"\W+", "_", one.title.partition(":")[0].lower()): one for one in tables}

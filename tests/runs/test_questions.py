@@ -87,9 +87,10 @@ def test_a_verdict_needs_the_whole_interval_on_one_side(values, verdict):
     [found] = answers.answer(asked, results, WANTED)
     assert found.answers[1].verdict == verdict
     assert answers.table([found], WANTED).body[1][2] == verdict
-    drawn = figure.draw([found], "accuracy", 0.1)
+    drawn = figure.draw({"accuracy": [found], "MAP@R": [found]}, 0.1)
     texts = [tick.get_text() for tick in drawn.axes[0].get_yticklabels()]
     assert texts == ["Is b better?", "a", "b"]
+    assert [axis.get_xlabel() for axis in drawn.axes] == ["accuracy", "MAP@R"]
 
 
 def test_points_that_do_not_count_are_counted(place):

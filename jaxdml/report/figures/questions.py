@@ -1,7 +1,9 @@
 """What a study asks, at a glance: a row for each setting, a block for each question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxdml.report.figures import style
@@ -17,24 +19,51 @@ _SAID = {
 }
 
 
-def draw(answered: Sequence[Answered], measure: str, chance: float | None = None) -> Figure | None:
+def draw(answered: Mapping[str, Sequence[Answered]], chance: float | None = None) -> Figure | None:
     """Means over seeds with their 95 % intervals; colour and marker say the verdict.
 
     Args:
-      answered: the questions; settings without a score have no point.
-      measure: what is plotted, in words.
+      answered: a score in words → the same questions; a panel each. Settings without a score have
+        no point.
       chance: the score of who knows nothing.
 
     Returns:
       `None` if there is nothing to show.
     """
-    if not any(one.score for _, answers in answered for one in answers):
+    rows = {measure: _rows(questions) for measure, questions in answered.items()}
+    if not any(one and one.score for column in rows.values() for _, one in column):
         return None
+    named = next(iter(rows.values()))
+    size = 3.6 + 4.4 * len(rows), 0.6 + 0.2 * len(named)
+    figure = Figure(figsize=size, layout="constrained", dpi=110)
+    axes = figure.subplots(1, len(rows), squeeze=False, sharey=True)[0]
+    for axis, (measure, column) in zip(axes, rows.items(), strict=True):
+        _panel(axis, column, chance)
+        axis.set_xlabel(measure, fontsize=9)
+    axes[0].set_yticks(range(len(named)), [name for name, _ in named], fontsize=7.5)
+    for (_, one), tick in zip(named, axes[0].get_yticklabels(), strict=True):
+        if one is None:
+            tick.set_fontweight("bold")
+    axes[0].set_ylim(len(named) - 0.4, -0.6)
+    said: dict[str, Any] = {}
+    for axis in axes:
+        lines, labels = axis.get_legend_handles_labels()
+        said |= dict(zip(labels, lines, strict=True))
+    figure.legend(
+        said.values(), said.keys(), loc="outside lower center", ncols=5, fontsize=8, frameon=False
+    )
+    return figure
+
+
+def _rows(questions: Sequence[Answered]) -> list[tuple[str, Answer | None]]:
+    """A row for each question, and one for each of its settings."""
     rows: list[tuple[str, Answer | None]] = []
-    for question, answers in answered:
+    for question, answers in questions:
         rows += [(question, None), *((one.name, one) for one in answers)]
-    figure = Figure(figsize=(8, 0.6 + 0.2 * len(rows)), layout="constrained", dpi=110)
-    axis = figure.subplots()
+    return rows
+
+
+def _panel(axis: Axes, rows: Sequence[tuple[str, Answer | None]], chance: float | None) -> None:
     seen = set()
     for y, (_, one) in enumerate(rows):
         if one is None or one.score is None:
@@ -52,15 +81,7 @@ def draw(answered: Sequence[Answered], measure: str, chance: float | None = None
         )  # fmt: skip
     if chance is not None:
         axis.axvline(chance, color="0.4", lw=0.9, ls=":", label="chance")
-    axis.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=7.5)
-    for (_, one), tick in zip(rows, axis.get_yticklabels(), strict=True):
-        if one is None:
-            tick.set_fontweight("bold")
-    axis.set_ylim(len(rows) - 0.4, -0.6)
-    axis.set_xlabel(measure, fontsize=9)
     axis.tick_params(axis="x", labelsize=8)
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x", lw=0.4, alpha=0.6)
     axis.spines[["top", "right", "left"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=5, fontsize=8, frameon=False)
-    return figure
