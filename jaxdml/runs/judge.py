@@ -35,10 +35,11 @@ def judge(
     """A point's result but for its scores, and its embeddings.
 
     Its status is `ok`; `diverged` where training was not finite; or `failed` where the embeddings,
-    posterior means, are constant or not finite. Only `ok` is scored; its note says whether the
-    metric loss is that of a single point, as after a collapse of batch-hard triplets, and whether
-    a sample of the posterior is left out because it cannot be judged. Where the encoder is
-    deterministic there is no sample, and the mean is what is scored.
+    posterior means, are constant or not finite, and no sample of the posterior can stand for them.
+    Only `ok` is scored; its note says whether the metric loss is that of a single point, as after a
+    collapse of batch-hard triplets, and whether the mean or a sample of the posterior is left out
+    because it cannot be judged. Where the encoder is deterministic there is no sample, and the mean
+    is what is scored.
 
     Args:
       shop: its cohort's.
@@ -73,19 +74,21 @@ def judge(
         "labelled_labels": mean.labelled_labels,
         "labelled_index": labelled,
     }
-    defect = _defect(mean)
-    if defect is not None:
-        return Judged(result | {"status": "failed", "reason": defect}, {}, arrays)
-    notes = [_learned_nothing(shop, c, mean.labelled, mean.labelled_labels)]
-    asked = [kind for kind in c["eval.embeddings"] if kind in embedded] or ["mean"]
+    defects = {kind: found for kind, one in embedded.items() if (found := _defect(one))}
+    if "mean" in defects and (sample is None or "sample" in defects):
+        return Judged(result | {"status": "failed", "reason": defects["mean"]}, {}, arrays)
     if sample is not None:
         arrays["test_sample"] = sample.test
-        defect = _defect(sample)
-        if defect is not None:
-            notes.append(f"the sample of its posterior is not scored: {defect}")
-            asked.remove("sample")
+    asked = [kind for kind in c["eval.embeddings"] if kind in embedded] or ["mean"]
+    notes = [_learned_nothing(shop, c, mean.labelled, mean.labelled_labels)]
+    notes += [
+        f"the {kind} of its posterior is not scored: {defects[kind]}"
+        for kind in asked
+        if kind in defects
+    ]
     result["note"] = "; ".join(note for note in notes if note) or None
-    return Judged(result, {kind: embedded[kind] for kind in asked}, arrays)
+    scored = {kind: embedded[kind] for kind in asked if kind not in defects}
+    return Judged(result, scored, arrays)
 
 
 def _embedded(

@@ -145,26 +145,44 @@ def test_of_a_deterministic_encoder_the_mean_is_scored(tmp_path):
     assert "test_sample" not in arrays(place)
 
 
-@pytest.mark.parametrize("asked", [("mean", "sample"), ("sample",)])
-def test_a_sample_that_cannot_be_judged_is_noted_and_left_out(tmp_path, monkeypatch, asked):
+def posteriors_are(monkeypatch, change):
+    """As if the encoder's mean and log-variance were what the change makes of them."""
     original = cohort.workshop
 
-    def wide(members, dataset):
+    def changed(members, dataset):
         shop = original(members, dataset)
+        encode = shop.encode
+        return dataclasses.replace(shop, encode=lambda *given: change(*encode(*given)))
 
-        def encode(params, *images):
-            mean, logvar = shop.encode(params, *images)
-            return mean, np.full_like(logvar, 1e4)
+    monkeypatch.setattr(cohort, "workshop", changed)
 
-        return dataclasses.replace(shop, encode=encode)
 
-    monkeypatch.setattr(cohort, "workshop", wide)
+@pytest.mark.parametrize("asked", [("mean", "sample"), ("sample",)])
+def test_a_sample_that_cannot_be_judged_is_noted_and_left_out(tmp_path, monkeypatch, asked):
+    posteriors_are(monkeypatch, lambda mean, logvar: (mean, np.full_like(logvar, 1e4)))
     by = {"embeddings": asked, "protocols": ("retrieval",)}
     place = execute.run(BASE | {"eval": by}, ({},), tmp_path, tmp_path)
     [result] = place.results()
     assert result["status"] == "ok"
     assert result["note"] == "the sample of its posterior is not scored: non-finite embeddings"
     assert {r["embedding"] for r in rows(place)} == ({"mean"} if "mean" in asked else {""})
+
+
+def test_of_a_collapsed_posterior_the_sample_is_scored(tmp_path, monkeypatch):
+    posteriors_are(monkeypatch, lambda mean, logvar: (np.zeros_like(mean), np.zeros_like(logvar)))
+    by = {"embeddings": ("mean", "sample"), "protocols": ("retrieval",)}
+    place = execute.run(BASE | {"eval": by}, ({},), tmp_path, tmp_path)
+    [result] = place.results()
+    assert result["status"] == "ok"
+    assert "the mean of its posterior is not scored: constant embeddings" in result["note"]
+    assert {r["embedding"] for r in rows(place)} == {"sample"}
+
+
+def test_where_neither_mean_nor_sample_can_be_judged_the_point_failed(tmp_path, monkeypatch):
+    posteriors_are(monkeypatch, lambda mean, logvar: (mean * np.nan, logvar))
+    by = {"embeddings": ("mean", "sample"), "protocols": ("retrieval",)}
+    [result] = execute.run(BASE | {"eval": by}, ({},), tmp_path, tmp_path).results()
+    assert (result["status"], result["reason"]) == ("failed", "non-finite embeddings")
 
 
 @pytest.mark.parametrize(
