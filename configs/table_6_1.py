@@ -4,7 +4,10 @@ r"""Table 6.1 of the thesis: does a reconstruction loss help a metric loss? MNIS
         --data_dir=DATA --workdir=runs/table_6_1
 
 `dml` against alternating `dml_ae`, triplets, by labels, latent size and α; four seeds, of which the
-thesis too prints the mean. What was not stated is in `thesis.py`.
+thesis too prints the mean. What was not stated is in `thesis.py`. Under two hours on two CPU cores
+that had other work too, or four minutes with `--config.quick=True`; expect 0.76 to 0.79 wherever
+there is a reconstruction in two dimensions and 0.955 to 0.966 in ten, by labels alone 0.30 to 0.94
+and 0.60 to 0.97 (kNN, `thesis`).
 """
 
 from typing import Any

@@ -5,7 +5,9 @@ r"""Table 6.2 of the thesis: does a reconstruction loss help a metric loss? Orga
 
 `dml` against alternating `dml_ae`, triplets, by labels, latent size and α; two seeds, where the
 thesis prints the mean of four. Judge by `labelled` and `full`: under `thesis` neighbouring slices
-of one patient stand on both sides. What was not stated is in `thesis.py`.
+of one patient stand on both sides. What was not stated is in `thesis.py`. Twelve minutes on two CPU
+cores; expect 0.68 to 0.70 in ten dimensions wherever there is a reconstruction, by labels alone
+0.36 to 0.66 (kNN, `full`).
 """
 
 from typing import Any

@@ -6,7 +6,9 @@ r"""Table 6.3 of the thesis: does a prior help a metric loss? MNIST.
 `dml` against alternating `dml_prior`, with a unit prior (analytic KL) and with a mixture of 2ᵈ
 normals of variance 1 at the corners {±1}ᵈ (Monte-Carlo KL, one sample), triplets on the sampled z,
 by labels, latent size and α; α = 1 is the KL alone. Two seeds, where the thesis shows one of four
-experiments. Posterior means are scored, and samples. What was not stated is in `thesis.py`.
+experiments. Posterior means are scored, and samples. What was not stated is in `thesis.py`. Under
+twenty minutes on two CPU cores; expect chance, 0.10, wherever a sample of a prior's system is
+scored, 0.10 to 0.37 of its mean, and 0.29 to 0.96 by labels alone (kNN, `thesis`).
 """
 
 from typing import Any

@@ -7,7 +7,9 @@ r"""Table 6.4 of the thesis: does a prior help a metric loss? OrganAMNIST.
 normals of variance 1 at the corners {±1}ᵈ (Monte-Carlo KL, one sample), triplets on the sampled z,
 by labels, latent size and α; α = 1 is the KL alone. Two seeds, where the thesis shows one of four
 experiments. Posterior means are scored, and samples. Judge by `labelled` and `full`, as
-`table_6_2.py` says. What was not stated is in `thesis.py`.
+`table_6_2.py` says. What was not stated is in `thesis.py`. Twelve minutes on two CPU cores; expect
+chance, 0.10, wherever a sample of a prior's system is scored, 0.17 to 0.42 of its mean, and 0.30 to
+0.65 by labels alone (kNN, `full`).
 """
 
 from typing import Any

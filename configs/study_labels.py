@@ -1,0 +1,61 @@
+r"""Do unlabelled images help a metric loss, and how many labels does it take? MNIST.
+
+    python -m experiments.grid --config=configs/study_labels.py \
+        --data_dir=DATA --workdir=runs/study_labels
+
+The thesis's three claims at 6, 60, 600 and 6,000 labels, ten dimensions, five seeds, each with its
+own labelled images, the same for all systems. Labels alone (`dml`) and images alone (`ae`, trained
+once a seed) against both together: a reconstruction by turns and on every step, a weak unit prior
+on every step, a VAE with a VampPrior on every step. Ten epochs, of as many steps in all systems.
+The metric loss and α are by `pilot_labels.py`; what else was not stated is in `thesis.py`.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import thesis
+from configs.thesis import QUICK as QUICK
+
+COUNTS = (6, 60, 600, 6000)
+BOTH: dict[str, dict[str, Any]] = {
+    "reconstruction, by turns": {"system": "dml_ae", "routine.name": "alternate"},
+    "reconstruction": {"system": "dml_ae", "routine.name": "joint"},
+    "weak prior": {"system": "dml_prior", "routine.name": "joint", "kl.beta": 0.01},
+    "VAE": {"system": "mvae", "routine.name": "joint"},
+}
+
+
+def get_config() -> ConfigDict:
+    """The base of all points."""
+    return base("mnist")
+
+
+def base(dataset: str) -> ConfigDict:
+    """That of a data set."""
+    config = thesis.base(dataset)
+    config.model.latent_dim = 10
+    config.routine.alpha = 0.05
+    config.prior.pseudo_inputs = 10
+    config.eval.protocols = ("thesis", "labelled", "cluster")
+    return config
+
+
+def get_grid() -> tuple[dict[Any, Any], ...]:
+    """A hundred and twenty points."""
+    cells: dict[Any, Any] = {"data.labelled_count": COUNTS, **thesis.seeds(5)}
+    systems = ({"system": "dml"}, {"system": "ae"}, *BOTH.values())
+    return tuple({**{path: (v,) for path, v in one.items()}, **cells} for one in systems)
+
+
+def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
+    """Which of the thesis's three claims hold, and at how many labels?"""
+    asked: dict[str, dict[str, dict[str, Any]]] = {}
+    for count in COUNTS:
+        for name, system in (("labels", "dml"), ("images", "ae")):
+            settings = {f"{name} alone ({system})": {"system": system}, **BOTH}
+            asked[f"Better than {name} alone? {count:,} labels"] = {
+                setting: {**changes, "data.labelled_count": count}
+                for setting, changes in settings.items()
+            }
+    return asked
