@@ -35,6 +35,7 @@ MIXTURE = {"prior.name": "hypercube"}
 HARD = {"loss.mining": "hard"}
 MISALIGNED = {"data.name": "configs.misaligned:make"}
 SAMPLE = {"embedding": "sample"}
+WEAK = {"kl.beta": 0.1}  # so weak that the KL and triplets on every step do not collapse
 
 
 def get_config() -> ConfigDict:
@@ -69,14 +70,28 @@ def get_questions() -> dict[str, Changes]:
             "a supervised epoch last": ENDS_SUPERVISED,
             "without a prior (dml)": DML,
         },
+        "Is it unopposed? (1) With β = 0.1": {
+            "an unsupervised epoch last": WEAK,
+            "a supervised epoch last": {**WEAK, **ENDS_SUPERVISED},
+            "without a prior (dml)": DML,
+        },
         "Is it the alternation by epochs? (4)": {
             "by epoch": PRIOR,
             "by batch": BY_BATCH,
             "on every step": JOINT,
         },
+        "Is it the alternation by epochs? (4) With β = 0.1": {
+            "by epoch": WEAK,
+            "by batch": {**WEAK, **BY_BATCH},
+            "on every step": {**WEAK, **JOINT},
+        },
         "Are there too many unsupervised steps? (1) By batch": {
             "1 : 1": BY_BATCH,
             "1 : 10": ONE_TO_TEN,
+        },
+        "Are there too many unsupervised steps? (1) By batch, with β = 0.1": {
+            "1 : 1": {**WEAK, **BY_BATCH},
+            "1 : 10": {**WEAK, **ONE_TO_TEN},
         },
         "Is the KL too strong? Alternating": {"β = 1": PRIOR, **weaker},
         "Is the KL too strong? On every step": {
