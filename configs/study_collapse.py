@@ -116,6 +116,10 @@ def get_questions() -> dict[str, Changes]:
             f"s = {name}": {**MIXTURE, **JOINT, "prior.component_std": std}
             for name, std in reversed(STDS.items())
         },
+        "Does a mixture need modes? (5) Alternating, with β = 0.1": {
+            f"s = {name}": {**WEAK, **MIXTURE, "prior.component_std": STDS[name]}
+            for name in ("1", "0.5", "0.2")
+        },
         "Is it Algorithm 4 as printed? (6)": {
             "the KL": MIXTURE,
             "sign put right, unnormalised": {**MIXTURE, "kl.name": "unnormalised"},
