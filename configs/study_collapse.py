@@ -8,6 +8,8 @@ systems as the thesis has them, and changes one thing at a time: a question each
 settings have 2,345 supervised steps (five epochs), whatever else they have: alternating by epoch or
 by batch for ten epochs, jointly for five, one labelled to ten unlabelled batches for 55. Posterior
 means are scored, and samples; the history has KL, |μ| and σ. What was not stated is in `thesis.py`.
+Forty minutes on two CPU cores; expect chance of samples and 0.20 to 0.32 of means wherever the KL
+has weight 1, and 0.96 with β = 0.1 on every step (kNN, `thesis`).
 """
 
 import math

@@ -6,6 +6,8 @@ r"""Table 6.6 of the thesis: a metric loss and a VAE on every step, all of MNIST
 `dml` against `mvae` with L_U + γ L_S on every step, by latent size and γ; triplets on the sampled
 z, a VampPrior of ten pseudo-inputs; logistic regression, random forest and kNN. Two seeds, where
 the thesis has one. The loss is not stated there. What else was not stated is in `thesis.py`.
+Fourteen minutes on two CPU cores; expect 0.97 to 0.985 by labels alone, 0.71 to 0.93 by images
+alone, and between them both, the more the larger γ (kNN, `thesis`).
 """
 
 from typing import Any
