@@ -1,6 +1,7 @@
 """What is worth keeping of a run when its folder is gone: text, small enough for a repository.
 
 config.json   the base configuration, as in the run folder
+classes.json  the names of the data sets' classes
 results.csv   the scores, as there
 history.csv   the losses of every point over the epochs
 notes.csv     what is to be known of some points, and why others have no score
@@ -25,6 +26,7 @@ def keep(place: folder.Folder, into: Path) -> "Archive":
     """Writes the archive of a run folder, of what is finished."""
     results = place.results()
     folder.write_json(into / "config.json", folder.read_json(place.path / "config.json"))
+    folder.write_json(into / "classes.json", place.plan()["classes"])
     place.write_results(into / "results.csv")
     histories = [{"point": r["point"], **row} for r in results for row in place.history(r["point"])]
     names = dict.fromkeys(name for row in histories for name in row)
@@ -45,11 +47,13 @@ class Archive(folder.Folder):
     """A run of which an archive is left: its results, but neither networks nor embeddings."""
 
     def plan(self) -> dict[str, Any]:
-        """What results.csv tells of it."""
+        """What results.csv tells of it, and the classes."""
         rows = self._rows("results.csv")
         columns = list(rows[0]) if rows else []
         paths = columns[2 : columns.index("protocol")] if rows else []
-        return {"grid_paths": paths, "points": {r["point"]: {} for r in rows}, "classes": {}}
+        points = {r["point"]: {} for r in rows}
+        classes = folder.read_json(self.path / "classes.json")
+        return {"grid_paths": paths, "points": points, "classes": classes}
 
     def results(self) -> list[dict[str, Any]]:
         """As `Folder.results`, without where parameters are.

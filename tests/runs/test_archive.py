@@ -37,6 +37,7 @@ def kept(place):
 def test_every_result_comes_back_with_its_whole_configuration(place, kept):
     before, after = place.results(), kept.results()
     assert [r["status"] for r in before].count("diverged") == 2
+    assert kept.plan()["classes"] == place.plan()["classes"]
     same = ("point", "status", "reason", "note", "scores")
     for old, new in zip(before, after, strict=True):
         assert {name: old[name] for name in same} == {name: new[name] for name in same}
