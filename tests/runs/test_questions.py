@@ -70,6 +70,8 @@ def test_a_setting_without_points_is_shown_as_such(place):
     found = answers.answer(questions.read(place), place.results(), WANTED)
     assert found[1].answers[2] == answers.Answer("no such point", None, 0, None)
     assert answers.table(found, WANTED).body[-1][1:] == ["no such point", "", "–", "–"]
+    axis = figure.draw({"accuracy": found}).axes[0]
+    assert [text.get_text() == "none" for text in axis.texts] == [False] * 4 + [True]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,13 @@ def _rows(questions: Sequence[Answered]) -> list[tuple[str, Answer | None]]:
 def _panel(axis: Axes, rows: Sequence[tuple[str, Answer | None]], chance: float | None) -> None:
     seen = set()
     for y, (_, one) in enumerate(rows):
-        if one is None or one.score is None:
+        if one is None:
+            continue
+        axis.annotate(
+            f"{one.score.mean:.3f}" if one.score else "none", (1.01, y),
+            xycoords=("axes fraction", "data"), va="center", fontsize=7.5, annotation_clip=False,
+        )  # fmt: skip
+        if one.score is None:
             continue
         low, high = (one.score.mean if v is None else v for v in (one.score.low, one.score.high))
         colour = style.colour(_COLOUR[one.verdict])
@@ -75,10 +81,6 @@ def _panel(axis: Axes, rows: Sequence[tuple[str, Answer | None]], chance: float 
         seen.add(one.verdict)
         mark = _MARKER[one.verdict]
         axis.plot([one.score.mean], [y], mark, color=colour, ms=5.5, label=label)
-        axis.annotate(
-            f"{one.score.mean:.3f}", (1.01, y), xycoords=("axes fraction", "data"),
-            va="center", fontsize=7.5, annotation_clip=False,
-        )  # fmt: skip
     if chance is not None:
         axis.axvline(chance, color="0.4", lw=0.9, ls=":", label="chance")
     axis.tick_params(axis="x", labelsize=8)
