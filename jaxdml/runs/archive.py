@@ -51,7 +51,7 @@ class Archive(folder.Folder):
         rows = self._rows("results.csv")
         columns = list(rows[0]) if rows else []
         paths = columns[2 : columns.index("protocol")] if rows else []
-        points = {r["point"]: {} for r in rows}
+        points: dict[str, Any] = {r["point"]: {} for r in rows}
         classes = folder.read_json(self.path / "classes.json")
         return {"grid_paths": paths, "points": points, "classes": classes}
 
