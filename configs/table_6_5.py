@@ -6,7 +6,9 @@ r"""Table 6.5 of the thesis: does a VAE help a metric loss? Three losses, MNIST 
 `dml` against alternating `mvae` with a VampPrior of ten pseudo-inputs (as the code of the same
 group has), by labels, latent size and α; triplets, SupCon (τ = 0.1) and center loss (λ = 0.003,
 centres with a learning rate of 0.5) on the sampled z; α = 1 is the VAE alone. One seed. Posterior
-means are scored, and samples. What was not stated is in `thesis.py`.
+means are scored, and samples. What was not stated is in `thesis.py`. Half an hour on two CPU cores;
+on MNIST expect 0.32 to 0.97 by labels alone, 0.69 to 0.80 of `mvae` in two dimensions and 0.92 to
+0.96 in ten (kNN, `thesis`).
 """
 
 from typing import Any
