@@ -46,7 +46,7 @@ def test_the_report_can_be_had_again_also_from_what_was_kept(one, command, tmp_p
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout + f"kept     {keep}\n"
     names = {file.name for file in keep.iterdir()}
-    text = {"config.json", "results.csv", "history.csv", "notes.csv", "report.md"}
+    text = {"config.json", "classes.json", "results.csv", "history.csv", "notes.csv", "report.md"}
     assert names == {*text, "curves.png"}
     small = command("report", f"--workdir={tmp_path / 'results'}")
     assert small.returncode == 0, small.stderr
