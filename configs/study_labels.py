@@ -35,6 +35,7 @@ def base(dataset: str) -> ConfigDict:
     """That of a data set."""
     config = thesis.base(dataset)
     config.model.latent_dim = 10
+    config.loss.name = "supcon"
     config.routine.alpha = 0.05
     config.prior.pseudo_inputs = 10
     config.eval.protocols = ("thesis", "labelled", "cluster")
