@@ -41,3 +41,25 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
         {"system": ("dml",), **cells},
         {"system": ("mvae",), "routine.alpha": (0.25, 0.5, 0.75, 1.0), **cells},
     )
+
+
+def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
+    """The thesis's third claim, where the metric loss weighs most: α = 0.25."""
+    asked: dict[str, dict[str, dict[str, Any]]] = {}
+    for dataset in ("mnist", "organamnist"):
+        for dims in (2, 10):
+            for percent in (0.01, 10.0):
+                here = {
+                    "data.name": dataset,
+                    "model.latent_dim": dims,
+                    "data.labelled_percent": percent,
+                }
+                settings = {
+                    "images alone (α = 1)": {"system": "mvae", "routine.alpha": 1.0, **here}
+                }
+                for loss in ("triplet", "supcon", "center"):
+                    one = {"loss.name": loss, **here}
+                    settings[f"labels alone, {loss}"] = {"system": "dml", **one}
+                    settings[f"both, {loss}"] = {"system": "mvae", "routine.alpha": 0.25, **one}
+                asked[f"Better than images alone? {dataset}, {dims}-D, {percent:g} %"] = settings
+    return asked

@@ -170,6 +170,6 @@ def in_range(embedded: Embedded) -> Embedded:
 @functools.cache
 def _libraries() -> ThreadpoolController:
     """Those that scikit-learn works with: a controller sees what is loaded when it is made."""
-    import sklearn  # noqa: F401
+    import sklearn  # noqa: F401  only so that its libraries are loaded
 
     return ThreadpoolController()

@@ -35,6 +35,7 @@ def draw(
     paths: Sequence[str],
     wanted: Sequence[Measure],
     asked: Questions,
+    chance: float | None,
     points: Sequence[shown.Shown],
     planes: Sequence[Plane],
     dataset: Dataset | None,
@@ -47,6 +48,7 @@ def draw(
       groups, paths: all results by setting, and the grid's paths.
       wanted: the scores to plot against the number of labels.
       asked: what the study asks; the scores of the first kind of embedding answer.
+      chance: the accuracy of who knows nothing, if there is one for all.
       points: what is shown.
       planes: of those that have embeddings, these (test, labelled) in the plane.
       dataset: of the images, if it is here.
@@ -56,7 +58,7 @@ def draw(
     embedded = [point for point in points if point.arrays]
     galleries = {_lines(p.name): p.gallery for p in points if p.gallery}
     made = [
-        ("questions", _QUESTIONS, _questions(groups, wanted, asked, classes)),
+        ("questions", _QUESTIONS, _questions(groups, wanted, asked, chance)),
         ("latent", _LATENT, _latent(embedded, planes, classes)),
         ("labels", _LABELS, _labels(groups, paths, wanted)),
         ("curves", _CURVES, _curves(points)),
@@ -106,14 +108,13 @@ _NEAR = (
 
 
 def _questions(
-    groups: Sequence[Group], wanted: Sequence[Measure], asked: Questions, classes: Sequence[str]
+    groups: Sequence[Group], wanted: Sequence[Measure], asked: Questions, chance: float | None
 ) -> style.Figure | None:
     if not wanted or not asked:
         return None
     results = [result for group in groups for result in group.results]
     by = {one.words: answer(asked, results, one) for one in measures(wanted)}
-    chance = 1 / len(classes) if classes and wanted[0].metric == "accuracy" else None
-    return questions.draw(by, chance)
+    return questions.draw(by, chance if wanted[0].metric == "accuracy" else None)
 
 
 def _latent(

@@ -80,7 +80,10 @@ def report(
         notes.append(NO_PLOT)
         drawn = []
     else:
-        drawn = pictures.draw(groups, paths, firsts, asked, points, planes, dataset, classes, into)
+        chance = _chance(places, results)
+        drawn = pictures.draw(
+            groups, paths, firsts, asked, chance, points, planes, dataset, classes, into
+        )
     kept = {file for figure in drawn for file in figure.files}
     for old in into.iterdir():
         if old.stem in FIGURES and old.suffix in (".png", ".svg") and old not in kept:
@@ -167,6 +170,14 @@ def _classes(
     if len(used) == 1:
         return used.pop()
     return tuple(str(i) for i in range(max(map(len, used), default=0)))
+
+
+def _chance(places: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]) -> float | None:
+    """The accuracy of who knows nothing, where all data sets have as many classes."""
+    known = {name: len(c) for place in places for name, c in place.plan()["classes"].items()}
+    counts = {known.get(config.dataset_name(r["config"])) for r in results}
+    count = counts.pop() if len(counts) == 1 else None
+    return 1 / count if count else None
 
 
 def _scatters(

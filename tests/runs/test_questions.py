@@ -115,6 +115,14 @@ def test_the_report_answers_also_from_what_is_kept(place):
     assert questions.read(place) == {}
 
 
+def test_chance_is_drawn_only_where_all_data_sets_have_as_many_classes(place):
+    [classes] = place.plan()["classes"].values()
+    results = place.results()
+    assert report._chance([place], results) == 1 / len(classes)
+    other = results[0] | {"config": results[0]["config"] | {"data.name": "mnist"}}
+    assert report._chance([place], [*results, other]) is None
+
+
 def test_mistakes_are_one_sentence():
     with pytest.raises(ConfigError, match=r"'Why\?' must have two or more settings by name"):
         questions.resolve(BASE, {"Why?": {"so": {}}})
