@@ -7,7 +7,8 @@ The thesis's three claims at 6, 60, 600 and 6,000 labels, ten dimensions, five s
 own labelled images, the same for all systems. Labels alone (`dml`) and images alone (`ae`, trained
 once a seed) against both together: a reconstruction by turns and on every step, a weak unit prior
 on every step, a VAE with a VampPrior on every step. Ten epochs, of as many steps in all systems.
-The metric loss and α are by `pilot_labels.py`; what else was not stated is in `thesis.py`.
+The metric loss, its margin and α are by `pilot_labels.py`; what else was not stated is in
+`thesis.py`.
 """
 
 from typing import Any
@@ -35,8 +36,8 @@ def base(dataset: str) -> ConfigDict:
     """That of a data set."""
     config = thesis.base(dataset)
     config.model.latent_dim = 10
-    config.loss.name = "supcon"
-    config.routine.alpha = 0.05
+    config.loss.margin = 0.5
+    config.routine.alpha = 0.25
     config.prior.pseudo_inputs = 10
     config.eval.protocols = ("thesis", "labelled", "cluster")
     return config
