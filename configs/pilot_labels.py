@@ -6,7 +6,7 @@ r"""Which metric loss, which margin and which α for `study_labels.py`? A pilot 
 `dml`, and `dml_ae` and `mvae` on every step, with triplets and SupCon, by margin, temperature and
 α, with 60 and 6,000 labels; `ae` beside them. Scored on 10,000 of MNIST's training images, which
 the study never scores, with two seeds that it does not have. Forty minutes on two CPU cores; expect
-triplets with a margin of 0.5 and α = 0.25 to be best for both counts together.
+triplets with a margin of 0.5 and α = 0.25 to do well with both counts.
 """
 
 from typing import Any

@@ -17,10 +17,12 @@ PLACES = sorted(file.parent for file in ROOT.glob("experiments/results/*/results
 def test_the_points_are_those_of_the_configuration(place):
     module = importlib.import_module(f"configs.{place.name}")
     points = grid.expand(module.get_config().to_dict(), module.get_grid())
-    results = archive.Archive(place).results()
+    kept = archive.Archive(place)
+    results = kept.results()
     assert {result["point"] for result in results} == {point.id for point in points}
     for result in results:
         assert result["status"] == "ok" or result["reason"]
+        assert kept.history(result["point"])
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)

@@ -36,7 +36,7 @@ NOTES = {
     "6.4": "Published: α = 1 is the KL alone, at chance by design; every prior is near chance.",
     "6.5": (
         "Published: MNIST's DML with triplets at 10 % repeats OrganAMNIST's; Table 6.1 has 0.7476 "
-        "and 0.9502 there. MVAE is near chance but for a few cells of SupCon."
+        "and 0.9502 there. MVAE is near chance but for five cells."
     ),
     "6.6": (
         "Published: most linear MVAE values are k/64, one batch of 64 images, with a standard "

@@ -28,10 +28,13 @@ def keep(place: folder.Folder, into: Path) -> "Archive":
     folder.write_json(into / "config.json", folder.read_json(place.path / "config.json"))
     folder.write_json(into / "classes.json", place.plan()["classes"])
     place.write_results(into / "results.csv")
-    histories = [{"point": r["point"], **row} for r in results for row in place.history(r["point"])]
+    histories = [
+        {"point": r["point"], **{name: _short(text) for name, text in row.items()}}
+        for r in results
+        for row in place.history(r["point"])
+    ]
     names = dict.fromkeys(name for row in histories for name in row)
-    short = [{k: _short(v) for k, v in row.items()} for row in histories]
-    folder.write_csv(into / "history.csv", list(names), short)
+    folder.write_csv(into / "history.csv", list(names), histories)
     noted = [r for r in results if any(r.get(name) for name in NOTES[2:])]
     folder.write_csv(into / "notes.csv", NOTES, [{n: r.get(n) for n in NOTES} for r in noted])
     questions.write(folder.Folder(into), questions.read(place))

@@ -62,6 +62,17 @@ def test_the_report_is_the_same_but_for_what_embeddings_are_needed_for(place, ke
         assert files[0].read_text() == files[1].read_text()
 
 
+def test_an_identity_that_reads_as_a_number_is_kept_as_it_is(place, tmp_path):
+    old, new = place.results()[-1]["point"], "04547e486987"
+    other = folder.Folder(tmp_path / "other")
+    shutil.copytree(place.path, other.path)
+    other.point(old).rename(other.point(new))
+    for file in (other.path / "plan.json", other.point(new) / "result.json"):
+        file.write_text(file.read_text().replace(old, new))
+    kept = archive.keep(other, tmp_path / "kept")
+    assert new in {row["point"] for row in folder.read_csv(kept.path / "history.csv")}
+
+
 def test_a_folder_of_them_is_reported_one_by_one(kept):
     assert [one.path for one in execute.inside(kept.path.parent)] == [kept.path]
     assert [one.path for one in execute.inside(kept.path)] == [kept.path]
