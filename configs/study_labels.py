@@ -8,7 +8,9 @@ own labelled images, the same for all systems. Labels alone (`dml`) and images a
 once a seed) against both together: a reconstruction by turns and on every step, a weak unit prior
 on every step, a VAE with a VampPrior on every step. Ten epochs, of as many steps in all systems.
 The metric loss, its margin and α are by `pilot_labels.py`; what else was not stated is in
-`thesis.py`.
+`thesis.py`. Forty-seven minutes on two CPU cores; expect both together to be far ahead of either
+alone with 60 labels under `cluster`, level with images alone under `labelled` (0.73), and 0.002
+below labels alone with 6,000 (0.966).
 """
 
 from typing import Any
@@ -25,6 +27,12 @@ BOTH: dict[str, dict[str, Any]] = {
     "weak prior": {"system": "dml_prior", "routine.name": "joint", "kl.beta": 0.01},
     "VAE": {"system": "mvae", "routine.name": "joint"},
 }
+# with the tables' margin too: 0.5 was chosen for both together
+LABELS: dict[str, dict[str, Any]] = {
+    "labels alone": {"system": "dml"},
+    "labels alone, margin 0.2": {"system": "dml", "loss.margin": 0.2},
+}
+IMAGES: dict[str, dict[str, Any]] = {"images alone": {"system": "ae"}}
 
 
 def get_config() -> ConfigDict:
@@ -44,9 +52,9 @@ def base(dataset: str) -> ConfigDict:
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
-    """A hundred and twenty points."""
+    """A hundred and forty points."""
     cells: dict[Any, Any] = {"data.labelled_count": COUNTS, **thesis.seeds(5)}
-    systems = ({"system": "dml"}, {"system": "ae"}, *BOTH.values())
+    systems = (LABELS | IMAGES | BOTH).values()
     return tuple({**{path: (v,) for path, v in one.items()}, **cells} for one in systems)
 
 
@@ -54,10 +62,9 @@ def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
     """Which of the thesis's three claims hold, and at how many labels?"""
     asked: dict[str, dict[str, dict[str, Any]]] = {}
     for count in COUNTS:
-        for name, system in (("labels", "dml"), ("images", "ae")):
-            settings = {f"{name} alone ({system})": {"system": system}, **BOTH}
-            asked[f"Better than {name} alone? {count:,} labels"] = {
+        for alone in (LABELS, IMAGES):
+            asked[f"Better than {next(iter(alone))}? {count:,} labels"] = {
                 setting: {**changes, "data.labelled_count": count}
-                for setting, changes in settings.items()
+                for setting, changes in (alone | BOTH).items()
             }
     return asked
