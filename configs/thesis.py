@@ -35,6 +35,7 @@ def base(dataset: str) -> ConfigDict:
     return config
 
 
-def seeds(count: int) -> dict[tuple[str, str], tuple[tuple[int, int], ...]]:
+def seeds(count: int, first: int = 0) -> dict[tuple[str, str], tuple[tuple[int, int], ...]]:
     """So many seeds of the network, each with its own labelled images."""
-    return {("seed", "data.labels_seed"): tuple((seed, seed) for seed in range(count))}
+    those = range(first, first + count)
+    return {("seed", "data.labels_seed"): tuple((seed, seed) for seed in those)}
