@@ -20,7 +20,7 @@ COUNTS = (6, 60, 600, 6000)
 LABELS: dict[str, Any] = {"system": "dml"}
 IMAGES: dict[str, Any] = {"system": "ae"}
 FIRST: dict[str, Any] = {"routine.name": "pretrain"}
-# at one number of labels each
+# where they were ahead
 TURNS: dict[str, Any] = {"routine.name": "alternate", "routine.alpha": 0.75}
 EVERY: dict[str, Any] = {"routine.alpha": 0.5}
 SUPCON: dict[str, Any] = {"loss.name": "supcon"}
@@ -28,6 +28,7 @@ SUPCON_EVERY: dict[str, Any] = {**SUPCON, "routine.alpha": 0.05}
 AHEAD: dict[int, dict[str, dict[str, Any]]] = {
     60: {"by turns, α = 0.75": TURNS, "every step, α = 0.5": EVERY},
     6000: {
+        "every step, α = 0.5": EVERY,
         "labels alone, SupCon": {**LABELS, **SUPCON},
         "every step, SupCon, α = 0.05": SUPCON_EVERY,
     },
@@ -45,7 +46,7 @@ def get_config() -> ConfigDict:
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
-    """A hundred and sixty points."""
+    """A hundred and seventy points."""
     asked = [(setting, COUNTS) for setting in (LABELS, IMAGES, FIRST)]
     asked += [(setting, (count,)) for count, those in AHEAD.items() for setting in those.values()]
     seeds: dict[Any, Any] = dict(thesis.seeds(10, first=5))
