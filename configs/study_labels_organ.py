@@ -4,7 +4,8 @@ r"""Do unlabelled images help a metric loss, and how many labels does it take? O
         --data_dir=DATA --workdir=runs/study_labels_organ
 
 `study_labels.py` on another data set, with the same weights. Judge by `labelled` and `full`, as
-`table_6_2.py` says.
+`table_6_2.py` says. Thirty-six minutes on two CPU cores; expect by turns to be ahead of labels and
+of images alone under `full` with 600 and 6,000 labels (0.695, 0.705), by 0.01 to 0.14.
 """
 
 from ml_collections import ConfigDict
