@@ -6,7 +6,9 @@ r"""Do labels and images together beat either alone? What was ahead elsewhere, w
 MNIST, ten dimensions, ten seeds that neither the tables, `pilot_labels.py` nor `study_labels.py`
 have: the best of several settings is best by accident too, and only new seeds tell how much of it
 stays. Pre-training is asked at each number of labels, the others where they were ahead: by turns in
-Table 6.1, on every step in the pilot. What was not stated is in `thesis.py`.
+Table 6.1, on every step in the pilot. What was not stated is in `thesis.py`. Forty minutes on two
+CPU cores; expect every step with α = 0.5 to be ahead of both under `thesis` with 60 and 6,000
+labels (0.959, 0.971), by 0.003 and 0.004 over the better one.
 """
 
 from typing import Any
@@ -47,6 +49,7 @@ def get_config() -> ConfigDict:
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
     """A hundred and seventy points."""
+    asked: list[tuple[dict[str, Any], tuple[int, ...]]]
     asked = [(setting, COUNTS) for setting in (LABELS, IMAGES, FIRST)]
     asked += [(setting, (count,)) for count, those in AHEAD.items() for setting in those.values()]
     seeds: dict[Any, Any] = dict(thesis.seeds(10, first=5))
