@@ -19,7 +19,9 @@ Encode = Callable[..., tuple[np.ndarray, np.ndarray | None]]
 def encoder(model: Model, batch_size: int = 1000) -> Encode:
     """`(params["model"], images, rows=None) → mean f32[N, D], logvar f32[N, D]` of many images.
 
-    The log-variance is `None` where the encoder is deterministic. It is compiled once. Images may
+    The log-variance is `None` where the encoder is deterministic. It is compiled once, in full
+    float32 also where training rounds factors to fewer bits (on GPUs), so that an image's embedding
+    depends on batches and devices by the last bits only. Images may
     lie on disk, as in a `numpy.memmap`: no more of them than a batch are in memory. `rows` says
     which ones are meant, i64[N]; `None`: all of them.
 
@@ -32,7 +34,8 @@ def encoder(model: Model, batch_size: int = 1000) -> Encode:
     def encode(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         if x.dtype == jnp.uint8:
             x = x.astype(jnp.result_type(float)) / 255
-        return model.encode(params, x)
+        with jax.default_matmul_precision("highest"):
+            return model.encode(params, x)
 
     def encode_all(
         params: Params, x: np.ndarray, rows: np.ndarray | None = None

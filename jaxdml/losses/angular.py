@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml import masks
-from jaxdml.distances import safe_sqrt, unit
+from jaxdml.distances import matmul, safe_sqrt, unit
 from jaxdml.losses.softmax import at_label, cross_entropy, log_sum_exp
 from jaxdml.options import ConfigError, at_least, between
 from jaxdml.types import Learned
@@ -249,7 +249,7 @@ def _cosines(
 ) -> tuple[Array, Array, Array]:
     """Cos θ, f32[B, C], with labels and mask in which unlabelled rows say nothing."""
     embeddings, labelled = masks.keep(embeddings, labelled)
-    return unit(embeddings) @ unit(weights.T).T, jnp.where(labelled, labels, 0), labelled
+    return matmul(unit(embeddings), unit(weights.T).T), jnp.where(labelled, labels, 0), labelled
 
 
 def _with_target(cosine: Array, labels: Array, target: Array) -> Array:

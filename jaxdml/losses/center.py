@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml import masks
+from jaxdml.distances import matmul
 from jaxdml.losses.softmax import cross_entropy
 from jaxdml.options import at_least, between
 from jaxdml.types import Learned
@@ -53,7 +54,7 @@ def center(
     at_least("weight", weight, 0)
     embeddings, labelled = masks.keep(embeddings, labelled)
     labels = jnp.where(labelled, labels, 0)
-    logits = embeddings @ weights + bias[None, :]
+    logits = matmul(embeddings, weights) + bias[None, :]
     away = jnp.sum((embeddings - centres[labels]) ** 2, axis=1)
     pull = 0.5 * masks.mean(away, labelled)
     return cross_entropy(logits, labels, labelled) + jnp.asarray(weight, pull.dtype) * pull
@@ -83,7 +84,7 @@ def moved(
     member = (labels[:, None] == jnp.arange(len(centres))[None, :]) & labelled[:, None]  # [B, C]
     count = member.sum(axis=0).astype(centres.dtype)[:, None]
     share = member.astype(centres.dtype) / (1 + count.T)  # divided first: a sum could overflow
-    return centres - rate * (centres * (count / (1 + count)) - share.T @ embeddings)
+    return centres - rate * (centres * (count / (1 + count)) - matmul(share.T, embeddings))
 
 
 def make(*, weight: ArrayLike = 0.003, centre_rate: ArrayLike = 0.5) -> Learned:

@@ -100,7 +100,7 @@ def unnormalised(
         own = -0.5 * jnp.sum(noise**2, axis=1)  # (z − μ)² / σ²
         away = (z[:, None, :] - components.means[None, :, :]) ** 2  # [B, K, D]
         each = -0.5 * jnp.sum(away * jnp.exp(-components.logvars)[None, :, :], axis=2)
-        return own - each @ weights
+        return own - jnp.sum(each * weights[None, :], axis=1)
 
     return _mean_over_samples(key, mean, logvar, samples, difference)
 

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml import masks
-from jaxdml.distances import unit
+from jaxdml.distances import matmul, unit
 from jaxdml.losses.softmax import log_sum_exp
 from jaxdml.options import at_least
 
@@ -55,7 +55,7 @@ def npair(
     earlier = jnp.sum(jnp.tril(same, -1), axis=1)  # rows of the same class before this one
     anchors = labelled & (earlier == 0) & same.any(axis=1)
     positives = labelled & (earlier == 1)
-    products = embeddings @ embeddings.T  # [anchor, positive]
+    products = matmul(embeddings, embeddings.T)  # [anchor, positive]
     among = log_sum_exp(products, jnp.broadcast_to(positives[None, :], products.shape))
     own = jnp.sum(jnp.where(same & positives[None, :] & anchors[:, None], products, 0), axis=1)
     length = masks.mean(jnp.sum(embeddings * embeddings, axis=1), anchors | positives)

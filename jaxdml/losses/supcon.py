@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml import masks
-from jaxdml.distances import unit
+from jaxdml.distances import matmul, unit
 from jaxdml.losses.softmax import log_sum_exp
 from jaxdml.options import at_least, one_of
 
@@ -57,7 +57,7 @@ def supcon(
     anchors = positive.any(axis=1)
     if normalize:
         embeddings = unit(embeddings)
-    similarity = embeddings @ embeddings.T / jnp.asarray(temperature, embeddings.dtype)
+    similarity = matmul(embeddings, embeddings.T) / jnp.asarray(temperature, embeddings.dtype)
     everyone = log_sum_exp(similarity, positive | negative)
     count = jnp.maximum(positive.sum(axis=1), 1).astype(similarity.dtype)
     if form == "out":

@@ -161,6 +161,14 @@ def test_compiled_and_eager_agree(variant):
 
 
 @each
+def test_its_matrix_products_keep_all_bits_on_every_device(variant):
+    name, options = variant
+    program = _compiled(name, tuple(options.items())).lower(*own(variant), *batch(0)).as_text()
+    for line in program.splitlines():
+        assert "dot_general" not in line or "precision = [HIGHEST, HIGHEST]" in line
+
+
+@each
 def test_a_batch_of_batches_equals_a_loop(variant):
     cases = [batch(seed) for seed in range(4)]
     name, options = variant

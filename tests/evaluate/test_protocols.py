@@ -73,6 +73,18 @@ def small(stochastic):
     return model, model.init(jax.random.key(0))
 
 
+def test_embeddings_are_found_in_full_precision_on_every_device():
+    model, params = small(stochastic=False)
+    seen = []
+
+    def encode(params, x):
+        seen.append(jax.config.jax_default_matmul_precision)
+        return model.encode(params, x)
+
+    embed.encoder(model._replace(encode=encode))(params, np.zeros((3, 4, 4, 1), np.uint8))
+    assert seen == ["highest"]
+
+
 def test_embeddings_do_not_depend_on_how_many_images_are_taken_at_a_time():
     model, params = small(stochastic=True)
     x = np.random.default_rng(0).integers(0, 256, (23, 4, 4, 1), np.uint8)
