@@ -71,7 +71,7 @@ def get_config() -> ConfigDict:
     train.sampler = "uniform"  # of labelled images; balanced: as many of each class
     train.classes_per_batch = placeholder(int)  # of balanced batches; none set: all classes
     # How it is executed, which may change from one call to the next; a number, auto (the fastest of
-    # some that are tried), or unset: 1 on a CPU, auto on accelerators
+    # some that are tried), or unset: 1 on a CPU, up to 64 on accelerators
     train.width = placeholder(object)  # points that a device works on at once
     train.memory_share = 0.75  # of each device's memory, at most
     train.feed = "auto"  # batches from the host, where not all images fit; device or host: always

@@ -21,6 +21,9 @@ def lines(plan: Plan, worker: Worker) -> Iterator[str]:
     for members in plan.cohorts:
         shop, size = worker.shop(members), worker.rounds(members, worker.width(members))
         trial = worker.trial(members, size.width)
+        while math.isinf(trial.seconds) and size.width > 1:
+            size = worker.rounds(members, size._replace(width=size.width // 2, rounds=1))
+            trial = worker.trial(members, size.width)
         where = population.layout(size.width, size.rounds)._replace(fed=trial.fed)
         images = sizing.images_on_a_device(shop, shop.sizes, members.points, where)
         states = (size.rounds - 1) * size.width * shop.bytes_of_a_point

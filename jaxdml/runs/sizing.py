@@ -21,6 +21,7 @@ MOST_ROUNDS = 32  # all states of a chunk lie in memory, more than once
 STEPS_OF_A_TRIAL = 8
 TURNS_OF_A_TRIAL = 3
 WIDER = 4  # from one trial's width to the next
+WIDE = 64  # points at once on an accelerator: more are hardly faster a point (an H100)
 GAIN = 0.95  # of the time a point: what is not faster than that is not taken
 # train.feed → whether batches come from the host, in the order in which it is tried
 FED = {"auto": (False, True), "device": (False,), "host": (True,)}
@@ -53,7 +54,8 @@ def place(
       shop: the cohort's.
       points: some of its points.
       where: as large as is wanted. Where the programs need more memory, points follow in fewer
-        rounds; then batches are fed from the host, if `feed` lets them; then rounds are narrower.
+        rounds; then batches are fed from the host, if that is enough and `feed` lets them; then
+        rounds are narrower.
       images: places its training set.
       share: of the memory of each device, at most 1.
       feed: `auto`, `device` or `host`.
@@ -75,10 +77,10 @@ def place(
         if where.rounds > 1:
             fewer = int(where.rounds * limit / needed)
             where = where._replace(rounds=max(1, min(fewer, where.rounds - 1)))
+        elif where.width > 1 and (where.fed or feed != "auto" or needed - size(shop) > limit):
+            where = where._replace(width=where.width // 2)
         elif feed == "auto" and not where.fed:
             where = fed
-        elif where.width > 1:
-            where = where._replace(width=where.width // 2)
         else:
             raise ConfigError(_too_much(needed, size(shop), share, limit, where.fed))
 
@@ -133,6 +135,16 @@ def rounds(shop: Workshop, points: int, width: int, devices: int) -> int:
     most = math.ceil(points / (width * devices))
     wanted = max(1, min(most, MOST_ROUNDS, STEPS_OF_A_CHUNK // steps))
     return 1 << (wanted - 1).bit_length()  # few different programs; rounds without points are free
+
+
+def wide(points: int) -> int:
+    """The width of as many points a device as gain by company, in groups of equal size.
+
+    >>> wide(10), wide(64), wide(70)
+    (10, 64, 35)
+    """
+    groups = math.ceil(points / WIDE)
+    return math.ceil(points / groups)
 
 
 def fastest(measure: Callable[[int], Trial], most: int) -> Trial:

@@ -104,7 +104,7 @@ class Worker:
         asked, devices = members.points[0].config["train.width"], _device_count()
         most = math.ceil(len(members.points) / devices)
         if asked is None:
-            asked = "auto" if population.accelerated() else 1
+            asked = sizing.wide(most) if population.accelerated() else 1
         if asked != "auto":
             return Size(min(asked, most), 1, devices)
         if before is not None and before.devices == devices and before.tried:

@@ -112,27 +112,29 @@ def test_what_does_not_fit_goes_in_fewer_rounds_then_in_narrower_groups(
 
 
 @pytest.mark.parametrize(
-    ("allowed", "feed", "expected"),
+    ("allowed", "images", "feed", "expected"),
     [
-        (2200, "auto", (4, 3, False)),
-        (1400, "auto", (4, 1, False)),  # further rounds cost nothing
-        (1399, "auto", (4, 3, True)),
-        (1399, "device", (2, 1, False)),
-        (2200, "host", (4, 3, True)),
-        (399, "auto", (2, 1, True)),
+        (2200, 1000, "auto", (4, 3, False)),
+        (1400, 1000, "auto", (4, 1, False)),  # further rounds cost nothing
+        (1399, 1000, "auto", (4, 3, True)),
+        (1399, 1000, "device", (2, 1, False)),
+        (2200, 1000, "host", (4, 3, True)),
+        (399, 1000, "auto", (2, 1, True)),
+        (399, 50, "auto", (2, 1, False)),  # a round is too much without the images, too
+        (140, 50, "auto", (1, 1, True)),
     ],
 )
 def test_images_that_do_not_fit_beside_a_round_are_fed_before_it_is_made_narrower(
-    monkeypatch, allowed, feed, expected
+    monkeypatch, allowed, images, feed, expected
 ):
     members, worker = cohort()
 
-    def needed(programs, patterns, company, images, where):
-        return 100 * where.width * where.rounds + 1000 * (not where.fed)
+    def needed(programs, patterns, company, described, where):
+        return 100 * where.width * where.rounds + images * (not where.fed)
 
     monkeypatch.setattr(population, "compile_all", needed)
     monkeypatch.setattr(population, "memory", lambda where: 2 * allowed)
-    monkeypatch.setattr(sizing, "size", lambda shop: 1000)
+    monkeypatch.setattr(sizing, "size", lambda shop: images)
     where = placed(members, worker, population.layout(4, 3), 0.5, feed).where
     assert (where.width, where.rounds, where.fed) == expected
 
@@ -237,6 +239,27 @@ def test_a_width_that_no_trial_chose_is_not_kept(monkeypatch):
     assert worker.width(auto, before).width == 4  # it could only be 2
     assert worker.width(few, work.Size(4, 1, 4, tried=4)).width == 2
     assert worker.width(auto, work.Size(1, 1, 4, tried=2)).width == 1  # 2 was no faster
+
+
+def test_on_accelerators_many_points_go_at_once_without_trials(monkeypatch):
+    members, worker = cohort(300)
+    assert worker.width(members) == work.Size(1, 1, 4)
+    monkeypatch.setattr(population, "accelerated", lambda: True)
+    monkeypatch.setattr(sizing, "trial", None)
+    assert worker.width(members) == work.Size(38, 1, 4)  # twice, for 75 points a device
+    asked, _ = cohort(300, **{"train.width": 3})
+    assert worker.width(asked) == work.Size(3, 1, 4)
+
+
+def test_an_estimate_narrows_what_does_not_fit_as_training_does(monkeypatch):
+    members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})
+    plan = planning.plan(members.points, worker.load)
+    assert "for 4 at once" in next(estimate.lines(plan, worker))
+    enough = worker.trial(members, 4).memory - 1
+    monkeypatch.setattr(population, "memory", lambda where: enough)
+    members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})
+    assert "for 2 at once" in next(estimate.lines(plan, worker))
+    assert worker.size(members).width == 2
 
 
 def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
