@@ -32,7 +32,7 @@ def get_config() -> ConfigDict:
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
     """A hundred and forty-two points, in the order in which they were thought of."""
-    seeds: dict[Any, Any] = {("seed", "data.labels_seed"): ((10, 10), (11, 11))}
+    seeds: dict[Any, Any] = dict(thesis.seeds((10, 11)))
     cells = {"data.labelled_count": (60, 6000), **seeds}
     triplet = {"loss.name": ("triplet",), **cells}
     supcon = {"loss.name": ("supcon",), **cells}

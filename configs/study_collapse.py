@@ -160,5 +160,5 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
     asked = [setting for settings in get_questions().values() for setting in settings.values()]
     return tuple(
         {**{path: (value,) for path, value in one.items() if path != "embedding"}, **seeds}
-        for one, seeds in ((one, thesis.seeds(3)) for one in asked)
+        for one, seeds in ((one, thesis.seeds(range(3))) for one in asked)
     )

@@ -53,7 +53,7 @@ def base(dataset: str) -> ConfigDict:
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
     """A hundred and forty points."""
-    cells: dict[Any, Any] = {"data.labelled_count": COUNTS, **thesis.seeds(5)}
+    cells: dict[Any, Any] = {"data.labelled_count": COUNTS, **thesis.seeds(range(5))}
     systems = (LABELS | IMAGES | BOTH).values()
     return tuple({**{path: (v,) for path, v in one.items()}, **cells} for one in systems)
 

@@ -33,7 +33,7 @@ def grid(count: int) -> tuple[dict[Any, Any], ...]:
     cells: dict[Any, Any] = {
         "model.latent_dim": (2, 10),
         "data.labelled_percent": (0.01, 0.1, 10.0),
-        **thesis.seeds(count),
+        **thesis.seeds(range(count)),
     }
     return (
         {"system": ("dml",), **cells},

@@ -37,7 +37,7 @@ def grid(count: int) -> tuple[dict[Any, Any], ...]:
     cells: dict[Any, Any] = {
         "model.latent_dim": (2, 4),
         "data.labelled_percent": (0.01, 0.1, 10.0),
-        **thesis.seeds(count),
+        **thesis.seeds(range(count)),
     }
     prior = {
         "system": ("dml_prior",),

@@ -35,7 +35,7 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
         "loss.name": ("triplet", "supcon", "center"),
         "model.latent_dim": (2, 10),
         "data.labelled_percent": (0.01, 10.0),
-        **thesis.seeds(1),
+        **thesis.seeds(range(1)),
     }
     return (
         {"system": ("dml",), **cells},

@@ -31,7 +31,7 @@ def get_config() -> ConfigDict:
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
     """Fifteen cells."""
-    cells: dict[Any, Any] = {"model.latent_dim": (2, 5, 10), **thesis.seeds(2)}
+    cells: dict[Any, Any] = {"model.latent_dim": (2, 5, 10), **thesis.seeds(range(2))}
     return (
         {"system": ("dml",), **cells},
         {"system": ("mvae",), "routine.gamma": (0.0, 2.0, 5.0, 10.0), **cells},

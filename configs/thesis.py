@@ -13,6 +13,8 @@ unsupervised epochs alternate. All else is a choice, and each is a field of the 
 - labelled images are drawn uniformly, so that six of them cannot cover ten classes.
 """
 
+from collections.abc import Iterable
+
 from ml_collections import ConfigDict
 
 from configs import common
@@ -35,7 +37,6 @@ def base(dataset: str) -> ConfigDict:
     return config
 
 
-def seeds(count: int, first: int = 0) -> dict[tuple[str, str], tuple[tuple[int, int], ...]]:
-    """So many seeds of the network, each with its own labelled images."""
-    those = range(first, first + count)
-    return {("seed", "data.labels_seed"): tuple((seed, seed) for seed in those)}
+def seeds(which: Iterable[int]) -> dict[tuple[str, str], tuple[tuple[int, int], ...]]:
+    """Seeds of the network, each with its own labelled images."""
+    return {("seed", "data.labels_seed"): tuple((seed, seed) for seed in which)}
