@@ -139,10 +139,17 @@ def theirs(
 
     from experiments import bench_pytorch
 
-    images, labels = torch.from_numpy(x.reshape(len(x), -1)), torch.from_numpy(y).long()
+    arrays = torch.from_numpy(x.reshape(len(x), -1)), torch.from_numpy(y).long()
+    images, labels, rows = (a.to(bench_pytorch.DEVICE) for a in (*arrays, torch.arange(labelled)))
     made = getattr(bench_pytorch, batches)(images)
-    _, epoch = bench_pytorch.training(system, images, labels, torch.arange(labelled), made, encoder)
-    return lambda: epoch(STEPS)
+    _, train = bench_pytorch.training(system, images, labels, rows, made, encoder)
+
+    def epoch() -> None:
+        train(STEPS)
+        if images.is_cuda:
+            torch.cuda.synchronize()
+
+    return epoch
 
 
 def matrix_products(chains: tuple[list[Layer], ...]) -> Epoch:

@@ -2,8 +2,9 @@
 
     python -m experiments.bench_pytorch --data_dir=DATA      (the points of configs/bench_grid.py)
 
-One point after the other: a loop over tensors that lie in memory, and scikit-learn's nearest
-neighbours on two thirds of the test embeddings and on the labelled images.
+One point after the other, on a GPU if PyTorch sees one: a loop over tensors that lie in its memory,
+and scikit-learn's nearest neighbours on two thirds of the test embeddings and on the labelled
+images.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from jaxdml.runs.plan import select
 
 DATA = flags.DEFINE_string("data", None, "Another data set than the grid's.")
 BATCH = 128
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 Batches = Callable[[int], Iterator[Tensor]]
 
 
@@ -69,7 +71,7 @@ def in_memory(images: Tensor) -> Batches:
     """Batches of images by indexing tensors."""
 
     def batches(steps: int) -> Iterator[Tensor]:
-        order = torch.randperm(len(images))
+        order = torch.randperm(len(images), device=images.device)
         for i in range(steps):
             yield images[order[i * BATCH : (i + 1) * BATCH]].float() / 255
 
@@ -78,11 +80,11 @@ def in_memory(images: Tensor) -> Batches:
 
 def by_loader(images: Tensor) -> Batches:
     """Batches of images by a data loader, as in the thesis."""
-    loader = DataLoader(TensorDataset(images), batch_size=BATCH, shuffle=True)
+    loader = DataLoader(TensorDataset(images.cpu()), batch_size=BATCH, shuffle=True)
 
     def batches(steps: int) -> Iterator[Tensor]:
         for (batch,) in loader:
-            yield batch.float() / 255
+            yield batch.to(DEVICE).float() / 255
 
     return batches
 
@@ -99,14 +101,14 @@ def training(
 
     Args:
       system: `ae`, `dml` or joint `dml_ae`, with hard triplets of margin 0.2 and α = 0.5.
-      images: u8[N, pixels].
+      images: u8[N, pixels], on DEVICE, as all tensors.
       labels: i64[N].
       labelled: rows of the images whose labels are used.
       batches: gives an epoch of all images.
       encoder: `mlp` or `conv`.
     """
     encode, decode = networks(encoder, images.shape[1])
-    trained = nn.ModuleList([encode] if system == "dml" else [encode, decode])
+    trained = nn.ModuleList([encode] if system == "dml" else [encode, decode]).to(DEVICE)
     optimizer = torch.optim.Adam(trained.parameters(), lr=1e-3)
     distance = LpDistance(normalize_embeddings=False)
     miner, triplet = BatchHardMiner(distance=distance), TripletMarginLoss(0.2, distance=distance)
@@ -114,12 +116,12 @@ def training(
     def epoch(steps: int) -> None:
         unlabelled = batches(steps) if system != "dml" else iter([None] * steps)
         for batch in unlabelled:
-            loss = torch.zeros(())
+            loss = torch.zeros((), device=DEVICE)
             if batch is not None:
                 error = (decode(encode(batch)) - batch) ** 2
                 loss = loss + 0.5 * error.sum(dim=1).mean()
             if system != "ae":
-                rows = labelled[torch.randint(len(labelled), (BATCH,))]
+                rows = labelled[torch.randint(len(labelled), (BATCH,), device=DEVICE)]
                 z = encode(images[rows].float() / 255)
                 loss = loss + 0.5 * triplet(z, labels[rows], miner(z, labels[rows]))
             optimizer.zero_grad(set_to_none=True)
@@ -144,22 +146,22 @@ def main() -> None:
     points = grid.expand(base, bench_grid.get_grid())
     dataset = data.load(DATA.value or base["data.name"], cli.data_dir())
     x, test = (
-        torch.from_numpy(np.ascontiguousarray(part.x).reshape(len(part.x), -1))
+        torch.from_numpy(np.ascontiguousarray(part.x).reshape(len(part.x), -1)).to(DEVICE)
         for part in (dataset.train, dataset.test)
     )
-    y = torch.from_numpy(np.array(dataset.train.y)).long()
+    y = torch.from_numpy(np.array(dataset.train.y)).long().to(DEVICE)
     steps = -(-len(x) // BATCH)
     accuracies = []
     for point in points:
         rows = select(point, dataset)
         torch.manual_seed(point.config["seed"])
         system = point.config["system"]
-        encoder, epoch = training(system, x, y, torch.from_numpy(rows), in_memory(x))
+        encoder, epoch = training(system, x, y, torch.from_numpy(rows).to(DEVICE), in_memory(x))
         for _ in range(point.config["train.epochs"]):
             epoch(steps)
         with torch.no_grad():
-            z = encoder(test.float() / 255).numpy()
-            z_labelled = encoder(x[rows].float() / 255).numpy()
+            z = encoder(test.float() / 255).cpu().numpy()
+            z_labelled = encoder(x[rows].float() / 255).cpu().numpy()
         fit, scored = train_test_split(np.arange(len(z)), test_size=1 / 3, random_state=0)
         labels = dataset.test.y
         thesis = score(z[fit], labels[fit], z[scored], labels[scored])
