@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ REPOSITORY = Path(__file__).parent.parent
 # XLA's older emitters compile in half the time; their programs compute the same, more slowly. And
 # two processes compile side by side: that each splits its programs for threads only costs time.
 QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+if [int(part) for part in version("jaxlib").split(".")[:2]] >= [0, 11]:
+    QUICK = ""  # processes with 0.11.2 die of them
 os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count=4 {QUICK}")
 # What was compiled once, by this session or an earlier one, is read back.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(REPOSITORY / ".cache" / "xla"))
