@@ -64,8 +64,8 @@ def cosine(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
 def matmul(a: Array, b: Array) -> Array:
     """`a @ b` in full float32: accelerators round the factors to fewer bits unless they are asked.
 
-    Eleven on a GPU (TF32), so that a cosine of 1 is off by 10⁻³, and what divides it by a
-    temperature, or takes its arc cosine, by more.
+    Eleven on a GPU (TF32): a cosine may be off by 10⁻³, and what divides it by a temperature, or
+    takes its arc cosine, by more.
 
     >>> matmul(jnp.array([[1.0, 2.0]]), jnp.array([[3.0], [4.0]])).tolist()
     [[11.0]]

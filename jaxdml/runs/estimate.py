@@ -22,13 +22,15 @@ def lines(plan: Plan, worker: Worker) -> Iterator[str]:
         shop, size = worker.shop(members), worker.rounds(members, worker.width(members))
         trial = worker.trial(members, size.width)
         while math.isinf(trial.seconds) and size.width > 1:
-            size = worker.rounds(members, size._replace(width=size.width // 2, rounds=1))
+            size = size._replace(width=size.width // 2, rounds=1)
             trial = worker.trial(members, size.width)
         where = population.layout(size.width, size.rounds)._replace(fed=trial.fed)
         images = sizing.images_on_a_device(shop, shop.sizes, members.points, where)
         states = (size.rounds - 1) * size.width * shop.bytes_of_a_point
         # states before and after an epoch
         memory = trial.memory - trial.images + images + 2 * states
+        limit = members.points[0].config["train.memory_share"] * population.memory(where)
+        memory = max(memory - 2 * states, min(memory, int(limit)))  # in fewer rounds
         all_ = sizing.gib(sizing.size(shop))
         way = f"that the host feeds, of {all_} in all" if trial.fed else "that stay there"
         of_it = f"{sizing.gib(images)} of it images {way}"

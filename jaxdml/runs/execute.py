@@ -1,6 +1,7 @@
 """Carries out a grid in a run folder, and scores a finished one again."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,8 +123,10 @@ def _on_cluster(
 
         def sized(size: work.Size, members: Cohort) -> None:
             _note_fed(size, members, progress)
+            each = math.ceil(len(members.points) / (size.devices * tasks.workers))
+            size = size._replace(width=min(size.width, each))  # something for each
             groups = len(members.points) // (size.width * size.devices * tasks.workers)
-            size = size._replace(rounds=max(1, min(size.rounds, groups)))  # something for each
+            size = size._replace(rounds=max(1, min(size.rounds, groups)))
             for chunk in _chunks(place, members, size, finished):
                 tasks.submit(done, chunk, cluster.carry_out, chunk, finished)
 

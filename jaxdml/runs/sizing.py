@@ -80,7 +80,7 @@ def place(
         elif where.width > 1 and (where.fed or feed != "auto" or needed - size(shop) > limit):
             where = where._replace(width=where.width // 2)
         elif feed == "auto" and not where.fed:
-            where = fed
+            where = where._replace(rounds=fed.rounds, fed=True)
         else:
             raise ConfigError(_too_much(needed, size(shop), share, limit, where.fed))
 

@@ -144,7 +144,8 @@ class Worker:
                     found = sizing.trial(
                         shop, members.points, images, where._replace(fed=fed), limit
                     )
-                    if found.memory <= limit:
+                    narrower = width > 1 and found.memory - sizing.size(shop) > limit
+                    if found.memory <= limit or narrower:  # as `place` does
                         break
                 self._trials[key] = found
         return self._trials[key]
@@ -171,6 +172,9 @@ class Worker:
         shop = self.shop(chunk.members)
         size = chunk.size._replace(devices=_device_count()).holding(len(points))
         placed = self._place(chunk._replace(size=size))
+        if len(points) > placed.where.chunk:  # of a group begun in a wider round
+            width = math.ceil(len(points) / size.devices)
+            placed = self._place(chunk._replace(size=size._replace(width=width, rounds=1)))
         if len(points) > placed.where.chunk:  # of a group that more devices had begun
             raise ConfigError(
                 f"{len(points)} points were trained together, and do not fit on these devices: "

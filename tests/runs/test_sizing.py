@@ -1,6 +1,8 @@
+import contextlib
 import functools
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from configs import bench_grid
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import estimate, execute, folder, grid, sizing, work
+from jaxdml.runs import cluster, estimate, execute, folder, grid, sizing, work
 from jaxdml.runs import plan as planning
 from jaxdml.train import population
 
@@ -260,6 +262,76 @@ def test_an_estimate_narrows_what_does_not_fit_as_training_does(monkeypatch):
     members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})
     assert "for 2 at once" in next(estimate.lines(plan, worker))
     assert worker.size(members).width == 2
+
+
+def test_an_estimate_feeds_only_what_training_feeds(monkeypatch):
+    def needed(programs, patterns, company, images, where):
+        return (70 if where.fed else 100) * where.width
+
+    monkeypatch.setattr(population, "compile_all", needed)
+    monkeypatch.setattr(population, "memory", lambda where: 350)
+    monkeypatch.setattr(sizing, "size", lambda shop: 1)
+    members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})
+    plan = planning.plan(members.points, worker.load)
+    line = next(estimate.lines(plan, worker))
+    assert "for 2 at once" in line
+    assert "that stay there" in line
+    assert worker.size(members)[:2] == (2, 1)
+
+
+def test_an_estimate_counts_only_rounds_that_fit(monkeypatch):
+    options = {"train.width": 1, "train.memory_share": 1.0, "model.hidden": (512,)}
+    members, worker = cohort(80, **options)
+    plan = planning.plan(members.points, worker.load)
+    monkeypatch.setattr(population, "memory", lambda where: 3 * 2**20)
+    line = next(estimate.lines(plan, worker))
+    assert re.search(r"; [1-3] MiB on a device for 1 at once", line), line
+
+
+def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("points",))
+    monkeypatch.setattr(
+        population, "layout", lambda width, rounds=1: population.Layout(mesh, width, rounds)
+    )
+    over = ({"seed": tuple(range(6))},)
+    place = execute.run(config.flatten(BASE) | {"train.width": 6}, over, tmp_path, tmp_path)
+    before = [result["point"] for result in place.results()]
+    for point in before:
+        shutil.rmtree(tmp_path / "points" / point)
+    members, _ = cohort()
+
+    def needed(programs, patterns, company, images, where):
+        return 1000 * where.rounds
+
+    monkeypatch.setattr(population, "compile_all", needed)
+    monkeypatch.setattr(population, "memory", lambda where: 1500)
+    chunk = work.Chunk(members, work.Size(2, 1, 1))  # three rounds of it do not fit
+    cluster.carry_out((str(tmp_path), str(tmp_path), None), chunk, frozenset())
+    assert [result["point"] for result in place.results()] == before
+
+
+@pytest.mark.parametrize(("workers", "sizes"), [(1, [16]), (2, [8, 8]), (3, [8, 8])])
+def test_each_worker_of_a_cluster_gets_something(tmp_path, monkeypatch, workers, sizes):
+    trained = []
+
+    class Tasks:
+        def __init__(self, *_):
+            self.workers = workers
+
+        def submit(self, then, about, function, *arguments):
+            if function is cluster.size:
+                then(work.Size(4, 1, 4), about)  # all of them at once
+            else:
+                trained.append(len(arguments[0].members.points))
+
+        def finish(self):
+            pass
+
+    monkeypatch.setattr(cluster, "connected", contextlib.nullcontext)
+    monkeypatch.setattr(cluster, "Tasks", Tasks)
+    over = ({"seed": tuple(range(16))},)
+    execute.run(BASE, over, tmp_path, tmp_path, scheduler="tcp://somewhere")
+    assert trained == sizes
 
 
 def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
