@@ -21,9 +21,9 @@ def encoder(model: Model, batch_size: int = 1000) -> Encode:
 
     The log-variance is `None` where the encoder is deterministic. It is compiled once, in full
     float32 also where training rounds factors to fewer bits (on GPUs), so that an image's embedding
-    depends on batches and devices by the last bits only. Images may
-    lie on disk, as in a `numpy.memmap`: no more of them than a batch are in memory. `rows` says
-    which ones are meant, i64[N]; `None`: all of them.
+    depends on batches and devices by the last bits only. Images may lie on disk, as in a
+    `numpy.memmap`: no more of them than a batch are in memory. `rows` says which ones are meant,
+    i64[N]; `None`: all of them.
 
     Args:
       model: its `encode` is used.

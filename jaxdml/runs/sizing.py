@@ -77,10 +77,10 @@ def place(
         if where.rounds > 1:
             fewer = int(where.rounds * limit / needed)
             where = where._replace(rounds=max(1, min(fewer, where.rounds - 1)))
-        elif where.width > 1 and (where.fed or feed != "auto" or needed - size(shop) > limit):
-            where = where._replace(width=where.width // 2)
-        elif feed == "auto" and not where.fed:
+        elif feed == "auto" and not where.fed and not too_wide(shop, where.width, needed, limit):
             where = where._replace(rounds=fed.rounds, fed=True)
+        elif where.width > 1:
+            where = where._replace(width=where.width // 2)
         else:
             raise ConfigError(_too_much(needed, size(shop), share, limit, where.fed))
 
@@ -113,6 +113,11 @@ def images_on_a_device(
     company = full_chunk(shop, points, where)
     images = population.described(shop.dataset, where)
     return 2 * max(programs.epoch(p).ahead(company, images) for p in shop.patterns())
+
+
+def too_wide(shop: Workshop, width: int, needed: int, limit: float) -> bool:
+    """Whether so many points at once are too much, and would be without the images, too."""
+    return width > 1 and needed - size(shop) > limit
 
 
 def size(shop: Workshop) -> int:

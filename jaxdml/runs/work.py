@@ -144,9 +144,9 @@ class Worker:
                     found = sizing.trial(
                         shop, members.points, images, where._replace(fed=fed), limit
                     )
-                    narrower = width > 1 and found.memory - sizing.size(shop) > limit
-                    if found.memory <= limit or narrower:  # as `place` does
-                        break
+                    fits = found.memory <= limit
+                    if fits or sizing.too_wide(shop, width, found.memory, limit):
+                        break  # as in `place`
                 self._trials[key] = found
         return self._trials[key]
 

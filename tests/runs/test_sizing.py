@@ -253,41 +253,6 @@ def test_on_accelerators_many_points_go_at_once_without_trials(monkeypatch):
     assert worker.width(asked) == work.Size(3, 1, 4)
 
 
-def test_an_estimate_narrows_what_does_not_fit_as_training_does(monkeypatch):
-    members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})
-    plan = planning.plan(members.points, worker.load)
-    assert "for 4 at once" in next(estimate.lines(plan, worker))
-    enough = worker.trial(members, 4).memory - 1
-    monkeypatch.setattr(population, "memory", lambda where: enough)
-    members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})
-    assert "for 2 at once" in next(estimate.lines(plan, worker))
-    assert worker.size(members).width == 2
-
-
-def test_an_estimate_feeds_only_what_training_feeds(monkeypatch):
-    def needed(programs, patterns, company, images, where):
-        return (70 if where.fed else 100) * where.width
-
-    monkeypatch.setattr(population, "compile_all", needed)
-    monkeypatch.setattr(population, "memory", lambda where: 350)
-    monkeypatch.setattr(sizing, "size", lambda shop: 1)
-    members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})
-    plan = planning.plan(members.points, worker.load)
-    line = next(estimate.lines(plan, worker))
-    assert "for 2 at once" in line
-    assert "that stay there" in line
-    assert worker.size(members)[:2] == (2, 1)
-
-
-def test_an_estimate_counts_only_rounds_that_fit(monkeypatch):
-    options = {"train.width": 1, "train.memory_share": 1.0, "model.hidden": (512,)}
-    members, worker = cohort(80, **options)
-    plan = planning.plan(members.points, worker.load)
-    monkeypatch.setattr(population, "memory", lambda where: 3 * 2**20)
-    line = next(estimate.lines(plan, worker))
-    assert re.search(r"; [1-3] MiB on a device for 1 at once", line), line
-
-
 def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("points",))
     monkeypatch.setattr(
@@ -363,31 +328,6 @@ def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
 def test_a_wrong_way_to_execute_is_refused(option, said):
     with pytest.raises(ConfigError, match=said):
         config.resolve({"system": "ae"} | option)
-
-
-def test_a_plan_is_estimated_line_by_line():
-    members, worker = cohort()
-    plan = planning.plan(members.points, worker.load)
-    *lines, total = estimate.lines(plan, worker)
-    assert len(lines) == 1
-    assert re.fullmatch(
-        r"dml_ae · triplet · joint on tests.*, 2-D: about \d+ s to train, \d+ s of it to "
-        r"compile; \d+ MiB on a device for 1 at once, 1 MiB of it images that stay there",
-        lines[0],
-    )
-    assert total.startswith("all: about ")
-
-
-def test_an_estimate_says_that_images_are_fed_and_what_they_take(monkeypatch):
-    members, worker = cohort()
-    monkeypatch.setattr(sizing, "size", lambda shop: 3 * 2**40)
-    plan = planning.plan(members.points, worker.load)
-    line, _ = estimate.lines(plan, worker)
-    assert re.search(
-        r"; \d+ MiB on a device for 1 at once, 1 MiB of it images that the host feeds, of "
-        r"3072.0 GiB in all$",
-        line,
-    )
 
 
 def test_a_thousand_points_are_planned_in_two_seconds():
