@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jaxdml import config
-from jaxdml.report import published, summary, table
+from jaxdml.report import comparison, published, table
 from jaxdml.runs import archive, grid, report
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +30,7 @@ def test_the_page_shows_them(place):
     kept = archive.Archive(place)
     results, paths = kept.results(), kept.plan()["grid_paths"]
     said = (place / "report.md").read_text()
-    for one in summary.tables(results, paths):
+    for one in comparison.scores(results, paths):
         assert len(one.body) > report.LONG or table.markdown(one) in said
     assert (place / "README.md").exists()
 

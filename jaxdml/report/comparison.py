@@ -1,24 +1,27 @@
 """Does A beat B? Differences at equal seeds, labelled images and latent size."""
 
 import itertools
+import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxdml.report import summary
-from jaxdml.report.statistics import Estimate, paired
+from jaxdml.report.statistics import FEWEST, INTERVAL, Estimate, paired, verdicts
 from jaxdml.report.summary import Group, Measure
 from jaxdml.report.table import Table
 
-MOST_METHODS = 8  # that are all compared with each other; of more, each with the best
+MOST_METHODS = 8  # that are all shown beside each other; of more, each beside the first
+MOST_TESTED = 64  # of which the leading ones are sought
 
 
 def table(
     results: Sequence[Mapping[str, Any]], paths: Sequence[str], wanted: Measure
 ) -> Table | None:
-    """A row for each two methods, a column for each number of labels, and a verdict.
+    """A row for each two methods, and a column for each number of labels.
 
-    A cell is the mean of A − B, its 95 % interval, and the number of pairs. A method is what a grid
-    varies beside seeds, labels, data, latent size and evaluation.
+    A cell is the mean of A − B, its 95 % interval, the number of pairs, and a verdict: whether A is
+    better than B there. A column is a family of tests. A method is what a grid varies beside seeds,
+    labels, data, latent size and evaluation.
 
     Args:
       results: as `result.json` holds them.
@@ -29,36 +32,113 @@ def table(
       `None` if there are no two methods with a pair of equal seeds.
     """
     these = methods(summary.groups(results, paths), paths)
-    spaces = dict.fromkeys(space for cells in these.values() for space, _ in cells)
+    pairs = list(itertools.combinations(these, 2))
+    few = len(these) <= MOST_METHODS
+    if not few:
+        first = next(iter(these))
+        pairs = [(first, other) for other in these if other != first]
+    found = differences(these, pairs, wanted)
+    spaces = dict.fromkeys(space for _, _, space, _ in found)
     labels = dict.fromkeys(given for cells in these.values() for _, given in cells)
-    body = []
-    for a, b in _pairs(these, wanted):
-        for space in spaces:
-            found = {
-                given: paired(
-                    these[a][space, given].values(wanted), these[b][space, given].values(wanted)
-                )
-                for given in labels
-                if (space, given) in these[a] and (space, given) in these[b]
-            }
-            if any(found.values()):
-                cells = [_cell(found.get(given)) for given in labels]
-                body.append([a, b, *space, _verdict(list(found.values())), *cells])
+    body = [
+        [a, b, *space, *(_cell(found.get((a, b, space, given))) for given in labels)]
+        for a, b in pairs
+        for space in spaces
+        if any((a, b, space, given) in found for given in labels)
+    ]
     if not body:
         return None
-    heading = ["A", "B", *(summary.short(p, paths) for p in shared(paths)), "A is"]
+    heading = ["A", "B", *(summary.short(p, paths) for p in shared(paths))]
+    compared = "all pairs" if few else f"the first setting, {first}, with each other one"
     notes = [
-        "The mean of A − B over points with the same seed and the same labelled images, with its "
-        "95 % interval (percentile bootstrap; too narrow for a handful of pairs) and the number of "
-        "pairs. Better, or worse: at every number of labels that both have, the whole interval of "
-        "at least three pairs is on that side."
+        "The mean of A − B over points with the same seed and the same labelled images, its "
+        "interval, the number of pairs, and whether A is better or worse. "
+        + INTERVAL
+        + f" Verdicts are by Holm's procedure at 5 % on the paired t-tests of a column ({compared})"
+        f"; fewer than {FEWEST} pairs give none."
     ]
     none = "all labelled" if len(labels) > 1 else wanted.metric
     columns = [*heading, *(given or none for given in labels)]
     return Table(f"Differences in {wanted.words}", columns, body, len(heading), notes)
 
 
-Cells = dict[tuple[tuple[str, ...], str], Group]  # (what settings share, labels) → points
+def scores(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Table]:
+    """`summary.tables`, with the leading settings marked."""
+    return summary.tables(results, paths, lambda groups, one: leading(groups, paths, one))
+
+
+class Difference(NamedTuple):
+    """One of a family of differences."""
+
+    estimate: Estimate
+    verdict: str  # of A against B; empty where too few pairs give none
+
+
+Space = tuple[str, ...]  # what settings share
+Key = tuple[str, str, Space, str]  # A, B, what they share, labels
+
+
+def differences(
+    these: Mapping[str, "Cells"], pairs: Sequence[tuple[str, str]], wanted: Measure
+) -> dict[Key, Difference]:
+    """The differences of some pairs of methods, wherever both were measured at equal seeds.
+
+    Those at one number of labels are one family of tests.
+    """
+    families: dict[str, dict[Key, Estimate]] = {}
+    for a, b in pairs:
+        for (space, given), group in these[a].items():
+            other = these[b].get((space, given))
+            one = other and paired(group.values(wanted), other.values(wanted))
+            if one:
+                families.setdefault(given, {})[a, b, space, given] = one
+    return {
+        key: Difference(one, verdict)
+        for family in families.values()
+        for (key, one), verdict in zip(family.items(), verdicts(list(family.values())), strict=True)
+    }
+
+
+def leading(groups: Sequence[Group], paths: Sequence[str], wanted: Measure) -> list[bool]:
+    """Whether a group is the highest, or not told apart from it by the test of all pairs.
+
+    Groups are compared where they have the same labels and share what `shared` names. None leads
+    where there are too few seeds for a verdict, one method only, or more than `MOST_TESTED`.
+
+    Returns:
+      For each group.
+    """
+    these = methods(groups, paths)
+    if len(these) > MOST_TESTED:
+        return [False] * len(groups)
+    found = differences(these, list(itertools.combinations(these, 2)), wanted)
+    means = {
+        (name, *at): statistics.fmean(values)
+        for name, cells in these.items()
+        for at, group in cells.items()
+        if (values := group.values(wanted).values())
+    }
+    highest: dict[tuple[Space, str], str] = {}  # where there is a verdict
+    for (a, b, space, given), one in found.items():
+        known = highest.get((space, given), a)
+        if one.verdict:
+            by_mean = {means[name, space, given]: name for name in (b, a, known)}
+            highest[space, given] = by_mean[max(by_mean)]
+    below = {
+        (loser, space, given)
+        for (a, b, space, given), one in found.items()
+        for winner, loser, verdict in ((a, b, "better"), (b, a, "worse"))
+        if one.verdict == verdict and highest[space, given] == winner
+    }
+    return [
+        (space, given) in highest
+        and (name, space, given) in means
+        and (name, space, given) not in below
+        for name, space, given in _names(groups, paths)
+    ]
+
+
+Cells = dict[tuple[Space, str], Group]  # (what settings share, labels) → points
 
 
 def shared(paths: Sequence[str]) -> list[str]:
@@ -83,16 +163,25 @@ def said(space: Sequence[str], paths: Sequence[str]) -> list[str]:
 
 def methods(groups: Sequence[Group], paths: Sequence[str]) -> dict[str, Cells]:
     """Groups by method, and inside it by where they are compared: what they share, and labels."""
-    here = shared(paths)
-    own = [path for path in paths if path not in (*here, *summary.LABELS, *summary.SEEDS)]
-    own = summary.telling([{path: group.setting[path] for path in own} for group in groups])
     found: dict[str, Cells] = {}
+    for group, (name, space, given) in zip(groups, _names(groups, paths), strict=True):
+        found.setdefault(name, {})[space, given] = group
+    return found
+
+
+def _names(groups: Sequence[Group], paths: Sequence[str]) -> list[tuple[str, Space, str]]:
+    """Of each group the method, what it shares with others, and its labels."""
+    here = shared(paths)
+    varied = [path for path in paths if path not in (*here, *summary.LABELS, *summary.SEEDS)]
+    varied = summary.telling([{path: group.setting[path] for path in varied} for group in groups])
+    found = []
     for group in groups:
-        words = [_word(path, group.setting[path], own) for path in own]
-        name = " ".join(word for word in words if word) or "this"
+        words = [_word(path, group.setting[path], varied) for path in varied]
         space = tuple(summary.cell(group.setting[p]) for p in here)
-        said = [summary.label(path, group.setting.get(path)) for path in summary.LABELS]
-        found.setdefault(name, {})[space, " ".join(word for word in said if word)] = group
+        labels = [summary.label(path, group.setting.get(path)) for path in summary.LABELS]
+        found.append(
+            (" ".join(filter(None, words)) or "this", space, " ".join(filter(None, labels)))
+        )
     return found
 
 
@@ -104,28 +193,11 @@ def _word(path: str, value: Any, among: Sequence[str]) -> str:
     )
 
 
-def _pairs(these: Mapping[str, Cells], wanted: Measure) -> list[tuple[str, str]]:
-    if len(these) <= MOST_METHODS:
-        return list(itertools.combinations(these, 2))
-
-    def height(name: str) -> float:
-        values = [v for group in these[name].values() for v in group.values(wanted).values()]
-        return sum(values) / len(values) if values else float("-inf")
-
-    best = max(these, key=height)
-    return [(best, other) for other in these if other != best]
-
-
-def _cell(found: Estimate | None) -> str:
+def _cell(found: Difference | None) -> str:
     if found is None:
         return "–"
-    text = f"{found.mean:+.3f}"
-    if found.low is not None and found.high is not None:
-        text += f" [{found.low:+.3f}, {found.high:+.3f}]"
-    return f"{text} ({found.n})"
-
-
-def _verdict(found: Sequence[Estimate | None]) -> str:
-    """What holds at every number of labels."""
-    signs = {0 if one is None else one.sign for one in found}
-    return {frozenset({1}): "better", frozenset({-1}): "worse"}.get(frozenset(signs), "undecided")
+    one = found.estimate
+    text = f"{one.mean:+.3f}"
+    if one.low is not None and one.high is not None:
+        text += f" [{one.low:+.3f}, {one.high:+.3f}]"
+    return f"{text} ({one.n}) {found.verdict}".rstrip()

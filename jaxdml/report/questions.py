@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jaxdml.report.statistics import Estimate, estimate, paired
-from jaxdml.report.summary import SEEDS, Group, Measure
+from jaxdml.report.statistics import FEWEST, INTERVAL, Estimate, estimate, paired, verdicts
+from jaxdml.report.summary import LABELS, SEEDS, Group, Measure
 from jaxdml.report.table import Table
-
-VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
 
 
 def measures(wanted: Sequence[Measure]) -> list[Measure]:
@@ -22,11 +20,7 @@ class Answer(NamedTuple):
     score: Estimate | None  # `None` where no point of it counts
     lost: int  # points that diverged or failed
     difference: Estimate | None  # from the first setting; `None` of that itself
-
-    @property
-    def verdict(self) -> str:
-        """Whether it is better than the first setting, by the interval of the difference."""
-        return "" if self.difference is None else VERDICTS[self.difference.sign]
+    verdict: str  # whether it is better than the first; empty of that itself, and of few pairs
 
 
 class Answered(NamedTuple):
@@ -54,7 +48,7 @@ def answer(
     ...     return {"status": "ok", "config": {"seed": seed, "alpha": alpha},
     ...             "scores": [{**wanted._asdict(), "value": value}]}
     >>> wanted = Measure("thesis", "knn", "mean", "accuracy")
-    >>> results = [result(s, a, a / 2) for s in range(3) for a in (0.0, 1.0)]
+    >>> results = [result(s, a, a / 2 + s * a / 100) for s in range(3) for a in (0.0, 1.0)]
     >>> asked = {"Does α matter?": {"no": {"alpha": 0.0}, "yes": {"alpha": 1.0}}}
     >>> [one.verdict for one in answer(asked, results, wanted)[0].answers]
     ['', 'better']
@@ -63,20 +57,21 @@ def answer(
     for question, settings in questions.items():
         answers: list[Answer] = []
         first: Mapping[Any, float] = {}
-        for name, setting in settings.items():
+        families: dict[tuple[Any, ...], list[int]] = {}
+        for i, (name, setting) in enumerate(settings.items()):
             expected = {path: value for path, value in setting.items() if path != "embedding"}
             group = Group({}, [r for r in results if _is(expected, r["config"])])
             measure = wanted._replace(embedding=setting.get("embedding", wanted.embedding))
             values = group.values(measure)
-            answers.append(
-                Answer(
-                    name,
-                    estimate(list(values.values())) if values else None,
-                    len(group.results) - len(group.ok),
-                    paired(values, first) if answers else None,
-                )
-            )
-            first = first or values
+            score = estimate(list(values.values())) if values else None
+            lost = len(group.results) - len(group.ok)
+            answers.append(Answer(name, score, lost, paired(values, first) if i else None, ""))
+            first = values if i == 0 else first
+            families.setdefault(tuple(setting.get(path) for path in LABELS), []).append(i)
+        for family in families.values():
+            said = verdicts([answers[i].difference for i in family])
+            for i, verdict in zip(family, said, strict=True):
+                answers[i] = answers[i]._replace(verdict=verdict)
         found.append(Answered(question, answers))
     return found
 
@@ -96,9 +91,11 @@ def table(answered: Sequence[Answered], wanted: Measure) -> Table:
                 ]
             )
     notes = [
-        "Mean over seeds, its 95 % interval (percentile bootstrap) and the number of points; then "
-        "the difference from a question's first setting at equal seeds. Better, or worse: the "
-        "whole interval of at least three pairs is on that side."
+        "The mean over seeds, its interval and the number of points; then the difference from a "
+        "question's first setting at equal seeds, and whether it is better or worse than that. "
+        + INTERVAL
+        + " Verdicts are by Holm's procedure at 5 % on the paired t-tests of a question's settings "
+        f"with its first one, at each number of labels; fewer than {FEWEST} pairs give none."
     ]
     heading = ["question", "setting", "than the first", wanted.words, "difference"]
     return Table(f"Questions by {wanted.words}", heading, body, 3, notes)

@@ -1,12 +1,25 @@
-"""How sure a mean over seeds is, and whether one setting beats another at equal seeds."""
+"""How sure a mean over seeds is, and which of several differences at equal seeds are real.
 
+An interval is that of one mean, by Student's t (Student 1908). A verdict is about a family of
+differences that are read together: all of them are tested at once, by Holm's procedure (Holm 1979).
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import bootstrap
+from scipy.special import stdtr, stdtrit
 
-RESAMPLES = 9999
+LEVEL = 0.05  # so often, at most, is a family without any true difference given a verdict
+FEWEST = 3  # pairs that a verdict needs
+VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
+# What tables with intervals and verdicts say at their foot.
+INTERVAL = (
+    "Intervals are 95 % ones of the mean by Student's t, not adjusted for how many there are; they "
+    "leave out the accident of which test images there are (binomial: a standard error of about "
+    "0.001 to 0.002 on 10,000 images)."
+)
 
 
 class Estimate(NamedTuple):
@@ -15,48 +28,49 @@ class Estimate(NamedTuple):
     n: int
     mean: float
     std: float | None  # of the sample, with n - 1; `None` for a single value
-    low: float | None  # the 95 % interval of the mean
+    low: float | None  # the 95 % interval of the mean, not adjusted for others that are shown
     high: float | None
+    p: float | None  # of the two-sided t-test that the mean is 0
 
     @property
-    def sign(self) -> int:
-        """1 or -1 where the whole interval lies on one side of 0, else 0.
-
-        Of fewer than three values it is 0: their interval says next to nothing.
-        """
-        if self.low is None or self.high is None or self.n < 3:
-            return 0
-        return int(self.low > 0) - int(self.high < 0)
+    def shown(self) -> tuple[float, float] | None:
+        """The interval as figures show it: of two values it would be wider than most axes."""
+        if self.low is None or self.high is None or self.n < FEWEST:
+            return None
+        return self.low, self.high
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Mean, standard deviation, and 95 % interval by the percentile bootstrap (Efron 1979).
+    """Mean, standard deviation, 95 % interval and p-value by Student's t.
 
-    The interval is too narrow for a handful of values: of three it covers the true mean of a normal
-    distribution about 75 times in 100, of five 85 times.
+    Where all values are equal, to twelve digits after the point, their spread is not known: there
+    is no interval, and a p-value (of 1) only if they are 0.
+
+    Of normal values the interval covers the true mean 95 times in 100, however few they are. Of
+    values that vary as the committed results do (the deviations of 1,520 accuracies and mutual
+    informations from the mean of their ten seeds) it does 94, 94, 95 and 95 times in 100, for 3, 5,
+    10 and 20 values (40,000 simulated intervals each, as in `tests/report/test_coverage.py`).
 
     Args:
       values: finite, at least one; the order does not matter.
 
-    >>> estimate([0.5, 0.5, 0.5])
-    Estimate(n=3, mean=0.5, std=0.0, low=0.5, high=0.5)
+    >>> found = estimate([0.1, 0.2, 0.3])
+    >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3), round(found.p, 3)
+    (0.2, -0.048, 0.448, 0.074)
     >>> estimate([0.25]).low is None
     True
     """
-    x = np.sort(np.asarray(values, float))
-    mean = float(x.mean())
-    if len(x) == 1:
-        return Estimate(1, mean, None, None, None)
+    x = np.sort(np.asarray(values, float).round(12))
+    n, mean = len(x), float(x.mean())
+    if n == 1:
+        return Estimate(1, mean, None, None, None, None)
     if x[0] == x[-1]:
-        return Estimate(len(x), mean, 0.0, mean, mean)
-    found = bootstrap(
-        (x,),
-        np.mean,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return Estimate(len(x), mean, float(x.std(ddof=1)), float(found.low), float(found.high))
+        return Estimate(n, float(x[0]), 0.0, None, None, None if x[0] else 1.0)
+    std = float(x.std(ddof=1))
+    error = std / math.sqrt(n)
+    half = float(stdtrit(n - 1, 1 - LEVEL / 2)) * error
+    p = 2 * float(stdtr(n - 1, -abs(mean) / error))
+    return Estimate(n, mean, std, mean - half, mean + half, p)
 
 
 def paired(a: Mapping[Any, float], b: Mapping[Any, float]) -> Estimate | None:
@@ -73,3 +87,44 @@ def paired(a: Mapping[Any, float], b: Mapping[Any, float]) -> Estimate | None:
     """
     both = [key for key in a if key in b]
     return estimate([a[key] - b[key] for key in both]) if both else None
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """P-values of a family, adjusted: each can be held against `LEVEL` as if it were the only one.
+
+    Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979: the k-th smallest of m is
+    multiplied by m + 1 − k; none is below an adjusted smaller one, and none above 1. It holds
+    however the tests depend on each other.
+
+    >>> [round(one, 3) for one in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    adjusted = [0.0] * len(p)
+    largest = 0.0
+    for rank, i in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def verdicts(family: Sequence[Estimate | None]) -> list[str]:
+    """Whether each difference of a family is `better` (above 0), `worse` or `undecided`.
+
+    They are tested together by `holm`, at 5 %: without any true difference at most 5 families in
+    100 have a verdict that says one. Fewer than three pairs give none, which is an empty text, and
+    count for nothing. Equal differences other than 0 are undecided: they tell no spread.
+
+    With values as in `estimate`, of 3, 5, 10 and 20 seeds, 5, 5, 4 and 3 of 100 families have such
+    a verdict: all fifteen pairs of six settings without a difference (15,000 families each).
+
+    >>> verdicts([estimate([0.1, 0.2, 0.11, 0.12]), estimate([0.1, -0.1, 0.0]), None])
+    ['better', 'undecided', '']
+    """
+    tested = [i for i, one in enumerate(family) if one is not None and one.n >= FEWEST]
+    found = [""] * len(family)
+    values = [1.0 if (p := family[i].p) is None else p for i in tested]  # type: ignore[union-attr]
+    for i, p in zip(tested, holm(values), strict=True):
+        one = family[i]
+        assert one is not None
+        found[i] = VERDICTS[int(np.sign(one.mean)) if p <= LEVEL else 0]
+    return found

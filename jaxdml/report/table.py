@@ -33,6 +33,10 @@ def markdown(table: Table) -> str:
     One seed.
     """
     rows = [[cell.replace("|", "\\|") for cell in row] for row in (table.heading, *table.body)]
+    for i in range(table.texts, len(table.heading)):  # numbers stand below each other
+        if any(row[i].endswith(" *") for row in rows):
+            for row in rows:
+                row[i] += "" if row[i].endswith(" *") else "  "
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.heading))]
     widths = [max(width, 8 if i == 0 else 3) for i, width in enumerate(widths)]
 

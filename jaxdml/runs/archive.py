@@ -84,7 +84,7 @@ class Archive(folder.Folder):
                     "status": row["status"],
                     "reason": own["reason"] or None,
                     "note": own["note"] or None,
-                    "config": dict(point.config),
+                    "config": json.loads(json.dumps(point.config)),  # lists, as in result.json
                     "scores": [],
                 }
             if row["value"]:

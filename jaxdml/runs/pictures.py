@@ -84,15 +84,16 @@ def draw(
 
 
 _QUESTIONS = (
-    "Means over seeds with their 95 % intervals. Each question compares its settings with the "
-    "first of them, at equal seeds and labelled images."
+    "Means over seeds, from three seeds on with their 95 % intervals (Student's t, unadjusted). "
+    "Each question compares its settings with the first of them, at equal seeds and labelled "
+    "images; its verdicts are corrected for the number of its settings (Holm)."
 )
 _LATENT = (
     "The first seed of each setting. Small points are test images, those with a black edge are "
     "labelled training images; a class's number stands at the median of its test images. Black "
     "ellipses are one standard deviation of the prior's components."
 )
-_LABELS = "Mean over seeds, with the 95 % interval of the mean where there are several."
+_LABELS = "Mean over seeds, with its 95 % interval (Student's t, unadjusted) from three seeds on."
 _CURVES = (
     "Thin lines are the seeds of a setting, the thick one is their mean; the background says which "
     "phase an epoch was."

@@ -48,7 +48,7 @@ def report(
     """
     results, paths = gathered(places)
     groups = summary.groups(results, paths)
-    scores = summary.tables(results, paths)
+    scores = comparison.scores(results, paths)
     compared = [m for m in summary.measures(results) if m.metric in ("accuracy", "map_at_r")]
     firsts = list({(m.protocol, m.embedding): m for m in reversed(compared)}.values())[::-1]
     compared_ones = [comparison.table(results, paths, measure) for measure in firsts]

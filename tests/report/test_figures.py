@@ -72,12 +72,15 @@ def test_images_lie_where_their_row_says_and_wrong_ones_are_framed():
 
 
 def test_a_line_goes_through_the_means_and_its_band_is_the_interval():
-    line = {60.0: estimate([0.5, 0.7]), 6.0: estimate([0.2, 0.4])}
+    line = {60.0: estimate([0.5, 0.7, 0.6]), 6.0: estimate([0.2, 0.4, 0.3])}
     figure = labels.draw({"accuracy": {"ae": line}, "other": {"ae": {6.0: line[6.0]}}}, "labels")
     [axis] = figure.axes  # a single number of labels is no line
     assert axis.lines[0].get_xdata().tolist() == [6.0, 60.0]
     assert axis.lines[0].get_ydata() == pytest.approx([0.3, 0.6])
-    assert axis.collections[0].get_datalim(axis.transData).ymin == pytest.approx(0.2)
+    assert axis.collections[0].get_datalim(axis.transData).ymin == pytest.approx(line[6.0].low)
+    pair = {at: estimate([0.5, 0.7]) for at in line}  # whose interval would hide all others
+    [axis] = labels.draw({"accuracy": {"ae": pair}}, "labels").axes
+    assert not axis.collections
     assert axis.get_xscale() == "log"
 
 

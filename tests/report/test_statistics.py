@@ -3,8 +3,9 @@ import statistics as plain
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from jaxdml.report.statistics import estimate, paired
+from jaxdml.report.statistics import estimate, holm, paired, verdicts
 
 
 def test_mean_and_deviation_are_those_of_the_standard_library():
@@ -15,26 +16,53 @@ def test_mean_and_deviation_are_those_of_the_standard_library():
     assert found.std == pytest.approx(plain.stdev(values))
 
 
-def test_the_interval_is_that_of_all_resamples():
-    """Of three values there are 27 resamples: their exact 2.5 % and 97.5 % quantiles."""
-    values = [0.1, 0.4, 1.0]
-    means = sorted(np.mean(sample) for sample in itertools.product(values, repeat=3))
-    found = estimate(values)
-    low, high = np.quantile(means, [0.025, 0.975], method="inverted_cdf")
-    assert found.low == pytest.approx(low)
-    assert found.high == pytest.approx(high)
+@pytest.mark.parametrize("count", [2, 3, 5, 20])
+def test_interval_and_p_value_are_those_of_the_t_test(count):
+    values = np.random.default_rng(count).normal(0.1, 0.2, count)
+    found, expected = estimate(values), stats.ttest_1samp(values, 0)
+    interval = expected.confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-9)
+    assert found.p == pytest.approx(expected.pvalue, rel=1e-9)
+
+
+def test_equal_values_have_no_interval_and_equal_differences_no_verdict_but_undecided():
+    found = estimate([0.1 + 0.2, 0.3, 0.3])  # equal but for rounding
+    assert (found.std, found.low, found.p) == (0.0, None, None)
+    assert estimate([0.0, 0.0]).p == 1
+    assert verdicts([found, estimate([0.0] * 5)]) == ["undecided", "undecided"]
 
 
 def test_order_changes_nothing_and_no_accident_decides():
     assert estimate([0.3, 0.1, 0.2]) == estimate([0.2, 0.3, 0.1])
 
 
-@pytest.mark.parametrize(
-    ("values", "sign"), [([0.1, 0.2, 0.3], 1), ([-0.1, -0.2, -0.1], -1), ([-1, 1, 2], 0)]
-)
-def test_the_sign_is_that_of_the_whole_interval(values, sign):
-    assert estimate(values).sign == sign
-    assert estimate(values[:2]).sign == 0
+def naive_holm(p):
+    """By its definition as a closed test: the largest Bonferroni value of any set that holds i."""
+    sets = [s for k in range(1, len(p) + 1) for s in itertools.combinations(range(len(p)), k)]
+    return [
+        max(min(1, len(s) * min(p[j] for j in s)) for s in sets if i in s) for i in range(len(p))
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_adjusted_p_values_are_those_of_the_closed_test(seed):
+    random = np.random.default_rng(seed)
+    p = [*random.uniform(0, 0.1, 5), *random.uniform(0, 1, 2)]
+    p[2] = p[0]  # a tie
+    assert holm(p) == pytest.approx(naive_holm(p))
+
+
+def test_what_is_better_alone_is_undecided_among_many():
+    clear, weak = [0.10, 0.11, 0.12], [0.10, 0.11, 0.16]
+    nothing = [-0.1, 0.0, 0.1]
+    assert verdicts([estimate(weak)]) == ["better"]
+    family = [estimate([-v for v in clear]), estimate(weak), *[estimate(nothing)] * 3]
+    assert verdicts(family) == ["worse", *["undecided"] * 4]
+
+
+def test_fewer_than_three_pairs_have_no_verdict_and_count_for_nothing():
+    weak = estimate([0.10, 0.11, 0.16])
+    assert verdicts([weak, estimate([0.5, 0.51]), estimate([0.5]), None]) == ["better", "", "", ""]
 
 
 def test_only_what_both_have_is_compared():

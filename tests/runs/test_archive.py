@@ -42,7 +42,7 @@ def test_every_result_comes_back_with_its_whole_configuration(place, kept):
     for old, new in zip(before, after, strict=True):
         assert {name: old[name] for name in same} == {name: new[name] for name in same}
         for path, value in old["config"].items():
-            assert new["config"][path] == (tuple(value) if isinstance(value, list) else value)
+            assert new["config"][path] == value
         for one, other in zip(place.history(old["point"]), kept.history(old["point"]), strict=True):
             assert one["phase"] == other["phase"]
             assert one["loss"] == other["loss"] == "" or (
@@ -102,3 +102,9 @@ def test_what_it_cannot_do_is_one_sentence(kept):
         execute.rescore(kept.path, kept.path)
     with (kept.path / "results.csv").open() as file:
         assert list(csv.DictReader(file))
+
+
+def test_an_archive_that_is_kept_again_is_the_same(kept, tmp_path):
+    again = archive.keep(kept, tmp_path / "again")
+    for file in ("config.json", "classes.json", "results.csv", "history.csv", "notes.csv"):
+        assert (again.path / file).read_bytes() == (kept.path / file).read_bytes()

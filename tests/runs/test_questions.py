@@ -55,10 +55,7 @@ def test_the_points_of_a_setting_answer_at_equal_seeds(place):
     found = first.answers[1].difference
     difference = [weak[seed] - without[seed] for seed in range(3)]
     assert found.mean == pytest.approx(np.mean(difference))
-    expected = stats.bootstrap(
-        (np.sort(difference),), np.mean, n_resamples=9999, method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval  # fmt: skip
+    expected = stats.ttest_1samp(difference, 0).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx(tuple(expected))
     mean, sample, _ = (one.score for one in second.answers)
     assert mean.mean == pytest.approx(np.mean(list(scores(place, **{"kl.beta": 1.0}).values())))
@@ -68,7 +65,7 @@ def test_the_points_of_a_setting_answer_at_equal_seeds(place):
 
 def test_a_setting_without_points_is_shown_as_such(place):
     found = answers.answer(questions.read(place), place.results(), WANTED)
-    assert found[1].answers[2] == answers.Answer("no such point", None, 0, None)
+    assert found[1].answers[2] == answers.Answer("no such point", None, 0, None, "")
     assert answers.table(found, WANTED).body[-1][1:] == ["no such point", "", "–", "–"]
     axis = figure.draw({"accuracy": found}).axes[0]
     assert [text.get_text() == "none" for text in axis.texts] == [False] * 4 + [True]
@@ -76,9 +73,13 @@ def test_a_setting_without_points_is_shown_as_such(place):
 
 @pytest.mark.parametrize(
     ("values", "verdict"),
-    [([0.5, 0.6, 0.7], "better"), ([-0.5, 0.6, 0.7], "undecided"), ([-0.1, -0.2, -0.3], "worse")],
+    [
+        ([0.5, 0.51, 0.52], "better"),
+        ([-0.5, 0.6, 0.7], "undecided"),
+        ([-0.2, -0.21, -0.22], "worse"),
+    ],
 )
-def test_a_verdict_needs_the_whole_interval_on_one_side(values, verdict):
+def test_a_verdict_is_that_of_the_paired_t_test(values, verdict):
     def result(seed, system, value):
         score = {**WANTED._asdict(), "value": value}
         return {"status": "ok", "config": {"system": system, "seed": seed}, "scores": [score]}
@@ -95,11 +96,34 @@ def test_a_verdict_needs_the_whole_interval_on_one_side(values, verdict):
     assert [axis.get_xlabel() for axis in drawn.axes] == ["accuracy", "MAP@R"]
 
 
+def test_each_number_of_labels_is_a_family_of_its_own():
+    """A weak difference is found where it is the only one with as many labels, else it is not."""
+
+    def verdicts(counts):
+        def result(seed, system, count, value):
+            score = {**WANTED._asdict(), "value": value}
+            own = {"system": system, "seed": seed, "data.labelled_count": count}
+            return {"status": "ok", "config": own, "scores": [score]}
+
+        weak, none = (0.10, 0.11, 0.16), (-0.1, 0.0, 0.1)
+        results, settings = [], {}
+        for i, count in enumerate((60, *counts)):
+            name = f"s{i}"
+            settings[name] = {"system": name, "data.labelled_count": count}
+            gains = (0, 0, 0) if i == 0 else weak if i == 1 else none
+            results += [result(seed, name, count, 0.5 + g) for seed, g in enumerate(gains)]
+        [found] = answers.answer({"Which?": settings}, results, WANTED)
+        return [one.verdict for one in found.answers]
+
+    assert verdicts((60, 60, 60)) == ["", "undecided", "undecided", "undecided"]
+    assert verdicts((60, 6, 6)) == ["", "better", "undecided", "undecided"]
+
+
 def test_points_that_do_not_count_are_counted(place):
     results = [r | {"status": "failed"} if r["config"]["seed"] == 1 else r for r in place.results()]
     found = answers.answer(questions.read(place), results, WANTED)
     assert [(one.score.n, one.lost) for one in found[0].answers] == [(2, 1), (2, 1)]
-    assert found[0].answers[1].verdict == "undecided"  # two pairs are too few
+    assert found[0].answers[1].verdict == ""  # two pairs are too few
     assert "(2) (1 without a score)" in answers.table(found, WANTED).body[0][3]
 
 

@@ -42,10 +42,10 @@ def draw(panels: Mapping[str, Mapping[str, Line]], unit: str) -> Figure | None:
             y = [line[at].mean for at in x]
             look = {"color": style.colour(i), "marker": style.marker(i), "ls": style.line(i)}
             axis.plot(x, y, label=method, ms=5, lw=1.6, **look)
-            sure = [at for at in x if line[at].low is not None]
+            sure = {at: band for at in x if (band := line[at].shown) is not None}
             if sure:
-                low, high = [line[at].low for at in sure], [line[at].high for at in sure]
-                axis.fill_between(sure, low, high, color=style.colour(i), alpha=0.15, lw=0)
+                low, high = zip(*sure.values(), strict=True)
+                axis.fill_between(list(sure), low, high, color=style.colour(i), alpha=0.15, lw=0)
         axis.set_xscale("log")
         ticks = sorted({at for line in lines.values() for at in line})
         axis.set_xticks(ticks)

@@ -9,18 +9,20 @@ from matplotlib.figure import Figure
 from jaxdml.report.figures import style
 from jaxdml.report.questions import Answer, Answered
 
-_COLOUR = {"better": 0, "worse": 1, "undecided": 3, "": 3}
-_MARKER = {"better": "^", "worse": "v", "undecided": "o", "": "s"}
+FIRST = "what the others are compared with"
+_COLOUR = {"better": 0, "worse": 1}
+_MARKER = {"better": "^", "worse": "v", "undecided": "o", "": ".", FIRST: "s"}
 _SAID = {
-    "": "what the others are compared with",
+    FIRST: FIRST,
     "better": "better at equal seeds",
     "worse": "worse",
     "undecided": "undecided",
+    "": "too few pairs for a verdict",
 }
 
 
 def draw(answered: Mapping[str, Sequence[Answered]], chance: float | None = None) -> Figure | None:
-    """Means over seeds with their 95 % intervals; colour and marker say the verdict.
+    """Means over seeds with their intervals (`Estimate.shown`); colour and marker say the verdict.
 
     Args:
       answered: a score in words → the same questions; a panel each. Settings without a score have
@@ -74,12 +76,13 @@ def _panel(axis: Axes, rows: Sequence[tuple[str, Answer | None]], chance: float 
         )  # fmt: skip
         if one.score is None:
             continue
-        low, high = (one.score.mean if v is None else v for v in (one.score.low, one.score.high))
-        colour = style.colour(_COLOUR[one.verdict])
-        axis.plot([low, high], [y, y], color=colour, lw=2, alpha=0.5, solid_capstyle="butt")
-        label = None if one.verdict in seen else _SAID[one.verdict]
-        seen.add(one.verdict)
-        mark = _MARKER[one.verdict]
+        kind = FIRST if one.difference is None else one.verdict
+        colour = style.colour(_COLOUR.get(kind, 3))
+        if one.score.shown is not None:
+            axis.plot(one.score.shown, [y, y], color=colour, lw=2, alpha=0.5, solid_capstyle="butt")
+        label = None if kind in seen else _SAID[kind]
+        seen.add(kind)
+        mark = _MARKER[kind]
         axis.plot([one.score.mean], [y], mark, color=colour, ms=5.5, label=label)
     if chance is not None:
         axis.axvline(chance, color="0.4", lw=0.9, ls=":", label="chance")
