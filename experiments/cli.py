@@ -86,10 +86,24 @@ def workdir() -> Path:
     return Path(WORKDIR.value)
 
 
-def data_dir() -> Path:
-    """`--data_dir`, or `JAXDML_DATA`, or a cache folder of the user."""
-    given = DATA_DIR.value or os.environ.get("JAXDML_DATA") or pooch.os_cache("jaxdml")
+def data_dir(*places: folder.Folder) -> Path:
+    """`--data_dir`; or where a run's data lay; or `JAXDML_DATA`, or a cache folder of the user.
+
+    Args:
+      places: run folders, of which the first counts that knows a folder which is still there.
+    """
+    before = [place.plan().get("data_dir") for place in places]
+    here = next((one for one in before if one and Path(one).is_dir()), None)
+    given = DATA_DIR.value or here or os.environ.get("JAXDML_DATA") or pooch.os_cache("jaxdml")
     return Path(given).expanduser()
+
+
+def loader(*places: folder.Folder) -> plan.LoadDataset:
+    """Loads data sets from where they lie, or lay when these runs were trained."""
+    known = {
+        name: path for place in places for name, path in place.plan().get("places", {}).items()
+    }
+    return plan.loader(data_dir(*places), known)
 
 
 def config() -> dict[str, Any]:
@@ -187,7 +201,7 @@ def write_report(*places: folder.Folder, into: Path | None = None) -> None:
     """Writes the report of one or more runs, and prints its table and where things lie."""
     into = into or places[0].report
     try:
-        written = report.report(places, into, plan.loader(data_dir()), PROJECTION.value)
+        written = report.report(places, into, loader(*places), PROJECTION.value)
         if KEEP.value:
             _keep(places[0], Path(KEEP.value))
     except OSError as error:
@@ -208,7 +222,7 @@ def _keep(place: folder.Folder, into: Path) -> None:
     """What is small of a run, and as much of the report as can be made of that."""
     kept = archive.keep(place, into)
     with tempfile.TemporaryDirectory() as beside:
-        own = report.report([kept], Path(beside), plan.loader(data_dir()))
+        own = report.report([kept], Path(beside), loader(place))
         for file in (own.text, *own.pictures):
             if file.suffix != ".svg":
                 folder.write(into / file.name, file.read_bytes())

@@ -41,7 +41,7 @@ def main() -> None:
     result = chosen(place, POINT.value)
     if result["status"] == "diverged":
         raise ConfigError(f"--point={POINT.value} has diverged: {result['reason']}")
-    worker = work.Worker(place, plan.loader(cli.data_dir()))
+    worker = work.Worker(place, cli.loader(place))
     shop, _, _, params = execute.trained_point(place, result, worker)
     x, files = images(Path(INPUT.value), plan.image_shape(shop.dataset))
     z = shop.encode(params["model"], x)[0]  # a thousand images at a time

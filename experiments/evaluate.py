@@ -1,7 +1,9 @@
-"""Scores a finished run again, without training.
+"""Scores a finished run again, or in more ways, without training.
 
 python -m experiments.evaluate --workdir=runs/grid [--protocols=thesis,full,cluster,retrieval]
     [--classifiers=knn,rf,mlp,linear] [--embeddings=mean,sample]
+
+What is named is added to the scores that there are; with nothing named, all are made anew.
 """
 
 from absl import flags
@@ -17,7 +19,8 @@ EMBEDDINGS = flags.DEFINE_list("embeddings", [], "Embeddings (default: the run's
 def main() -> None:
     """Restores every finished point, embeds the images, and scores them."""
     by = PROTOCOLS.value, CLASSIFIERS.value, EMBEDDINGS.value
-    place = execute.rescore(cli.workdir(), cli.data_dir(), *by)
+    workdir = cli.workdir()
+    place = execute.rescore(workdir, cli.data_dir(execute.existing(workdir)), *by)
     cli.write_report(place)
 
 

@@ -12,7 +12,7 @@ from absl import flags
 
 from experiments import cli
 from jaxdml.options import ConfigError
-from jaxdml.runs import execute, export, plan
+from jaxdml.runs import execute, export
 
 TO = flags.DEFINE_enum("to", None, list(export.TOOLS), "The tool to write for.")
 OUTPUT = flags.DEFINE_string("output", None, "The folder to write (default: in the run folder).")
@@ -24,7 +24,7 @@ def main() -> None:
     if TO.value is None:
         raise ConfigError("--to is missing: name a tool, like --to=tensorboard")
     into = Path(OUTPUT.value) if OUTPUT.value else place.path / TO.value
-    export.export(place, TO.value, into, plan.loader(cli.data_dir()), note)
+    export.export(place, TO.value, into, cli.loader(place), note)
     print(f"to look at it: {export.TOOLS[TO.value].look(into)}")
 
 

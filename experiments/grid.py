@@ -27,7 +27,7 @@ def main() -> None:
     if DRY_RUN.value:
         place = folder.Folder(Path(cli.WORKDIR.value)) if cli.WORKDIR.value else None
         pending = [p for p in points if place is None or place.result(p.id) is None]
-        load = plan.loader(cli.data_dir())
+        load = cli.loader(*([place] if place else []))
         planned = plan.plan(pending, load)
         print(plan.describe(planned))
         if len(pending) < len(points):
@@ -35,7 +35,9 @@ def main() -> None:
         for line in estimate.lines(planned, work.Worker(folder.Folder(Path()), load)):
             print(line, flush=True)
         return
-    place = execute.run(base, over, cli.workdir(), cli.data_dir(), SCHEDULER.value)
+    workdir = cli.workdir()
+    data_dir = cli.data_dir(folder.Folder(workdir))
+    place = execute.run(base, over, workdir, data_dir, SCHEDULER.value)
     questions.write(place, asked)
     cli.write_report(place)
 

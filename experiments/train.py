@@ -6,7 +6,7 @@ python -m experiments.train --config=configs/digits.py --workdir=runs/one
 import sys
 
 from experiments import cli
-from jaxdml.runs import execute, grid
+from jaxdml.runs import execute, folder, grid
 
 
 def main() -> None:
@@ -15,7 +15,8 @@ def main() -> None:
     if cli.has_grid():
         print("note: the file has a grid; experiments.grid trains all of it", file=sys.stderr)
     cli.note_unread(grid.expand(base, ({},)))
-    cli.write_report(execute.run(base, ({},), workdir, cli.data_dir()))
+    data_dir = cli.data_dir(folder.Folder(workdir))
+    cli.write_report(execute.run(base, ({},), workdir, data_dir))
 
 
 if __name__ == "__main__":

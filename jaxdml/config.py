@@ -8,7 +8,7 @@ two points are the same training exactly if their resolved configurations are eq
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +238,16 @@ def balanced(resolved: Mapping[str, Any], classes: int) -> tuple[int, int] | Non
             f"need train.batch_size to be at least {2 * per_batch}, but it is {size}"
         )
     return per_batch, classes
+
+
+def widened(resolved: Mapping[str, Any], more: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """A configuration whose lists also name what `more` names.
+
+    >>> widened({"eval.protocols": ("thesis",)}, {"eval.protocols": ("full", "thesis")})
+    {'eval.protocols': ('thesis', 'full')}
+    """
+    added = {path: tuple(dict.fromkeys([*resolved[path], *more[path]])) for path in more}
+    return dict(resolved) | added
 
 
 def point(config: Mapping[str, Any]) -> PointConfig:

@@ -9,7 +9,7 @@ embeddings lie. In the place of a classifier they name `kmeans` and `neighbours`
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -50,6 +50,12 @@ class Score(NamedTuple):
     embedding: str
     metric: str
     value: float
+    recalls: Mapping[str, float] | None = None  # of an accuracy: class → share of its images right
+
+    def record(self) -> dict[str, Any]:
+        """As a result holds it: with recalls only where there are some."""
+        found = self._asdict()
+        return found if self.recalls else {k: v for k, v in found.items() if k != "recalls"}
 
 
 def thesis(embedded: Embedded) -> Task:
@@ -102,9 +108,11 @@ def evaluate(
 ) -> list[Score]:
     """All scores, in the order in which they are asked for.
 
-    Under protocols that fit: accuracy, and adjusted mutual information between predicted and true
-    labels, both at most 1. Under the others what `cluster` and `retrieve` say. Numerical libraries
-    work on one thread, so that the values are the same wherever they are found.
+    Under protocols that fit: accuracy, with the recall of each class that has scored images; their
+    mean, which is balanced accuracy; and adjusted mutual information between predicted and true
+    labels; all at most 1. Under the others what `cluster` and `retrieve` say. What `unscorable`
+    names is left out. Numerical libraries work on one thread, so that the values are the same
+    wherever they are found.
 
     Args:
       embedded: kind (`mean`, `sample`) → finite embeddings that are not constant.
@@ -115,38 +123,105 @@ def evaluate(
 
     >>> z = np.repeat(np.eye(3), 6, axis=0)
     >>> y = np.repeat(np.arange(3), 6)
-    >>> [s.value for s in evaluate({"mean": Embedded(z, y, z, y)}, ["thesis"], ["knn"])]
-    [1.0, 1.0]
+    >>> found = evaluate({"mean": Embedded(z, y, z, y)}, ["thesis"], ["knn"])
+    >>> [score.value for score in found], found[0].recalls
+    ([1.0, 1.0, 1.0], {'0': 1.0, '1': 1.0, '2': 1.0})
     """
     scores = []
     with _libraries().limit(limits=1):
         for kind, given in embedded.items():
             part = in_range(given)
             for protocol in protocols:
+                if unscorable(protocol, part):
+                    continue
                 if protocol in UNFITTED:
                     name, measure = UNFITTED[protocol]
-                    found = {name: measure(part.test, part.test_labels)}
-                else:
-                    task = TASKS[protocol](part)
-                    found = {name: _fitted(task, name, options, table) for name in classifiers}
-                scores += [
-                    Score(protocol, name, kind, metric, value)
-                    for name, values in found.items()
-                    for metric, value in values.items()
-                ]
+                    values = measure(part.test, part.test_labels)
+                    scores += [Score(protocol, name, kind, m, value) for m, value in values.items()]
+                    continue
+                task = TASKS[protocol](part)
+                for name in classifiers:
+                    scores += _fitted(protocol, kind, task, name, options, table)
     return scores
 
 
-def _fitted(task: Task, name: str, options: Options, table: Table) -> dict[str, float]:
-    from sklearn.metrics import accuracy_score, adjusted_mutual_info_score
+def _fitted(
+    protocol: str, kind: str, task: Task, name: str, options: Options, table: Table
+) -> list[Score]:
+    from sklearn.metrics import adjusted_mutual_info_score
 
     k = min(options.neighbours, task.most_neighbours)
     model = table[name](options._replace(neighbours=k))
+    y = task.score_labels
     predicted = predict(model, task.fit, task.fit_labels, task.score)
-    return {
-        "accuracy": float(accuracy_score(task.score_labels, predicted)),
-        "ami": float(adjusted_mutual_info_score(task.score_labels, predicted)),
-    }
+    right = predicted == y
+    recalls = {str(c): float(right[y == c].mean()) for c in np.unique(y)}
+    score = functools.partial(Score, protocol, name, kind)
+    return [
+        score("accuracy", float(right.mean()), recalls),
+        score("balanced_accuracy", float(np.mean(list(recalls.values())))),
+        score("ami", float(adjusted_mutual_info_score(y, predicted))),
+    ]
+
+
+def unscorable(protocol: str, embedded: Embedded) -> str | None:
+    """Why a protocol would give a number that says nothing, if it would.
+
+    >>> z, y = np.zeros((3, 1)), np.arange(3)
+    >>> unscorable("retrieval", Embedded(z, y, z, y))
+    'retrieval is not scored: no two test images are of one class'
+    """
+    counts = np.unique(embedded.test_labels, return_counts=True)[1]
+    why = None
+    if protocol in TASKS:
+        task = TASKS[protocol](embedded)
+        if not np.isin(task.score_labels, task.fit_labels).any():
+            why = "no test image is of a class that a classifier could learn"
+    elif len(counts) == 1:
+        why = "all test images are of one class"
+    elif counts.max() == 1:
+        why = "no two test images are of one class"
+    elif protocol == "cluster" and 2 * len(counts) > counts.sum():
+        why = (
+            f"{counts.sum()} test images are of {len(counts)} classes, so that most clusters would "
+            "be single images"
+        )
+    return why and f"{protocol} is not scored: {why}"
+
+
+def remarks(protocols: Sequence[str], embedded: Embedded) -> list[str]:
+    """What a reader of the scores must know of the labels: what is not scored, or must be wrong.
+
+    Args:
+      protocols: as for `evaluate`.
+      embedded: any kind; its labels are read, and nothing else.
+
+    >>> z, y = np.zeros((4, 1)), np.array([0, 0, 1, 1])
+    >>> remarks(["labelled"], Embedded(z, y, z[:2], y[:2]))
+    ['labelled: 2 of 4 test images are of 1 class that no classifier could learn: they are wrong']
+    """
+    found = []
+    counts = np.unique(embedded.test_labels, return_counts=True)[1]
+    for protocol in protocols:
+        lost = unscorable(protocol, embedded)
+        if lost:
+            found.append(lost)
+        elif protocol in TASKS:
+            task = TASKS[protocol](embedded)
+            unseen = np.setdiff1d(task.score_labels, task.fit_labels)
+            if len(unseen):
+                wrong = np.isin(task.score_labels, unseen).sum()
+                classes = f"{len(unseen)} {'class' if len(unseen) == 1 else 'classes'}"
+                found.append(
+                    f"{protocol}: {wrong} of {len(task.score_labels)} test images are of {classes} "
+                    "that no classifier could learn: they are wrong"
+                )
+        elif protocol == "retrieval" and (single := int((counts == 1).sum())):
+            found.append(
+                f"retrieval: {single} of {counts.sum()} test images are alone in their class, and "
+                "are not asked for"
+            )
+    return found
 
 
 def in_range(embedded: Embedded) -> Embedded:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxdml.report import summary
+from jaxdml.report.sharing import LABELS, SEEDS
 from jaxdml.report.statistics import FEWEST, INTERVAL, Estimate, paired, verdicts
 from jaxdml.report.summary import Group, Measure
 from jaxdml.report.table import Table
@@ -148,7 +149,7 @@ def shared(paths: Sequence[str]) -> list[str]:
     ['data.name', 'model.latent_dim', 'eval.split']
     """
     alike = [p for p in paths if p.startswith(("data.", "eval.")) or p == "model.latent_dim"]
-    return [path for path in alike if path not in (*summary.LABELS, *summary.SEEDS)]
+    return [path for path in alike if path not in (*LABELS, *SEEDS)]
 
 
 def said(space: Sequence[str], paths: Sequence[str]) -> list[str]:
@@ -172,13 +173,13 @@ def methods(groups: Sequence[Group], paths: Sequence[str]) -> dict[str, Cells]:
 def _names(groups: Sequence[Group], paths: Sequence[str]) -> list[tuple[str, Space, str]]:
     """Of each group the method, what it shares with others, and its labels."""
     here = shared(paths)
-    varied = [path for path in paths if path not in (*here, *summary.LABELS, *summary.SEEDS)]
+    varied = [path for path in paths if path not in (*here, *LABELS, *SEEDS)]
     varied = summary.telling([{path: group.setting[path] for path in varied} for group in groups])
     found = []
     for group in groups:
         words = [_word(path, group.setting[path], varied) for path in varied]
         space = tuple(summary.cell(group.setting[p]) for p in here)
-        labels = [summary.label(path, group.setting.get(path)) for path in summary.LABELS]
+        labels = [summary.label(path, group.setting.get(path)) for path in LABELS]
         found.append(
             (" ".join(filter(None, words)) or "this", space, " ".join(filter(None, labels)))
         )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, NamedTuple
 
-from jaxdml.report.summary import LABELS, SEEDS
+from jaxdml.report.sharing import LABELS, SEEDS
 from jaxdml.report.table import Table
 
 NAMES = ("6.1", "6.2", "6.3", "6.4", "6.5", "6.6")
@@ -157,11 +157,13 @@ def like(cell: Cell, results: Sequence[Mapping[str, Any]]) -> list[Mapping[str, 
 def touched(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """The names of the tables that some results belong to.
 
-    They are the one of which most is filled, and others if half of their cells are.
+    They are those of which at least half of the cells are filled.
     """
-    filled = {n: sum(bool(like(cell, results)) for cell in cells(n)) / len(cells(n)) for n in NAMES}
-    most = max(filled.values())
-    return [name for name, share in filled.items() if share and (share == most or share >= 0.5)]
+    return [
+        name
+        for name in NAMES
+        if 2 * sum(bool(like(cell, results)) for cell in cells(name)) >= len(cells(name))
+    ]
 
 
 def _agrees(path: str, wanted: Any, config: Mapping[str, Any]) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jaxdml.report.sharing import LABELS, SEEDS
 from jaxdml.report.statistics import FEWEST, INTERVAL, Estimate, estimate, paired, verdicts
-from jaxdml.report.summary import LABELS, SEEDS, Group, Measure
+from jaxdml.report.summary import Group, Measure
 from jaxdml.report.table import Table
 
 

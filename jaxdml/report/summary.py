@@ -4,11 +4,11 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jaxdml.report import sharing
+from jaxdml.report.sharing import LABELS, SEEDS
 from jaxdml.report.statistics import Estimate, estimate
 from jaxdml.report.table import Table
 
-SEEDS = ("seed", "data.labels_seed")
-LABELS = ("data.labelled_percent", "data.labelled_count", "data.labels_per_class")
 MOST_COLUMNS = 8  # of scores; more are split by protocol
 MARK = " *"
 LEADING = (
@@ -21,7 +21,7 @@ LEADING = (
 _WORDS = {
     "knn": "kNN", "rf": "forest", "mlp": "MLP", "kmeans": "", "neighbours": "", "mean": "",
     "sample": "of samples", "ami": "AMI", "nmi": "NMI", "ari": "ARI", "r_at_1": "R@1",
-    "r_precision": "R-precision", "map_at_r": "MAP@R",
+    "balanced_accuracy": "balanced accuracy", "r_precision": "R-precision", "map_at_r": "MAP@R",
 }  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
     rows = groups(results, paths)
     settings = list(rows[0].setting) if rows else []
     body = [
-        [*_cells(group), *wanted, *_numbers(estimate(list(values.values())))]
+        [*cells(group), *wanted, *_numbers(estimate(list(values.values())))]
         for group in rows
         for wanted in measures(group.ok)
         if (values := group.values(wanted))
@@ -145,10 +145,10 @@ def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
 def _row(group: Group, columns: Sequence[Measure], marks: Mapping[Measure, bool]) -> list[str]:
     count, total = len(group.ok), len(group.results)
     found = [
-        _average(list(group.values(column).values()), count) + MARK * marks.get(column, False)
+        average(list(group.values(column).values()), count) + MARK * marks.get(column, False)
         for column in columns
     ]
-    return [*_cells(group), str(count) if count == total else f"{count} of {total}", *found]
+    return [*cells(group), str(count) if count == total else f"{count} of {total}", *found]
 
 
 def _notes(
@@ -162,22 +162,26 @@ def _notes(
         notes.append("Mean ± standard deviation over the n points of a setting.")
     if marked:
         notes.append(LEADING)
-    for title, chosen, said in (
-        ("Left out of every mean:", [r for r in results if r["status"] != "ok"], _lost),
-        ("Worth knowing:", [r for r in results if r["status"] == "ok" and r.get("note")], _noted),
-    ):
-        if chosen:
-            lines = [f"- {r['point']} ({_setting(r, settings)}): {said(r)}" for r in chosen]
-            notes += [title, "\n".join(lines)]
-    return notes
+    lost = [result for result in results if result["status"] != "ok"]
+    if lost:
+        lines = [f"- {_points([r], settings)}: {r['status']}, {r['reason']}" for r in lost]
+        notes += ["Left out of every mean:", "\n".join(lines)]
+    alike: dict[str, list[Mapping[str, Any]]] = {}
+    for result in results:
+        if result["status"] == "ok" and result.get("note"):
+            alike.setdefault(result["note"], []).append(result)
+    if alike:
+        lines = [f"- {_points(these, settings)}: {note}" for note, these in alike.items()]
+        notes += ["Worth knowing:", "\n".join(lines)]
+    shared = sharing.shared_labels([result["config"] for result in results])
+    return [*notes, f"{shared}."] if shared else notes
 
 
-def _lost(result: Mapping[str, Any]) -> str:
-    return f"{result['status']}, {result['reason']}"
-
-
-def _noted(result: Mapping[str, Any]) -> str:
-    return str(result["note"])
+def _points(results: Sequence[Mapping[str, Any]], settings: Sequence[str]) -> str:
+    """The first of some points, and how many more there are."""
+    first = results[0]
+    rest = f" and {len(results) - 1} more" if len(results) > 1 else ""
+    return f"{first['point']} ({_setting(first, settings)}){rest}"
 
 
 def _setting(result: Mapping[str, Any], settings: Sequence[str]) -> str:
@@ -262,7 +266,8 @@ def cell(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _cells(group: Group) -> list[str]:
+def cells(group: Group) -> list[str]:
+    """The values of a setting, as a table shows them."""
     return [cell(value) for value in group.setting.values()]
 
 
@@ -271,7 +276,12 @@ def _numbers(found: Estimate) -> list[str]:
     return [str(found.n), *("–" if value is None else f"{value:.4f}" for value in values)]
 
 
-def _average(values: Sequence[float], points: int) -> str:
+def average(values: Sequence[float], points: int) -> str:
+    """Mean ± standard deviation; and how many of so many points it is of, if not of all.
+
+    >>> average([0.5, 0.75], 2), average([], 2)
+    ('0.625 ± 0.177', '–')
+    """
     if not values:
         return "–"
     text = f"{statistics.mean(values):.3f}"

@@ -2,9 +2,10 @@
 
 config.json   the base configuration, as in the run folder
 classes.json  the names of the data sets' classes
-results.csv   the scores, as there
+results.csv   the scores, as there, and per_class.csv, the recall of each class
 history.csv   the losses of every point over the epochs
-notes.csv     what is to be known of some points, and why others have no score
+notes.csv     what is to be known of the data (without a point) and of some points, and why others
+              have no score
 questions.json  what the study asks, if it does
 """
 
@@ -27,7 +28,7 @@ def keep(place: folder.Folder, into: Path) -> "Archive":
     results = place.results()
     folder.write_json(into / "config.json", folder.read_json(place.path / "config.json"))
     folder.write_json(into / "classes.json", place.plan()["classes"])
-    place.write_results(into / "results.csv")
+    place.write_results(into)
     histories = [
         {"point": r["point"], **{name: _short(text) for name, text in row.items()}}
         for r in results
@@ -36,7 +37,9 @@ def keep(place: folder.Folder, into: Path) -> "Archive":
     names = dict.fromkeys(name for row in histories for name in row)
     folder.write_csv(into / "history.csv", list(names), histories)
     noted = [r for r in results if any(r.get(name) for name in NOTES[2:])]
-    folder.write_csv(into / "notes.csv", NOTES, [{n: r.get(n) for n in NOTES} for r in noted])
+    notes = [{"note": note} for note in place.plan()["notes"]]
+    notes += [{n: r.get(n) for n in NOTES} for r in noted]
+    folder.write_csv(into / "notes.csv", NOTES, notes)
     questions.write(folder.Folder(into), questions.read(place))
     return Archive(into)
 
@@ -56,7 +59,13 @@ class Archive(folder.Folder):
         paths = columns[2 : columns.index("protocol")] if rows else []
         points: dict[str, Any] = {r["point"]: {} for r in rows}
         classes = folder.read_json(self.path / "classes.json")
-        return {"grid_paths": paths, "points": points, "classes": classes}
+        notes = [row["note"] for row in self._rows("notes.csv") if not row["point"]]
+        return super().plan() | {
+            "grid_paths": paths,
+            "points": points,
+            "classes": classes,
+            "notes": notes,
+        }
 
     def results(self) -> list[dict[str, Any]]:
         """As `Folder.results`, without where parameters are.
@@ -67,6 +76,11 @@ class Archive(folder.Folder):
         base = folder.read_json(self.path / "config.json")
         paths = self.plan()["grid_paths"]
         noted = {row["point"]: row for row in self._rows("notes.csv")}
+        recalls: dict[tuple[str, ...], dict[str, float]] = {}
+        file = self.path / "per_class.csv"
+        for row in folder.read_csv(file) if file.exists() else []:
+            key = row["point"], *(row[name] for name in folder.SCORE_COLUMNS[:3]), "accuracy"
+            recalls.setdefault(key, {})[row["class"]] = float(row["recall"])
         found: dict[str, dict[str, Any]] = {}
         for row in self._rows("results.csv"):
             identity = row["point"]
@@ -88,8 +102,11 @@ class Archive(folder.Folder):
                     "scores": [],
                 }
             if row["value"]:
-                score = {name: row[name] for name in folder.SCORE_COLUMNS}
-                found[identity]["scores"].append(score | {"value": float(row["value"])})
+                score: dict[str, Any] = {name: row[name] for name in folder.SCORE_COLUMNS}
+                score["value"] = float(row["value"])
+                by_class = recalls.get((identity, *(row[n] for n in folder.SCORE_COLUMNS[:4])))
+                score |= {"recalls": by_class} if by_class else {}
+                found[identity]["scores"].append(score)
         return list(found.values())
 
     def history(self, identity: str) -> list[dict[str, str]]:

@@ -165,7 +165,8 @@ def _worker(here: Here) -> work.Worker:
     if compiled:
         jax.config.update("jax_compilation_cache_dir", compiled)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-    return work.Worker(folder.Folder(Path(workdir)), planning.loader(Path(data_dir)))
+    place = folder.Folder(Path(workdir))
+    return work.Worker(place, planning.loader(Path(data_dir), place.plan()["places"]))
 
 
 def size(here: Here, members: Cohort, before: work.Size | None) -> work.Size:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 
 from jaxdml import config
 from jaxdml.options import ConfigError
+from jaxdml.report import summary
 from jaxdml.runs import archive, cluster, cohort, folder, grid, interrupt, judge, scoring, work
 from jaxdml.runs import plan as planning
 from jaxdml.runs.progress import Reporter
@@ -45,11 +47,11 @@ def run(
     with place.locked():
         place.check(config.flatten(base), config.lasting)
         finished = frozenset(p.id for p in points if place.result(p.id) is not None)
-        load = planning.loader(data_dir)
+        load = planning.loader(data_dir, place.plan()["places"])
         plan = planning.plan(points if len(finished) < len(points) else (), load, finished)
         place.check_data(plan.data)
         place.claim(config.flatten(base))
-        _remember(place, points, grid.paths(over), plan)
+        _remember(place, points, grid.paths(over), plan, data_dir)
         left = [
             members
             for members in plan.cohorts
@@ -62,7 +64,7 @@ def run(
                 Reporter(len(points), len(finished), epochs) as progress,
                 interrupt.heeded(progress.note) as stop,
             ):
-                for note in plan.notes:
+                for note in planning.said(plan):
                     progress.note(note)
                 if left and scheduler is not None:
                     _on_cluster(scheduler, left, finished, place, data_dir, progress, stop)
@@ -192,24 +194,25 @@ def rescore(
       workdir: a run folder.
       data_dir: the folder that holds the data sets.
       protocols, classifiers, embeddings: what to score, and by what; empty means as the run's
-        configuration says.
+        configuration says. These scores are added to what a point has; of those that it has
+        already, the new value counts. Without any of them all scores are made anew.
 
     Raises:
       ConfigError: if there is nothing to score, or it cannot be.
     """
     place = existing(workdir)
-    load = planning.loader(data_dir)
-    changes = {
+    load = planning.loader(data_dir, place.plan()["places"])
+    given = {
         "eval.protocols": tuple(protocols),
         "eval.classifiers": tuple(classifiers),
         "eval.embeddings": tuple(embeddings),
     }
-    wanted = {path: value for path, value in changes.items() if value}
+    only = {path: value for path, value in given.items() if value}
     with place.locked():
         results = place.results()
-        jobs = [(old, config.point(old["config"] | wanted)) for old in results]
+        jobs = [(old, config.point(config.widened(old["config"], only))) for old in results]
         with _written(place), Reporter(len(results), 0, 0) as progress:
-            _score(jobs, place, load, progress)
+            _score(jobs, place, load, progress, only=only)
     return place
 
 
@@ -219,12 +222,17 @@ def _score(
     load: planning.LoadDataset,
     progress: Reporter,
     stop: Callable[[], int] = lambda: 0,
+    only: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
-    """Results of points whose training is another's, or their own of an earlier time."""
+    """Results of points whose training is another's, or their own of an earlier time.
+
+    With `only`, see `Scorer.submit`, scores are added to those of the earlier time.
+    """
     worker = work.Worker(place, load)
     with scoring.Scorer(len(jobs)) as scorer:
         for old, point in jobs:
             shop, _, _, params = trained_point(place, old, worker)
+            planning.check_scoring(point.config, shop.dataset)
             labelled = planning.select(point, shop.dataset)
             judged = judge.judge(shop, point, params["model"], np.array(old["diverged"]), labelled)
 
@@ -234,18 +242,28 @@ def _score(
                 judged: judge.Judged = judged,
             ) -> None:
                 history = place.history(old["point"])
+                arrays = dict(judged.arrays)
+                if only and arrays:
+                    scores = _added(old["scores"], scores)
+                    arrays = {**place.embeddings(old["point"]), **arrays}
                 result = {**old, **judged.result, "scores": scores}
                 if result["point"] != old["point"]:
                     result["seconds"] = 0.0  # of training: they are the other's
-                place.write_result(result, history, judged.arrays)
+                place.write_result(result, history, arrays)
                 progress.finished()
 
-            scorer.submit(judged, write)
+            scorer.submit(judged, write, only)
             scorer.collect()
             if stop():
                 raise interrupt.Stopped(stop())
         while scorer.busy:
             scorer.collect(0.5)
+
+
+def _added(old: scoring.Scores, new: scoring.Scores) -> scoring.Scores:
+    """The scores of an earlier time with new ones, which count where both have one."""
+    by_measure = {summary.measure(score): score for score in [*old, *new]}
+    return list(by_measure.values())
 
 
 @contextmanager
@@ -324,13 +342,17 @@ def _remember(
     points: Sequence[PointConfig],
     paths: Sequence[str],
     plan: planning.Plan,
+    data_dir: Path,
 ) -> None:
-    """Adds points, cohorts and grid paths to what the folder already knows."""
+    """Adds points, cohorts, grid paths and where data lie to what the folder already knows."""
     known = place.plan()
     known["grid_paths"] = list(dict.fromkeys([*known["grid_paths"], *paths]))
     known["points"] |= {point.id: dict(point.config) for point in points}
     known["classes"] |= plan.classes
-    known["data"] = known.get("data", {}) | plan.data
+    known["data"] |= plan.data
+    known["places"] |= plan.places
+    known["notes"] = list(dict.fromkeys([*known["notes"], *plan.notes]))
+    known["data_dir"] = str(data_dir.resolve())
     for members in plan.cohorts:
         ids = _entry(known, members)["points"]
         ids += [point.id for point in members.points if point.id not in set(ids)]

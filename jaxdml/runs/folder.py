@@ -6,6 +6,7 @@ points/<id>/   result.json, history.csv, embeddings.npz
 checkpoints/   parameters of finished points; whole states of those in training
 report/        tables and figures
 results.csv    tidy: one row for each point × protocol × classifier × embedding × metric
+per_class.csv  the recall of each class, a row for each accuracy × class
 """
 
 import csv
@@ -24,6 +25,7 @@ import numpy as np
 from jaxdml.options import ConfigError
 
 SCORE_COLUMNS = ("protocol", "classifier", "embedding", "metric", "value")
+RECALL_COLUMNS = (*SCORE_COLUMNS[:3], "class", "recall")
 
 
 class Folder:
@@ -133,15 +135,18 @@ class Folder:
     def plan(self) -> dict[str, Any]:
         """The plan, or an empty one."""
         file = self.path / "plan.json"
-        empty: dict[str, Any] = {
+        empty: dict[str, Any] = {  # runs of older versions lack some of it
             "grid_paths": [],
             "points": {},
             "cohorts": [],
             "classes": {},
             "data": {},
             "devices": None,
+            "notes": [],
+            "data_dir": None,
+            "places": {},
         }
-        return read_json(file) if file.exists() else empty
+        return empty | (read_json(file) if file.exists() else {})
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Replaces the plan."""
@@ -189,16 +194,24 @@ class Folder:
             if kept.name not in needed and done:
                 shutil.rmtree(kept)
 
-    def write_results(self, file: Path | None = None) -> None:
-        """results.csv, or another file like it, from the points that are finished."""
+    def write_results(self, into: Path | None = None) -> None:
+        """results.csv and per_class.csv of the points that are finished, here or elsewhere."""
+        into = into or self.path
         paths = self.plan()["grid_paths"]
-        rows = []
+        rows: list[dict[str, Any]] = []
+        recalls: list[dict[str, Any]] = []
         for result in self.results():
             of_point = {"point": result["point"], "status": result["status"]}
             of_point |= {path: result["config"].get(path) for path in paths}
-            rows += [of_point | score for score in result["scores"] or [{}]]
-        columns = ("point", "status", *paths, *SCORE_COLUMNS)
-        write_csv(file or self.path / "results.csv", columns, rows)
+            for score in result["scores"] or [{}]:
+                row = of_point | {name: score.get(name) for name in SCORE_COLUMNS}
+                rows.append(row)
+                by_class = score.get("recalls", {})
+                recalls += [row | {"class": c, "recall": by_class[c]} for c in by_class]
+        write_csv(into / "results.csv", ("point", "status", *paths, *SCORE_COLUMNS), rows)
+        if recalls:
+            columns = ("point", "status", *paths, *RECALL_COLUMNS)
+            write_csv(into / "per_class.csv", columns, recalls)
 
 
 @contextmanager
@@ -238,9 +251,9 @@ def read_json(path: Path) -> Any:
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Rows as CSV; what a row lacks, `None` and NaN are empty."""
+    """Rows as CSV; what a row lacks, `None` and NaN are empty, and other columns are left out."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
+    writer = csv.DictWriter(buffer, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({k: "" if v is None or v != v else v for k, v in row.items()})

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdml import config
-from jaxdml.evaluate import embed, neighbours
+from jaxdml.evaluate import embed, neighbours, protocols
 from jaxdml.evaluate.protocols import Embedded
 from jaxdml.runs import plan
 from jaxdml.runs.cohort import Workshop
@@ -36,10 +36,10 @@ def judge(
 
     Its status is `ok`; `diverged` where training was not finite; or `failed` where the embeddings,
     posterior means, are constant or not finite, and no sample of the posterior can stand for them.
-    Only `ok` is scored; its note says whether the metric loss is that of a single point, as after a
-    collapse of batch-hard triplets, and whether the mean or a sample of the posterior is left out
-    because it cannot be judged. Where the encoder is deterministic there is no sample, and the mean
-    is what is scored.
+    Only `ok` is scored. Its note says whether the metric loss is that of a single point, as after a
+    collapse of batch-hard triplets; whether the mean or a sample of the posterior is left out
+    because it cannot be judged; and what cannot be scored for want of classes. Where the encoder is
+    deterministic there is no sample, and the mean is what is scored.
 
     Args:
       shop: its cohort's.
@@ -86,8 +86,9 @@ def judge(
         for kind in asked
         if kind in defects
     ]
-    result["note"] = "; ".join(note for note in notes if note) or None
     scored = {kind: embedded[kind] for kind in asked if kind not in defects}
+    notes += protocols.remarks(c["eval.protocols"], next(iter(scored.values()), mean))
+    result["note"] = "; ".join(note for note in notes if note) or None
     return Judged(result, scored, arrays)
 
 
@@ -101,8 +102,7 @@ def _embedded(
         "labelled": (train, labelled),
     }
     if "full" in resolved["eval.protocols"]:
-        known = np.asarray(train.y) >= 0
-        parts["train"] = train, None if known.all() else np.flatnonzero(known)
+        parts["train"] = train, None
     means, samples, labels = {}, {}, {}
     for number, (name, (part, rows)) in enumerate(parts.items()):
         labels[f"{name}_labels"] = np.asarray(part.y if rows is None else part.y[rows])

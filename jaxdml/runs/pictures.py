@@ -12,6 +12,7 @@ from jaxdml.evaluate.project import Plane
 from jaxdml.report import comparison, summary
 from jaxdml.report.figures import FIGURES, curves, images, labels, latent, questions, style
 from jaxdml.report.questions import answer, measures
+from jaxdml.report.sharing import LABELS
 from jaxdml.report.statistics import estimate
 from jaxdml.report.summary import Group, Measure
 from jaxdml.runs import plan, shown
@@ -170,7 +171,7 @@ def _ellipses(own: Gallery | None, plane: Plane) -> latent.Ellipses | None:
 def _labels(
     groups: Sequence[Group], paths: Sequence[str], wanted: Sequence[Measure]
 ) -> style.Figure | None:
-    used = [path for path in summary.LABELS if path in paths]
+    used = [path for path in LABELS if path in paths]
     if len(used) != 1:
         return None
     panels: dict[str, dict[str, labels.Line]] = {}
@@ -184,7 +185,7 @@ def _labels(
                     lines.setdefault(name, {})[float(given)] = estimate(values)
         panels[one.words] = dict(lines)
     units = ("labelled, % of the training images", "labelled images", "labelled images a class")
-    return labels.draw(panels, units[summary.LABELS.index(used[0])])
+    return labels.draw(panels, units[LABELS.index(used[0])])
 
 
 def _curves(points: Sequence[shown.Shown]) -> style.Figure | None:

@@ -1,6 +1,8 @@
 """From points to cohorts: which points can share a compiled program, and their labelled images."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 from jaxdml import config, data, systems
 from jaxdml.data import labels
 from jaxdml.options import ConfigError
+from jaxdml.report.sharing import shared_labels
 from jaxdml.train import step, streams
 from jaxdml.types import Cohort, Dataset, PointConfig, Routine, Split, Static
 
@@ -20,9 +23,11 @@ class Plan(NamedTuple):
     cohorts: tuple[Cohort, ...]  # of points that are different trainings
     alike: dict[str, str]  # id of any other point → that of the one which is the same training
     labelled: dict[str, np.ndarray]  # point id → rows of its training set
-    notes: tuple[str, ...]  # what the user should know before it starts
+    notes: tuple[str, ...]  # what the user should know of the data
     classes: dict[str, tuple[str, ...]]  # name of a data set → the names of its classes
     data: dict[str, str]  # a data set, as `described` → its fingerprint
+    places: dict[str, str]  # a data set, as `described` → where its files lie, if it has any
+    shared: str | None  # what to say where seeds share their labelled images
 
 
 def plan(
@@ -49,15 +54,19 @@ def plan(
     missing: dict[tuple[Dataset, int], list[int]] = {}
     names: dict[str, tuple[str, ...]] = {}
     prints: dict[str, str] = {}
+    places: dict[str, str] = {}
     for point in points:
         c = point.config
         source = config.source(c)
         if source not in datasets:
             datasets[source] = load(c)
-            scored(datasets[source], c["eval.split"])
             names[config.dataset_name(c)] = datasets[source].classes
             prints[described(c)] = data.fingerprint(datasets[source])
+            lies = datasets[source].place
+            if lies is not None:
+                places[described(c)] = str(lies.resolve())
         dataset = datasets[source]
+        check_scoring(c, dataset)
         selection = (source, *(c[p] for p in config.SELECTIONS), c["data.stratified"])
         if (*selection, c["data.labels_seed"]) not in chosen:
             indices = select(point, dataset)
@@ -88,6 +97,8 @@ def plan(
         ),
         names,
         prints,
+        places,
+        shared_labels([point.config for point in points]),
     )
 
 
@@ -95,6 +106,22 @@ def described(resolved: Mapping[str, Any]) -> str:
     """Which images there are, in words: the same ones for the same words."""
     said = config.lasting(dict(config.source(resolved)))
     return " ".join(f"{path.removeprefix('data.')}={value}" for path, value in said.items())
+
+
+def check_scoring(resolved: Mapping[str, Any], dataset: Dataset) -> None:
+    """Makes sure that a data set has what the protocols of a configuration read.
+
+    Raises:
+      ConfigError: if there are too few images to score on, or `full` would miss labels.
+    """
+    scored(dataset, resolved["eval.split"])
+    missing = int((np.asarray(dataset.train.y) < 0).sum())
+    if "full" in resolved["eval.protocols"] and missing:
+        raise ConfigError(
+            f"the protocol full is fitted on all training images with their labels, but {missing} "
+            f"of the {len(dataset.train.y)} of {dataset.name} have none: leave full out; labelled "
+            "is fitted on those that have one"
+        )
 
 
 def scored(dataset: Dataset, split: str) -> Split:
@@ -132,7 +159,12 @@ def describe(plan: Plan) -> str:
     )
     if plan.alike:
         total += f"; {_many(len(plan.alike), 'point')} more read no label, and share a training"
-    return "\n".join([*lines, total, *(f"note: {note}" for note in plan.notes)])
+    return "\n".join([*lines, total, *(f"note: {note}" for note in said(plan))])
+
+
+def said(plan: Plan) -> list[str]:
+    """What the user should know before it starts."""
+    return [*plan.notes, *([plan.shared] if plan.shared else [])]
 
 
 def title(cohort: Cohort) -> str:
@@ -193,15 +225,27 @@ def image_shape(dataset: Dataset) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def loader(data_dir: Any) -> LoadDataset:
-    """Loads each data set once."""
+def loader(data_dir: Any, places: Mapping[str, str] = MappingProxyType({})) -> LoadDataset:
+    """Loads each data set once.
+
+    Args:
+      data_dir: the folder that holds the files of all sets.
+      places: a data set, as `described` → where its files were in an earlier call: used where the
+        path of its configuration leads nowhere, as from another working folder.
+    """
     loaded: dict[tuple[Any, ...], Dataset] = {}
 
     def load(resolved: Mapping[str, Any]) -> Dataset:
         source = config.source(resolved)
         if source not in loaded:
             options = {path.removeprefix("data."): value for path, value in source}
-            loaded[source] = data.load(options.pop("name"), data_dir, **options)
+            name, before = options.pop("name"), places.get(described(resolved))
+            try:
+                loaded[source] = data.load(name, data_dir, **options)
+            except ConfigError:
+                if not options.get("path") or not before or not Path(before).exists():
+                    raise
+                loaded[source] = data.load(name, data_dir, **options | {"path": before})
         return loaded[source]
 
     return load

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,14 +11,14 @@ import numpy as np
 
 from jaxdml import config
 from jaxdml.evaluate import neighbours, project
-from jaxdml.report import comparison, page, published, summary, table
+from jaxdml.report import classes, comparison, page, published, summary, table
 from jaxdml.report import questions as answers
 from jaxdml.report.figures import FIGURES
 from jaxdml.runs import folder, plan, questions, shown
 from jaxdml.types import Dataset
 
 NO_PLOT = "no pictures: matplotlib is not installed (pip install 'jaxdml[plot]')"
-OURS = re.compile(r"(all_)?scores|differences_in_|questions_by_|table_6_")
+OURS = re.compile(r"(all_)?scores|differences_in_|questions_by_|recall_of_|table_6_")
 MOST_TEST, MOST_LABELLED = 10_000, 1_000  # images of a setting on the page
 NEIGHBOURS = 5
 # what runs may differ in, and still are of one setting: how they were executed, what was scored
@@ -42,12 +43,14 @@ def report(
 
     Args:
       places: run folders with finished points; of several, `run` is one more setting.
-      into: the folder to write.
+      into: the folder to write. If an earlier report there has figures that cannot be drawn now,
+        because data, parameters or matplotlib are missing, it stays as it is, and this one goes
+        beside it.
       load: gives data sets, for what shows images.
       projection: how embeddings of more than two dimensions are shown, see `project.plane`.
     """
     results, paths = gathered(places)
-    groups = summary.groups(results, paths)
+    groups, named = summary.groups(results, paths), _classes(places, results)
     scores = comparison.scores(results, paths)
     compared = [m for m in summary.measures(results) if m.metric in ("accuracy", "map_at_r")]
     firsts = list({(m.protocol, m.embedding): m for m in reversed(compared)}.values())[::-1]
@@ -57,41 +60,51 @@ def report(
     if asked:
         by = answers.measures(firsts)
         beside += [answers.table(answers.answer(asked, results, one), one) for one in by]
-    tables = [*scores, *(one for one in compared_ones if one is not None), *beside]
+    recalls = [classes.table(results, paths, m, named) for m in firsts]
+    tables = [*scores, *(one for one in (*recalls, *compared_ones) if one is not None), *beside]
     tables.append(summary.every(results, paths))
-    files = {re.sub(r"\W+", "_", one.title.partition(":")[0].lower()): one for one in tables}
-    for name, one in files.items():
-        folder.write(into / "tables" / f"{name}.csv", table.csv(one).encode())
-        folder.write(into / "tables" / f"{name}.tex", table.latex(one).encode())
-    for old in (into / "tables").iterdir():
-        if OURS.match(old.name) and old.stem not in files:
-            old.unlink()  # of an earlier report, that had more to say
-
     notes: list[str] = []
-    points, dataset = shown.points(groups, load, notes.append)
+    points, dataset, lost = shown.points(groups, load, notes.append)
     embedded = [point for point in points if point.arrays]
     planes = [
         project.plane(p.arrays["test"], p.arrays["labelled"], method=projection) for p in embedded
     ]
-    classes = _classes(places, results)
-    try:
-        from jaxdml.runs import pictures
-    except ImportError:
-        notes.append(NO_PLOT)
-        drawn = []
-    else:
-        chance = _chance(places, results)
-        drawn = pictures.draw(
-            groups, paths, firsts, asked, chance, points, planes, dataset, classes, into
-        )
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            from jaxdml.runs import pictures
+        except ImportError:
+            notes.append(NO_PLOT)
+            drawn, lost = [], True
+        else:
+            chance, new = _chance(places, results), Path(scratch)
+            drawn = pictures.draw(
+                groups, paths, firsts, asked, chance, points, planes, dataset, named, new
+            )
+        missing = _figures(into) - {d.files[0].stem for d in drawn}
+        if lost and missing:
+            full, into = into, into.with_name(f"{into.name}_without_images")
+            notes.append(
+                f"{full} is left as it was: {len(missing)} of its figures cannot be drawn again "
+                f"now; this report is in {into}"
+            )
+        drawn = [d._replace(files=tuple(_moved(file, into) for file in d.files)) for d in drawn]
     kept = {file for figure in drawn for file in figure.files}
-    for old in into.iterdir():
+    for old in into.glob("*.*"):
         if old.stem in FIGURES and old.suffix in (".png", ".svg") and old not in kept:
             old.unlink()
 
+    files = {re.sub(r"\W+", "_", one.title.partition(":")[0].lower()): one for one in tables}
+    for file_name, one in files.items():
+        folder.write(into / "tables" / f"{file_name}.csv", table.csv(one).encode())
+        folder.write(into / "tables" / f"{file_name}.tex", table.latex(one).encode())
+    for old in (into / "tables").iterdir():
+        if OURS.match(old.name) and old.stem not in files:
+            old.unlink()  # of an earlier report, that had more to say
+
     names = _names(places)
     title = " and ".join(names.values())
-    known = dataset.notes if dataset is not None else ()
+    known = dict.fromkeys(note for place in places for note in place.plan().get("notes", ()))
+    known |= dict.fromkeys(dataset.notes if dataset is not None else ())
     about = "\n\n".join([_about(results), *(f"{note}." for note in known)])
     configs = {names[place]: folder.read_json(place.path / "config.json") for place in places}
     given = configs if len(places) > 1 else next(iter(configs.values()))
@@ -103,7 +116,7 @@ def report(
         pictures=[page.Picture(d.title, d.caption, d.files[0].read_bytes()) for d in drawn],
         scatters=scatters,
         images=images,
-        classes=classes,
+        classes=named,
         config=config.flatten(given),
         warnings=[_lost(result) for result in results if result["status"] != "ok"],
     )
@@ -147,6 +160,16 @@ def gathered(places: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]], lis
         differing = [p for p in fields if len({str(one.get(p)) for one in configs}) > 1]
         paths = ["run", *(p for p in differing if p not in NO_SETTING), *paths]
     return results, list(dict.fromkeys(paths))
+
+
+def _figures(into: Path) -> set[str]:
+    """The names of the figures that a folder holds."""
+    return {file.stem for file in into.glob("*.png") if file.stem in FIGURES}
+
+
+def _moved(file: Path, into: Path) -> Path:
+    folder.write(into / file.name, file.read_bytes())
+    return into / file.name
 
 
 def _titled(one: table.Table) -> str:

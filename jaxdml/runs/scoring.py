@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Future, wait
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Self
 
 import loky
@@ -71,12 +71,19 @@ class Scorer:
         """Whether something is still to be scored."""
         return bool(self.waiting)
 
-    def submit(self, judged: judge.Judged, done: Callable[[Scores], None]) -> None:
+    def submit(
+        self,
+        judged: judge.Judged,
+        done: Callable[[Scores], None],
+        only: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         """Has a point scored as its configuration says, now or later.
 
         Args:
           judged: with its embeddings; without any, there are no scores.
           done: is called with the scores, in this thread.
+          only: the protocols, classifiers and embeddings to score now (`eval.protocols` and so on),
+            where these are not all that its configuration names.
         """
         while len(self.waiting) >= MOST_WAITING:
             self.collect(1.0)
@@ -84,9 +91,13 @@ class Scorer:
         if not judged.embedded:
             done([])
             return
-        c = judged.result["config"]
+        c = judged.result["config"] | only
         options = classifiers.Options(*(c[f"eval.{o}"] for o in classifiers.Options._fields))
-        order = Order(judged.embedded, c["eval.protocols"], c["eval.classifiers"], options, done)
+        kinds = only.get("eval.embeddings", ())
+        embedded = {kind: judged.embedded[kind] for kind in kinds if kind in judged.embedded}
+        order = Order(
+            embedded or judged.embedded, c["eval.protocols"], c["eval.classifiers"], options, done
+        )
         if population.accelerated():
             order = _on_device(order)
         if self.pool is not None and order.is_work:
@@ -108,7 +119,7 @@ class Scorer:
         for future in [future for future in self.waiting if future.done()]:
             order = self.waiting.pop(future)
             try:
-                order.done([score._asdict() for score in future.result()])
+                order.done([score.record() for score in future.result()])
             except BrokenExecutor:  # a worker was killed, perhaps for want of memory
                 self.pool = None
                 _score_here(order)
@@ -116,7 +127,7 @@ class Scorer:
 
 def _score_here(order: Order) -> None:
     found = protocols.evaluate(*order[:-1])
-    order.done([score._asdict() for score in found])
+    order.done([score.record() for score in found])
 
 
 def _on_device(order: Order) -> Order:
@@ -136,7 +147,7 @@ def _on_device(order: Order) -> Order:
         )
 
     def done(others: Scores) -> None:
-        order.done(sorted([score._asdict() for score in scores] + others, key=place))
+        order.done(sorted([score.record() for score in scores] + others, key=place))
 
     left = [name for name in order.classifiers if name not in ON_DEVICE]
     return order._replace(classifiers=left, done=done)

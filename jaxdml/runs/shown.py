@@ -33,8 +33,11 @@ def points(
     groups: Sequence[Group],
     load: plan.LoadDataset,
     note: Callable[[str], None],
-) -> tuple[list[Shown], Dataset | None]:
+) -> tuple[list[Shown], Dataset | None, bool]:
     """One point of each setting, of at most twelve; and their data set, if it is one and is here.
+
+    The third value says whether anything could be shown if its data, its parameters or its
+    embeddings were here.
 
     It is one only if the same part of it is scored in all of them.
 
@@ -75,7 +78,7 @@ def points(
         found.append(Shown(name, group, result, arrays, own))
     for why, ids in missing.items():
         note(f"no images{f' of {listed(ids)}' if ids else ' and embeddings'}: {why}")
-    return found, dataset
+    return found, dataset, bool(missing)
 
 
 def as_bytes(images: np.ndarray) -> np.ndarray:

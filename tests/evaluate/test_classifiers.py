@@ -5,7 +5,12 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, adjusted_mutual_info_score
+from sklearn.metrics import (
+    accuracy_score,
+    adjusted_mutual_info_score,
+    balanced_accuracy_score,
+    recall_score,
+)
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -53,10 +58,19 @@ def test_a_classifier_scores_as_plain_scikit_learn_does(protocol, name):
         "full": (e.train, e.test, e.train_labels, e.test_labels),
     }[protocol]
     predicted = plainly(name, z1, y1, z2)
-    assert protocols.evaluate({"sample": e}, [protocol], [name], FEW) == [
-        (protocol, name, "sample", "accuracy", accuracy_score(y2, predicted)),
-        (protocol, name, "sample", "ami", adjusted_mutual_info_score(y2, predicted)),
-    ]
+    found = protocols.evaluate({"sample": e}, [protocol], [name], FEW)
+    assert [one[:3] for one in found] == [(protocol, name, "sample")] * 3
+    assert {one.metric: one.value for one in found} == {
+        "accuracy": accuracy_score(y2, predicted),
+        "balanced_accuracy": pytest.approx(balanced_accuracy_score(y2, predicted)),
+        "ami": adjusted_mutual_info_score(y2, predicted),
+    }
+    each = recall_score(y2, predicted, average=None)
+    assert found[0].recalls == pytest.approx({str(i): each[i] for i in range(3)})
+    assert found[2].record() == {
+        "protocol": protocol, "classifier": name, "embedding": "sample", "metric": "ami",
+        "value": found[2].value,
+    }  # fmt: skip
     assert len(np.unique(predicted)) == 3, "the case is too easy to tell anything"
 
 
@@ -64,8 +78,9 @@ def test_a_classifier_scores_as_plain_scikit_learn_does(protocol, name):
 def test_where_one_class_only_is_labelled_everything_is_of_it(name):
     e = embedded()
     one = e._replace(labelled_labels=np.full(24, 2, np.int32))
-    accuracy, ami = protocols.evaluate({"mean": one}, ["labelled"], [name])
+    accuracy, balanced, ami = protocols.evaluate({"mean": one}, ["labelled"], [name])
     assert accuracy.value == (e.test_labels == 2).mean()
+    assert balanced.value == pytest.approx(1 / 3)
     assert ami.value == 0
 
 
@@ -74,7 +89,7 @@ def test_where_one_class_only_is_labelled_everything_is_of_it(name):
 def test_no_unit_of_an_embedding_makes_it_look_like_chance(name, scale):
     e = embedded(scale)
     assert embed.defect(e.test) is None
-    [usual, _], [found, _] = (
+    [usual, *_], [found, *_] = (
         protocols.evaluate({"mean": part}, ["thesis"], [name]) for part in (embedded(), e)
     )
     assert usual.value > 0.5

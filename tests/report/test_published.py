@@ -78,8 +78,16 @@ def test_points_stand_beside_the_cell_that_they_are_like():
     [row] = [row for row in table.body if "0.5000 ± 0.3536" in row]
     assert row[:4] == ["mnist", "0.1", "10", "0.25"]
     assert row[row.index("0.5000 ± 0.3536") - 1] == "0.8718"
-    assert published.touched(results) == ["6.1"]
+    assert published.touched(results) == []  # one cell is no table
     assert table.notes[-1].endswith("1 cells filled.")
+
+
+@pytest.mark.parametrize(("filled", "shown"), [(0.4, []), (0.6, ["6.1"])])
+def test_a_table_is_shown_only_where_most_of_its_cells_are_filled(filled, shown):
+    all_of_it = published.cells("6.1")
+    some = all_of_it[: round(filled * len(all_of_it))]
+    results = [result(0.5, **{p: v for p, v in c.setting.items() if v is not None}) for c in some]
+    assert published.touched(results) == shown
 
 
 def test_all_labels_may_be_said_in_two_ways():

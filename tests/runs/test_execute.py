@@ -47,7 +47,8 @@ def rows(place):
 
 def test_a_run_leaves_the_files_that_others_rely_on(finished):
     names = {p.name for p in finished.path.iterdir()} - {".lock"}
-    assert names == {"config.json", "plan.json", "points", "checkpoints", "results.csv"}
+    files = {"config.json", "plan.json", "results.csv", "per_class.csv"}
+    assert names == {*files, "points", "checkpoints"}
     for point in finished.results():
         files = {p.name for p in finished.point(point["point"]).iterdir()}
         assert files == {"result.json", "history.csv", "embeddings.npz"}
@@ -65,10 +66,21 @@ def test_results_are_tidy(finished):
         "point", "status", "system", "seed", "data.labels_seed",
         "protocol", "classifier", "embedding", "metric", "value",
     ]  # fmt: skip
-    assert len(table) == 4 * 2 * 2
+    metrics = ("accuracy", "balanced_accuracy", "ami")
+    assert len(table) == 4 * 2 * 3
     assert {(r["protocol"], r["metric"]) for r in table} == {
-        ("thesis", "accuracy"), ("thesis", "ami"), ("labelled", "accuracy"), ("labelled", "ami"),
-    }  # fmt: skip
+        (protocol, metric) for protocol in ("thesis", "labelled") for metric in metrics
+    }
+    by_class = folder.read_csv(finished.path / "per_class.csv")
+    assert list(by_class[0]) == [
+        "point", "status", "system", "seed", "data.labels_seed",
+        "protocol", "classifier", "embedding", "class", "recall",
+    ]  # fmt: skip
+    balanced = {(r["point"], r["protocol"]): float(r["value"])
+                for r in table if r["metric"] == "balanced_accuracy"}  # fmt: skip
+    for key, value in balanced.items():
+        recalls = [float(r["recall"]) for r in by_class if (r["point"], r["protocol"]) == key]
+        assert value == pytest.approx(np.mean(recalls))
     assert all(0 <= float(r["value"]) <= 1 for r in table if r["metric"] == "accuracy")
 
 
@@ -252,9 +264,21 @@ def test_scoring_again_from_checkpoints_gives_the_same_results(finished):
     execute.rescore(finished.path, finished.path, [], [])
     assert (finished.path / "results.csv").read_bytes() == before
     execute.rescore(finished.path, finished.path, ["thesis"], ["knn"])
-    assert {r["protocol"] for r in rows(finished)} == {"thesis"}
-    execute.rescore(finished.path, finished.path, ["thesis", "labelled"], [])
     assert (finished.path / "results.csv").read_bytes() == before
+
+
+def test_scores_are_added_to_those_that_there_are(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    place = execute.rescore(tmp_path / "run", finished.path, ["full"])
+    before = {tuple(row.values()) for row in rows(finished)}
+    found = {tuple(row.values()) for row in rows(place)}
+    assert before < found
+    assert {row["protocol"] for row in rows(place)} == {"thesis", "labelled", "full"}
+    assert len(found) == len(before) * 3 / 2
+    for result in place.results():
+        assert result["config"]["eval.protocols"] == ["thesis", "labelled", "full"]
+    again = execute.rescore(place.path, finished.path)  # as its configuration says by now
+    assert {tuple(row.values()) for row in rows(again)} == found
 
 
 def test_embeddings_belong_to_the_images_and_labels_beside_them(finished):
@@ -289,7 +313,7 @@ def test_points_that_diverge_or_collapse_are_named_and_have_no_scores(tmp_path):
         assert result["scores"] == []
         assert f"- {result['point']} (system {result['config']['system']}" in written.table
         assert f"seed 0): {result['status']}, {result['reason']}" in written.table
-    assert [r["status"] for r in rows(place)] == [*["ok"] * 4, "diverged", "failed"]
+    assert [r["status"] for r in rows(place)] == [*["ok"] * 6, "diverged", "failed"]
     alone = execute.run(base, ({"system": ("dml",)},), tmp_path / "alone", tmp_path).results()
     assert alone[0]["scores"] == good["scores"]  # a diverged companion does not disturb
 

@@ -7,7 +7,7 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import cohort, execute, grid, judge, plan, report, shown, work
+from jaxdml.runs import cohort, execute, grid, plan, report, shown
 from jaxdml.types import Dataset, Split
 from tests.runs.small import BASE
 
@@ -23,7 +23,7 @@ OWN = BASE | {
     "data.path": "own.npz",
     "data.labelled_count": None,
     "train.sampler": "balanced",
-    "eval.protocols": ("thesis", "labelled", "full", "cluster", "retrieval"),
+    "eval.protocols": ("thesis", "labelled", "cluster", "retrieval"),
 }
 LOSSES = ({"loss.name": ("supcon", "center")},)
 
@@ -66,17 +66,19 @@ def test_what_the_label_of_an_unlabelled_image_would_be_makes_no_difference(
         np.testing.assert_array_equal(ours["z"], theirs["z"])
 
 
-def test_full_is_fitted_on_all_images_that_have_a_label(place):
-    result = place.results()[0]
-    worker = work.Worker(place, plan.loader(place.path.parent / "data"))
-    shop, point, labelled, params = execute.trained_point(place, result, worker)
-    judged = judge.judge(shop, point, params["model"], np.full(3, -1), labelled[:7])
-    embedded = judged.embedded["mean"]
-    np.testing.assert_array_equal(embedded.train_labels, CLASS[KNOWN])
-    np.testing.assert_array_equal(
-        embedded.train, shop.encode(params["model"], X[KNOWN, ..., None])[0]
+def test_full_is_refused_where_labels_are_missing(place, tmp_path, monkeypatch):
+    said = (
+        "the protocol full is fitted on all training images with their labels, but 60 of the 80 of "
+        r"own.npz have none: leave full out; labelled is fitted on those that have one"
     )
-    assert len(embedded.labelled) == 7
+    monkeypatch.setattr(cohort, "train", None)  # before anything is trained
+    wanted = OWN | {"eval.protocols": ("labelled", "full")}
+    with pytest.raises(ConfigError, match=said):
+        execute.run(wanted, LOSSES, tmp_path / "run", place.path.parent / "data")
+    before = place.results()
+    with pytest.raises(ConfigError, match=said):
+        execute.rescore(place.path, place.path.parent / "data", ["full"])
+    assert place.results() == before
 
 
 def test_the_unsupervised_loss_reads_every_image(place):

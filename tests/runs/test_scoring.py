@@ -27,7 +27,7 @@ def judged(seed, **options):
 
 
 def plain(seed):
-    return [s._asdict() for s in protocols.evaluate(judged(seed).embedded, BY, ["knn"])]
+    return [s.record() for s in protocols.evaluate(judged(seed).embedded, BY, ["knn"])]
 
 
 def until_done(scorer, then=lambda: None):
@@ -123,7 +123,7 @@ def test_an_accelerator_leaves_the_rest_to_others_and_the_order_as_it_was(monkey
         until_done(scorer)
         scorer.submit(judged(0), found.append)  # nearest neighbours alone: at once
         assert not scorer.busy
-    assert found == [[score._asdict() for score in expected]] * 2 + [plain(0)]
+    assert found == [[score.record() for score in expected]] * 2 + [plain(0)]
 
 
 def test_no_more_points_are_kept_waiting_than_memory_has_room_for(monkeypatch, at_once):

@@ -1,0 +1,38 @@
+"""What seeds share: whether the same images are labelled for all of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SEEDS = ("seed", "data.labels_seed")
+LABELS = ("data.labelled_percent", "data.labelled_count", "data.labels_per_class")
+
+
+def shared_labels(configs: Sequence[Mapping[str, Any]]) -> str | None:
+    """What to say where the seeds of a setting have the same labelled images, if some do.
+
+    Args:
+      configs: resolved configurations of points.
+
+    >>> base = {"data.labelled_count": 60, "data.labels_seed": 0}
+    >>> said = shared_labels([base | {"seed": 0}, base | {"seed": 1}])
+    >>> said.partition(":")[0]
+    'in 1 of 1 settings all seeds share their labelled images'
+    >>> shared_labels([base | {"seed": i, "data.labels_seed": i} for i in range(2)]) is None
+    True
+    """
+    seeds: dict[str, set[tuple[Any, Any]]] = {}
+    for config in configs:
+        selected = [config.get(path) for path in LABELS]
+        if any(value is not None for value in selected) and config.get(LABELS[0]) != 100:
+            setting = str(sorted((p, str(v)) for p, v in config.items() if p not in SEEDS))
+            chosen = config.get("seed"), config.get("data.labels_seed")
+            seeds.setdefault(setting, set()).add(chosen)
+    several = [found for found in seeds.values() if len(found) > 1]
+    shared = [found for found in several if len({labels for _, labels in found}) == 1]
+    if not shared:
+        return None
+    return (
+        f"in {len(shared)} of {len(seeds)} settings all seeds share their labelled images: "
+        "deviations, intervals and verdicts leave out the accident of which images are labelled; "
+        'vary data.labels_seed with the seed, by ("seed", "data.labels_seed"): ((0, 0), (1, 1), …)'
+    )
