@@ -82,6 +82,7 @@ def get_config() -> ConfigDict:
     evaluation.classifiers = ("knn",)  # rf, mlp, linear
     evaluation.embeddings = ("mean",)  # and, or instead, a sample of the posterior
     evaluation.split = "test"  # or validation
+    evaluation.baselines = ("pixels", "pca")  # rows of the report; () for none
     evaluation.neighbours = 5  # of knn
     evaluation.trees = 100  # of rf
     evaluation.mlp_iterations = 200  # at most, passes over what it is fitted on

@@ -14,6 +14,7 @@ from typing import Any
 
 from jaxdml import systems
 from jaxdml.data import DATASETS
+from jaxdml.evaluate.baselines import BASELINES
 from jaxdml.evaluate.classifiers import CLASSIFIERS, DEFAULTS, Options
 from jaxdml.evaluate.embed import EMBEDDINGS
 from jaxdml.evaluate.protocols import PROTOCOLS
@@ -45,6 +46,7 @@ COMMON: dict[str, Any] = {
     "eval.classifiers": ("knn",),
     "eval.embeddings": ("mean",),
     "eval.split": "test",
+    "eval.baselines": tuple(BASELINES),
     **{f"eval.{option}": default for option, default in DEFAULTS._asdict().items()},
 }
 # The names of the parts; `None` where the system has its own.
@@ -70,6 +72,7 @@ _SOME_OF = {
     "eval.protocols": PROTOCOLS,
     "eval.classifiers": CLASSIFIERS,
     "eval.embeddings": EMBEDDINGS,
+    "eval.baselines": BASELINES,
 }
 SAMPLERS = ("uniform", "balanced")
 FEEDS = ("auto", "device", "host")  # where the training images lie
@@ -196,6 +199,17 @@ def lasting(flat: Mapping[str, Any]) -> dict[str, Any]:
     """
     kept = {path: value for path, value in flat.items() if path not in EXECUTION}
     return kept | {PATH: dataset_name(flat)} if kept.get(PATH) else kept
+
+
+def complete(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """What is `lasting` of a base configuration, with the default of what it does not name.
+
+    So a run that was begun before there was a field goes on where the field has its default.
+
+    >>> complete({"seed": 1})["seed"], complete({"seed": 1})["data.validation"]
+    (1, 0)
+    """
+    return lasting(COMMON | SAMPLER | {p: v for p, v in flat.items() if v is not None})
 
 
 def numbers(resolved: Mapping[str, Any]) -> dict[str, float]:

@@ -65,7 +65,12 @@ def table(
 
 def scores(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Table]:
     """`summary.tables`, with the leading settings marked."""
-    return summary.tables(results, paths, lambda groups, one: leading(groups, paths, one))
+
+    def marked(groups: Sequence[Group], wanted: Measure) -> list[bool]:
+        tested = iter(leading([g for g in groups if not g.baseline], paths, wanted))
+        return [not group.baseline and next(tested) for group in groups]
+
+    return summary.tables(results, paths, marked)
 
 
 class Difference(NamedTuple):
@@ -104,7 +109,8 @@ def leading(groups: Sequence[Group], paths: Sequence[str], wanted: Measure) -> l
     """Whether a group is the highest, or not told apart from it by the test of all pairs.
 
     Groups are compared where they have the same labels and share what `shared` names. None leads
-    where there are too few seeds for a verdict, one method only, or more than `MOST_TESTED`.
+    where none is told apart from the highest, as with fewer than three seeds, or where there are
+    more methods than `MOST_TESTED`.
 
     Returns:
       For each group.
@@ -131,8 +137,9 @@ def leading(groups: Sequence[Group], paths: Sequence[str], wanted: Measure) -> l
         for winner, loser, verdict in ((a, b, "better"), (b, a, "worse"))
         if one.verdict == verdict and highest[space, given] == winner
     }
+    apart = {(space, given) for _, space, given in below}
     return [
-        (space, given) in highest
+        (space, given) in apart
         and (name, space, given) in means
         and (name, space, given) not in below
         for name, space, given in _names(groups, paths)
@@ -158,7 +165,7 @@ def said(space: Sequence[str], paths: Sequence[str]) -> list[str]:
     >>> said(("mnist", "10"), ["data.name", "model.latent_dim", "system"])
     ['mnist', 'latent_dim=10']
     """
-    here = zip(shared(paths), space, strict=True)
+    here = ((p, v) for p, v in zip(shared(paths), space, strict=True) if v != summary.cell(None))
     return [f"{summary.short(p, paths)}={v}" if v[:1].isdigit() else v for p, v in here]
 
 

@@ -6,16 +6,21 @@ from typing import Any, NamedTuple
 
 from jaxdml.report import sharing
 from jaxdml.report.sharing import LABELS, SEEDS
-from jaxdml.report.statistics import Estimate, estimate
+from jaxdml.report.statistics import FEWEST, Estimate, estimate
 from jaxdml.report.table import Table
 
 MOST_COLUMNS = 8  # of scores; more are split by protocol
 MARK = " *"
+BASELINES = (
+    "pixels and pca have no network: the same classifiers on raw pixels, and on their first fifty "
+    "principal components. They take part in no test."
+)
 LEADING = (
     "\\*: the highest of the settings with as many labels, and those that are not told apart from "
-    "it, by Holm's procedure at 5 % on the paired t-tests of all pairs at that number of labels. "
-    "This leaves out the accident of which test images there are (binomial: a standard error of "
-    "about 0.001 to 0.002 on 10,000 images)."
+    "it, by Holm's procedure at 5 % on the paired t-tests of all pairs at that number of labels; "
+    "without a mark there, none is told apart from the highest. This leaves out the accident of "
+    "which test images there are (binomial: a standard error of about 0.001 to 0.002 on 10,000 "
+    "images)."
 )
 # what a word of a score is called; nothing where the rest says it
 _WORDS = {
@@ -65,6 +70,11 @@ class Group(NamedTuple):
         """Those that count: neither diverged nor failed."""
         return [result for result in self.results if result["status"] == "ok"]
 
+    @property
+    def baseline(self) -> bool:
+        """Whether these are no points, but what has no network: raw pixels, or their PCA."""
+        return any(result.get("baseline") for result in self.results)
+
     def values(self, wanted: Measure) -> dict[tuple[Any, ...], float]:
         """The seeds of the points that count and were measured so → value."""
         return {
@@ -107,7 +117,7 @@ def tables(
     >>> table.heading
     ['system', 'n', 'thesis kNN accuracy']
     """
-    rows, columns = groups(results, paths), measures(results)
+    rows, columns = groups(results, paths), measures([r for r in results if not r.get("baseline")])
     settings = list(rows[0].setting) if rows else []
     parts = {"Scores": columns}
     if len(columns) > MOST_COLUMNS:
@@ -123,8 +133,9 @@ def tables(
         )
         for title, part in parts.items()
     ]
-    marked = any(map(any, marks.values()))
-    return [*made[:-1], made[-1]._replace(notes=_notes(results, rows, settings, marked))]
+    several = [group for group in rows if not group.baseline and len(group.ok) >= FEWEST]
+    tested = bool(marks) and len(several) > 1
+    return [*made[:-1], made[-1]._replace(notes=_notes(results, rows, settings, tested))]
 
 
 def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
@@ -155,12 +166,15 @@ def _notes(
     results: Sequence[Mapping[str, Any]],
     rows: Sequence[Group],
     settings: Sequence[str],
-    marked: bool,
+    tested: bool,
 ) -> list[str]:
+    results = [result for result in results if not result.get("baseline")]
     notes = []
+    if any(group.baseline for group in rows):
+        notes.append(BASELINES)
     if any(len(group.ok) > 1 for group in rows):
         notes.append("Mean ± standard deviation over the n points of a setting.")
-    if marked:
+    if tested:
         notes.append(LEADING)
     lost = [result for result in results if result["status"] != "ok"]
     if lost:

@@ -7,6 +7,7 @@ history.csv   the losses of every point over the epochs
 notes.csv     what is to be known of the data (without a point) and of some points, and why others
               have no score
 questions.json  what the study asks, if it does
+baselines.json  the scores of raw pixels and their PCA
 """
 
 import json
@@ -18,7 +19,7 @@ import numpy as np
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import folder, questions
+from jaxdml.runs import baselines, folder, questions
 
 NOTES = ("point", "status", "reason", "note")
 
@@ -41,6 +42,8 @@ def keep(place: folder.Folder, into: Path) -> "Archive":
     notes += [{n: r.get(n) for n in NOTES} for r in noted]
     folder.write_csv(into / "notes.csv", NOTES, notes)
     questions.write(folder.Folder(into), questions.read(place))
+    if (place.path / baselines.FILE).exists():
+        folder.write(into / baselines.FILE, (place.path / baselines.FILE).read_bytes())
     return Archive(into)
 
 

@@ -45,7 +45,7 @@ def run(
     points = grid.expand(base, over)
     place = folder.Folder(workdir)
     with place.locked():
-        place.check(config.flatten(base), config.lasting)
+        place.check(config.flatten(base), config.complete)
         finished = frozenset(p.id for p in points if place.result(p.id) is not None)
         load = planning.loader(data_dir, place.plan()["places"])
         plan = planning.plan(points if len(finished) < len(points) else (), load, finished)

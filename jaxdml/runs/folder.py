@@ -100,7 +100,7 @@ class Folder:
         if not self.begun:
             return
         given = read_json(self.path / "config.json"), json.loads(json.dumps(config))
-        old, new = map(lasting, given)
+        old, new = (json.loads(json.dumps(lasting(one))) for one in given)
         changed = [p for p in sorted(old | new) if old.get(p) != new.get(p)]
         if changed:
             said = ", ".join(f"{p} {old.get(p)!r} → {new.get(p)!r}" for p in changed)

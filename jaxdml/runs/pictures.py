@@ -34,6 +34,7 @@ class Drawn(NamedTuple):
 def draw(
     groups: Sequence[Group],
     paths: Sequence[str],
+    baselines: Sequence[Mapping[str, Any]],
     wanted: Sequence[Measure],
     asked: Questions,
     chance: float | None,
@@ -47,6 +48,7 @@ def draw(
 
     Args:
       groups, paths: all results by setting, and the grid's paths.
+      baselines: rows like results, of what has no network; they are plotted like settings.
       wanted: the scores to plot against the number of labels.
       asked: what the study asks; the scores of the first kind of embedding answer.
       chance: the accuracy of who knows nothing, if there is one for all.
@@ -61,7 +63,7 @@ def draw(
     made = [
         ("questions", _QUESTIONS, _questions(groups, wanted, asked, chance)),
         ("latent", _LATENT, _latent(embedded, planes, classes)),
-        ("labels", _LABELS, _labels(groups, paths, wanted)),
+        ("labels", _LABELS, _labels([*groups, *_beside(baselines, paths)], paths, wanted)),
         ("curves", _CURVES, _curves(points)),
     ]
     if dataset is not None and galleries:
@@ -186,6 +188,11 @@ def _labels(
         panels[one.words] = dict(lines)
     units = ("labelled, % of the training images", "labelled images", "labelled images a class")
     return labels.draw(panels, units[LABELS.index(used[0])])
+
+
+def _beside(baselines: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Group]:
+    """Baselines as settings, where the system is what tells them from others."""
+    return summary.groups(baselines, paths) if "system" in paths else []
 
 
 def _curves(points: Sequence[shown.Shown]) -> style.Figure | None:

@@ -14,7 +14,7 @@ from jaxdml.evaluate import neighbours, project
 from jaxdml.report import classes, comparison, page, published, summary, table
 from jaxdml.report import questions as answers
 from jaxdml.report.figures import FIGURES
-from jaxdml.runs import folder, plan, questions, shown
+from jaxdml.runs import baselines, folder, plan, questions, shown
 from jaxdml.types import Dataset
 
 NO_PLOT = "no pictures: matplotlib is not installed (pip install 'jaxdml[plot]')"
@@ -51,7 +51,13 @@ def report(
     """
     results, paths = gathered(places)
     groups, named = summary.groups(results, paths), _classes(places, results)
-    scores = comparison.scores(results, paths)
+    notes: list[str] = []
+    beside_them = baselines.results(places, results, load, notes.append)
+    shown_paths = paths
+    if beside_them and "system" not in paths:  # which tells them from the points
+        several = paths[:1] == ["run"]
+        shown_paths = [*paths[:several], "system", *paths[several:]]
+    scores = comparison.scores([*results, *beside_them], shown_paths)
     compared = [m for m in summary.measures(results) if m.metric in ("accuracy", "map_at_r")]
     firsts = list({(m.protocol, m.embedding): m for m in reversed(compared)}.values())[::-1]
     compared_ones = [comparison.table(results, paths, measure) for measure in firsts]
@@ -62,8 +68,7 @@ def report(
         beside += [answers.table(answers.answer(asked, results, one), one) for one in by]
     recalls = [classes.table(results, paths, m, named) for m in firsts]
     tables = [*scores, *(one for one in (*recalls, *compared_ones) if one is not None), *beside]
-    tables.append(summary.every(results, paths))
-    notes: list[str] = []
+    tables.append(summary.every([*results, *beside_them], shown_paths))
     points, dataset, lost = shown.points(groups, load, notes.append)
     embedded = [point for point in points if point.arrays]
     planes = [
@@ -78,7 +83,17 @@ def report(
         else:
             chance, new = _chance(places, results), Path(scratch)
             drawn = pictures.draw(
-                groups, paths, firsts, asked, chance, points, planes, dataset, named, new
+                groups,
+                paths,
+                beside_them,
+                firsts,
+                asked,
+                chance,
+                points,
+                planes,
+                dataset,
+                named,
+                new,
             )
         missing = _figures(into) - {d.files[0].stem for d in drawn}
         if lost and missing:

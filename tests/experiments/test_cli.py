@@ -47,7 +47,7 @@ def test_the_report_can_be_had_again_also_from_what_was_kept(one, command, tmp_p
     assert again.stdout == done.stdout + f"kept     {keep}\n"
     names = {file.name for file in keep.iterdir()}
     text = {"config.json", "classes.json", "results.csv", "history.csv", "notes.csv", "report.md"}
-    assert names == {*text, "curves.png"}
+    assert names == {*text, "curves.png", "per_class.csv", "baselines.json"}
     small = command("report", f"--workdir={tmp_path / 'results'}")
     assert small.returncode == 0, small.stderr
     table = small.stdout.split("results  ")[0]
@@ -64,7 +64,8 @@ def test_runs_are_compared_by_name(one, command, tmp_path):
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line[:1] == "|"]
     assert rows[0] == "run"
-    assert rows[2:] == [workdir.name, "other"]
+    baselines = [workdir.name] * 2 + ["other"] * 2
+    assert rows[2:] == [workdir.name, "other", *baselines]
     assert f"report   {output / 'report.html'}" in done.stdout
     alone = command("compare", workdir, f"{workdir}/", f"--output={output}")
     assert (alone.returncode, alone.stderr) == (
@@ -78,7 +79,7 @@ def test_a_finished_run_is_scored_again_and_embeds_new_images(one, tmp_path, com
     by = ["--protocols=thesis,cluster", "--classifiers=knn,rf", "--embeddings=mean"]
     scored = command("evaluate", f"--workdir={workdir}", *by)
     assert scored.returncode == 0, scored.stderr
-    assert "labelled kNN" not in scored.stdout
+    assert "labelled kNN" in scored.stdout  # what there was is still there
     assert "1/1 points\n" in scored.stderr
     table = (workdir / "results.csv").read_text()
     assert all(f"thesis,{name},mean,accuracy" in table for name in ("knn", "rf"))

@@ -67,7 +67,7 @@ def test_points_that_do_not_count_are_named_and_in_no_mean(place, written):
             assert result["reason"] in said
     with (place.report / "tables" / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["n"] for row in rows] == ["2", "0 of 2", "2"]
+    assert [row["n"] for row in rows] == ["2", "0 of 2", "2", "2", "2"]  # two of them baselines
     values = [s["value"] for r in place.results() if r["config"]["system"] == "dml"
               for s in r["scores"][:1]]  # fmt: skip
     assert rows[2]["thesis kNN accuracy"].startswith(f"{np.mean(values):.3f} ± ")
@@ -90,8 +90,8 @@ def test_several_runs_are_compared_by_their_name(place, tmp_path):
     assert both.notes == ()
     lines = both.table.splitlines()
     assert [cell.strip() for cell in lines[0].split("|")[1:4]] == ["run", "epochs", "system"]
-    assert sum(line.startswith("| one") for line in lines) == 3
-    assert sum(line.startswith("| two") for line in lines) == 1
+    assert sum(line.startswith("| one") for line in lines) == 3 + 2  # with two baselines
+    assert sum(line.startswith("| two") for line in lines) == 1 + 2
     assert "two" in (tmp_path / "both" / "tables" / "all_scores.csv").read_text()
 
 

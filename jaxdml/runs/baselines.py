@@ -1,0 +1,161 @@
+"""Raw pixels and their PCA, scored as the points of a run are: rows of its report.
+
+They are scored once, when a report first needs them, and kept in the run folder's baselines.json.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxdml import config
+from jaxdml.evaluate import classifiers, protocols
+from jaxdml.evaluate.baselines import BASELINES, Features
+from jaxdml.evaluate.protocols import Embedded
+from jaxdml.options import ConfigError, listed
+from jaxdml.runs import folder, plan
+from jaxdml.types import PointConfig
+
+FILE = "baselines.json"
+# values of all features that slow methods get: what fits by iteration, and what has no index
+MOST_VALUES = 2 * 10**7
+FAST = ("knn",)
+Scores = list[dict[str, Any]]
+
+
+def results(
+    places: Sequence[folder.Folder],
+    trained: Sequence[Mapping[str, Any]],
+    load: plan.LoadDataset,
+    note: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    """Rows like results, one for each baseline and each data, labelled images and seed.
+
+    Args:
+      places: run folders, or archives.
+      trained: their results, each with its `folder`.
+      load: gives data sets; where one is not here, what was scored before is shown.
+      note: is told what could not be scored, and why.
+
+    Returns:
+      As `result.json` holds them, with the baseline's name as their `system`, and `baseline` true.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for place in places:
+        store = _Store(place, load)
+        for result in trained:
+            if result["folder"] is not place:
+                continue
+            for name in result["config"].get("eval.baselines", tuple(BASELINES)):
+                row = _row(name, result)
+                key = json.dumps([str(place.path), sorted(row["config"].items())])
+                if key not in found:
+                    found[key] = row | {"scores": store.scores(name, row["config"])}
+        for said in store.close():
+            note(said)
+    return [row for row in found.values() if row["scores"]]
+
+
+def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """A baseline beside a point: of its data, seed and evaluation, and of nothing else."""
+    kept = {
+        path: value
+        for path, value in result["config"].items()
+        if path in ("seed", "run") or path.startswith(("data.", "eval."))
+    }
+    return {
+        "point": name,
+        "status": "ok",
+        "reason": None,
+        "note": None,
+        "baseline": True,
+        "config": {"system": name} | kept,
+        "folder": result["folder"],
+    }
+
+
+class _Store:
+    """What of the baselines of one run is scored, and what is scored now."""
+
+    def __init__(self, place: folder.Folder, load: plan.LoadDataset) -> None:
+        self.file, self.load = place.path / FILE, load
+        self.known: dict[str, Any] = folder.read_json(self.file) if self.file.exists() else {}
+        self.before = json.dumps(self.known)
+        self.notes: dict[str, None] = {}
+        self.features: dict[tuple[Any, ...], Features] = {}
+        self.embedded: dict[tuple[Any, ...], np.ndarray] = {}  # of one data set at a time
+
+    def scores(self, name: str, c: Mapping[str, Any]) -> Scores:
+        """Scores by the protocols and classifiers of a configuration, in their order."""
+        found: Scores = []
+        for protocol in c["eval.protocols"]:
+            fitted = protocol in protocols.TASKS
+            names = list(c["eval.classifiers"]) if fitted else [protocols.UNFITTED[protocol][0]]
+            options = {o: c[f"eval.{o}"] for o in classifiers.Options._fields} if fitted else {}
+            labelled = {p: c[p] for p in config.SELECTED} if protocol == "labelled" else {}
+            which = [name, plan.described(c), c["eval.split"], protocol, options, labelled]
+            entry = self.known.setdefault(json.dumps(which), {"tried": [], "scores": []})
+            missing = [one for one in names if one not in entry["tried"]]
+            if missing:
+                try:
+                    self._score(name, c, protocol, missing, entry)
+                except ConfigError as error:
+                    self.notes[f"no raw pixels and PCA beside the points: {error}"] = None
+            found += [score for score in entry["scores"] if score["classifier"] in names]
+        return found
+
+    def close(self) -> list[str]:
+        """Keeps what is new, and tells what is missing."""
+        known = {key: entry for key, entry in self.known.items() if entry["tried"]}
+        if json.dumps(known) != self.before:
+            with contextlib.suppress(OSError):  # a report may go elsewhere than into its run
+                folder.write_json(self.file, known)
+        return list(self.notes)
+
+    def _score(
+        self,
+        name: str,
+        c: Mapping[str, Any],
+        protocol: str,
+        missing: Sequence[str],
+        entry: dict[str, Any],
+    ) -> None:
+        dataset, source = self.load(c), config.source(c)
+        plan.check_scoring(dict(c) | {"eval.protocols": (protocol,)}, dataset)
+        if self.embedded and next(iter(self.embedded))[0] != source:
+            self.embedded.clear()
+            self.features.clear()
+        if (source, name) not in self.features:
+            self.features[source, name] = BASELINES[name](dataset.train.x)
+
+        def embed(split: str, x: Any) -> np.ndarray:
+            key = source, name, split
+            if key not in self.embedded:
+                self.embedded[key] = self.features[source, name](np.asarray(x))
+            return self.embedded[key]
+
+        part, train = plan.scored(dataset, c["eval.split"]), dataset.train
+        rows = plan.select(PointConfig(name, c), dataset)
+        test = embed(c["eval.split"], part.x)
+        own = {"test": test, "test_labels": np.asarray(part.y)}
+        own |= {"labelled": self.features[source, name](train.x[rows])}
+        own |= {"labelled_labels": np.asarray(train.y)[rows]}
+        if protocol == "full":
+            own |= {"train": embed("train", train.x), "train_labels": np.asarray(train.y)}
+        fitted_on = {"thesis": test, "labelled": own["labelled"]}.get(protocol, own.get("train"))
+        slow = max(test.size, 0 if fitted_on is None else fitted_on.size) > MOST_VALUES
+        left_out = [one for one in missing if slow and one not in FAST]
+        if left_out:
+            self.notes[
+                f"{name} of {dataset.name} are too many values for {listed(left_out)} under "
+                f"{protocol}: this baseline is not scored so"
+            ] = None
+        asked = [one for one in missing if one not in left_out]
+        if asked:
+            options = classifiers.Options(*(c[f"eval.{o}"] for o in classifiers.Options._fields))
+            by = asked if protocol in protocols.TASKS else []
+            scores = protocols.evaluate({"mean": Embedded(**own)}, [protocol], by, options)
+            entry["tried"] += asked
+            entry["scores"] += [score.record() for score in scores]

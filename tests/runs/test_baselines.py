@@ -1,0 +1,158 @@
+"""Raw pixels and PCA are scored by the same classifiers, once, and stand in every report."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_mutual_info_score
+from sklearn.neighbors import KNeighborsClassifier
+
+from jaxdml import data
+from jaxdml.evaluate import baselines as features
+from jaxdml.options import ConfigError
+from jaxdml.runs import archive, baselines, execute, folder, plan, report
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+BASE = {
+    "data.name": "digits",
+    "model.hidden": (8,),
+    "model.latent_dim": 2,
+    "train.epochs": 1,
+    "eval.protocols": ("labelled", "full", "retrieval"),
+}
+GRID = ({"system": ("dml", "ae"), "data.labelled_count": (40, 80),
+         ("seed", "data.labels_seed"): ((0, 0), (1, 1))},)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    path = tmp_path_factory.mktemp("baselines")
+    found = execute.run(BASE, GRID, path / "run", path)
+    report.report([found], found.report, plan.loader(path))
+    return found
+
+
+def scored(place, load=None):
+    results = [r | {"folder": place} for r in place.results()]
+    notes = []
+    return baselines.results([place], results, load or plan.loader(place.path), notes.append), notes
+
+
+def test_a_score_is_that_of_plain_scikit_learn(place):
+    digits = data.load("digits", place.path)
+    train, test = (part.x.reshape(-1, 64) / 255 for part in (digits.train, digits.test))
+    pca = PCA(50).fit(train)
+    for row in scored(place)[0]:
+        rows = plan.labels.select(
+            digits.train.y, count=row["config"]["data.labelled_count"],
+            seed=row["config"]["data.labels_seed"],
+        )  # fmt: skip
+        fit, score = (
+            (train, test) if row["point"] == "pixels" else map(pca.transform, (train, test))
+        )
+        y = digits.train.y[rows]
+        k = min(5, np.unique(y, return_counts=True)[1].min())
+        found = {(s["protocol"], s["metric"]): s["value"] for s in row["scores"]}
+        guess = KNeighborsClassifier(k).fit(fit[rows], y).predict(score)
+        assert found["labelled", "accuracy"] == pytest.approx(
+            (guess == digits.test.y).mean(), abs=0.003
+        )
+        ami = adjusted_mutual_info_score(digits.test.y, guess)
+        assert found["labelled", "ami"] == pytest.approx(ami, abs=0.01)
+        full = KNeighborsClassifier(5).fit(fit, digits.train.y).score(score, digits.test.y)
+        assert found["full", "accuracy"] == pytest.approx(full, abs=0.003)
+
+
+def test_each_data_labelled_images_and_seed_has_its_row(place):
+    rows, notes = scored(place)
+    assert notes == []
+    told = ("system", "data.labelled_count", "seed", "data.labels_seed")
+    found = [tuple(row["config"][path] for path in told) for row in rows]
+    assert sorted(found) == sorted(
+        (name, count, seed, seed)
+        for name in ("pixels", "pca") for count in (40, 80) for seed in (0, 1)
+    )  # fmt: skip
+    paths = {row["config"]["data.name"] for row in rows}
+    assert paths == {"digits"}
+
+
+def test_they_stand_in_the_report_and_take_part_in_no_test(place):
+    written = report.report([place], place.report, plan.loader(place.path))
+    lines = [line for line in written.table.splitlines() if line.startswith(("| pixels", "| pca"))]
+    assert [line.split("|")[2].strip() for line in lines[:4]] == ["40", "40", "80", "80"]
+    assert "pixels and pca have no network" in written.table
+    text = written.text.read_text()
+    differences = text.partition("## Differences")[2].partition("## ")[0]
+    assert "pixels" not in differences
+    assert "8 points on digits" in text
+
+
+def test_they_are_scored_once(place, monkeypatch):
+    before = (place.path / baselines.FILE).read_bytes()
+    first = scored(place)[0]
+    monkeypatch.setattr(baselines.protocols, "evaluate", None)
+    assert scored(place)[0] == first
+    assert (place.path / baselines.FILE).read_bytes() == before
+    # nor are they scored again for one that is kept, or without the data
+    kept = archive.keep(place, place.path.parent / "kept")
+
+    def gone(resolved):
+        raise ConfigError("gone")
+
+    assert [row["scores"] for row in scored(kept, gone)[0]] == [row["scores"] for row in first]
+
+
+def test_new_protocols_are_added_to_what_is_kept(place, tmp_path):
+    shutil.copytree(place.path, tmp_path / "run")
+    again = execute.rescore(tmp_path / "run", place.path, ["thesis"])
+    before, after = scored(place)[0], scored(again)[0]
+    for old, new in zip(before, after, strict=True):
+        assert [s for s in new["scores"] if s["protocol"] != "thesis"] == old["scores"]
+        assert [s["metric"] for s in new["scores"]].count("accuracy") == 3
+    assert len(json.loads((again.path / baselines.FILE).read_text())) > len(
+        json.loads((place.path / baselines.FILE).read_text())
+    )
+
+
+def test_without_the_data_it_is_said_that_they_are_missing(place, tmp_path):
+    shutil.copytree(place.path, tmp_path / "run")
+    (tmp_path / "run" / baselines.FILE).unlink()
+
+    def gone(resolved):
+        raise ConfigError("the data are gone")
+
+    rows, notes = scored(folder.Folder(tmp_path / "run"), gone)
+    assert rows == []
+    assert notes == ["no raw pixels and PCA beside the points: the data are gone"]
+    assert not (tmp_path / "run" / baselines.FILE).exists()
+
+
+def test_what_would_take_long_is_left_out_and_said(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(baselines, "MOST_VALUES", 450 * 60)
+    shutil.copytree(place.path, tmp_path / "run")
+    (tmp_path / "run" / baselines.FILE).unlink()
+    rows, notes = scored(folder.Folder(tmp_path / "run"))
+    by = {row["point"]: {s["protocol"] for s in row["scores"]} for row in rows}
+    assert by == {"pixels": {"labelled", "full"}, "pca": {"labelled", "full", "retrieval"}}
+    assert notes == [
+        "pixels of digits are too many values for neighbours under retrieval: this baseline is not "
+        "scored so"
+    ]
+
+
+def test_they_can_be_left_out(tmp_path):
+    base = BASE | {"system": "dml", "data.labelled_count": 40, "eval.baselines": ()}
+    found = execute.run(base, ({},), tmp_path / "run", tmp_path)
+    assert scored(found) == ([], [])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_pixels_are_between_0_and_1_whatever_they_came_as(kind):
+    x = (np.arange(8).reshape(2, 2, 2, 1) * (36 if kind is np.uint8 else 1 / 7)).astype(kind)
+    found = features.pixels(x)(x)
+    assert found.shape == (2, 4)
+    assert found.dtype == np.float32
+    assert found.max() == pytest.approx(252 / 255 if kind is np.uint8 else 1)
