@@ -1,6 +1,7 @@
 """What data sets of a user's own share: where they lie, and the test images that they may lack."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -96,7 +97,9 @@ def dataset(
         )
     made = made if "test" in parts else _with_test(made, test_percent)
     repeated = copies.notes(made, parts, called or row_of)
-    return dataclasses.replace(made, notes=(*made.notes, *_untested(made), *repeated))
+    return dataclasses.replace(
+        made, notes=(*made.notes, *_alike(made), *_untested(made), *repeated)
+    )
 
 
 def row_of(part: str, row: int) -> str:
@@ -106,6 +109,16 @@ def row_of(part: str, row: int) -> str:
     ('x[3]', 'x_test[0]')
     """
     return f"x[{row}]" if part == "train" else f"x_{part}[{row}]"
+
+
+def _alike(dataset: Dataset) -> list[str]:
+    """What to say of classes whose names are the same but for capital letters and spaces."""
+    plain = ["".join(name.casefold().split()) for name in dataset.classes]
+    counts = Counter(plain)
+    same = [name for name, word in zip(dataset.classes, plain, strict=True) if counts[word] > 1]
+    if not same:
+        return []
+    return [f"{dataset.name}: {len(same):,} classes have names that are alike: {some(same)}"]
 
 
 def _untested(dataset: Dataset) -> list[str]:

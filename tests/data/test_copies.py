@@ -142,6 +142,12 @@ def test_classes_without_a_test_image_are_counted_and_said(tmp_path):
     ]
 
 
+def test_classes_of_names_that_are_alike_are_said(tmp_path):
+    assert notes(tmp_path, classes=np.array(["Big cat", "dog", "bigcat"])) == [
+        "own.npz: 2 classes have names that are alike: Big cat, bigcat"
+    ]
+
+
 def test_arrays_of_other_names_are_said(tmp_path):
     assert notes(tmp_path, x_valid=X, y_valid=Y) == [
         "own.npz: arrays of other names are left out: x_valid, y_valid"
