@@ -18,6 +18,8 @@ def get_config() -> ConfigDict:
     # from --data_dir
     data.size = placeholder(int)  # of images, pixels of a side; none set: as they are, or 64
     data.channels = placeholder(int)  # of images: 1 or 3; none set: grey if all are
+    data.range = placeholder(tuple)  # of images: two values that become black and white, as in
+    # --config.data.range="(0, 4095)"; none set: 0 and 65535 of 16 bits, 0 and 255 of 8
     data.test_percent = 20  # of the labelled ones, where arrays or images have no test images
     data.labelled_percent = placeholder(float)  # of the training images; or
     data.labelled_count = placeholder(int)  # how many; or

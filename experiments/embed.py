@@ -17,8 +17,7 @@ import numpy as np
 from absl import flags
 
 from experiments import cli
-from jaxdml.data import arrays
-from jaxdml.data import images as folders
+from jaxdml.data import arrays, decoding, folders
 from jaxdml.options import ConfigError, listed
 from jaxdml.runs import execute, folder, formats, plan, work
 
@@ -43,7 +42,8 @@ def main() -> None:
         raise ConfigError(f"--point={POINT.value} has diverged: {result['reason']}")
     worker = work.Worker(place, cli.loader(place))
     shop, _, _, params = execute.trained_point(place, result, worker)
-    x, files = images(Path(INPUT.value), plan.image_shape(shop.dataset))
+    span = result["config"].get("data.range")  # in which the point saw its images
+    x, files = images(Path(INPUT.value), plan.image_shape(shop.dataset), span)
     z = shop.encode(params["model"], x)[0]  # a thousand images at a time
     try:
         formats.write(output, z, files)
@@ -62,18 +62,25 @@ def chosen(place: folder.Folder, start: str) -> dict[str, Any]:
     return found[0]
 
 
-def images(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, list[str] | None]:
+def images(
+    path: Path, shape: tuple[int, int, int], span: tuple[float, float] | None
+) -> tuple[np.ndarray, list[str] | None]:
     """Images of the shape that the model was trained on, and the names of their files, if any."""
     height, width, channels = shape
     try:
         if path.is_dir():
             if channels not in (1, 3):
                 raise ConfigError(f"a folder has no images of {channels} channels")
-            files = folders.files(path)[0]
+            passed = folders.Passed()
+            files = folders.files(path, passed)
             if not files:
                 raise ConfigError(f"{path} holds no images")
             names = [file.relative_to(path).as_posix() for file in files]
-            return folders.pixels(files, (height, width), channels), names
+            name = f"--input={path}"
+            x, changes = decoding.pixels(files, (height, width), channels, span, name)
+            for note in (*passed.notes(path, name), *changes):
+                print(f"note: {note}")
+            return x, names
         held = arrays.read(path)
         if "x" not in held:
             raise ConfigError(f"{path} must hold x, but holds {listed(held) or 'nothing'}")
@@ -82,7 +89,7 @@ def images(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, list[st
         raise ConfigError(f"--input={path}: {error}") from error
     if x.shape[1:] != shape:
         raise ConfigError(f"--input={path}: images must be {shape}, but are {x.shape[1:]}")
-    for note in arrays.dim(x, f"--input={path}"):
+    for note in arrays.dim(x, f"--input={path}", stated="range" in held):
         print(f"note: {note}")
     return x, None
 

@@ -83,6 +83,9 @@ UNREAD = {
 }
 # The option of a data set that says where its files lie.
 PATH = "data.path"
+# Fields that came after runs had been made: where they are `None`, which is what runs did before,
+# they are no part of a run's identity, so that earlier runs keep theirs and go on.
+LATER = ("data.range",)
 # Fields that say how a run is executed: they may change from one call to the next.
 EXECUTION = ("train.width", "train.memory_share", "train.feed", "train.checkpoint_every")
 # Fields that do not say what is trained.
@@ -192,12 +195,17 @@ def dataset_name(resolved: Mapping[str, Any]) -> str:
 def lasting(flat: Mapping[str, Any]) -> dict[str, Any]:
     """What is the same in every call of a run: all but how it is executed, and where data lie.
 
-    Of the path of a data set the last part stays.
+    Of the path of a data set the last part stays. Fields of `LATER` are left out where they are
+    `None`.
 
     >>> lasting({"seed": 0, "train.width": 4, "data.path": "/home/me/photos"})
     {'seed': 0, 'data.path': 'photos'}
     """
-    kept = {path: value for path, value in flat.items() if path not in EXECUTION}
+    kept = {
+        path: value
+        for path, value in flat.items()
+        if path not in EXECUTION and not (path in LATER and value is None)
+    }
     return kept | {PATH: dataset_name(flat)} if kept.get(PATH) else kept
 
 

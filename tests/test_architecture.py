@@ -57,7 +57,7 @@ ONLY_IN = {
     "rich": {"jaxdml/runs/progress.py"},
     "tensorboardX": {"jaxdml/export/tensorboard.py"},
     "wandb": {"jaxdml/export/wandb.py"},
-    "PIL": {"jaxdml/export/projector.py", "jaxdml/data/images.py"},
+    "PIL": {"jaxdml/export/projector.py", "jaxdml/data/decoding.py"},
     "pyarrow": {"jaxdml/runs/formats.py"},
     "loky": {"jaxdml/runs/scoring.py"},
     "dask": {"jaxdml/runs/cluster.py"},

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdml.data import arrays, digits, images, medmnist, mnist
+from jaxdml.data import arrays, copies, digits, images, medmnist, mnist
 from jaxdml.data.check import check
 from jaxdml.options import ConfigError, find
 from jaxdml.types import Dataset, Split
@@ -38,7 +38,8 @@ def load(name: str, data_dir: Path, *, validation: int = 0, **options: Any) -> D
       name: a key of `DATASETS`, or `package.module:make`.
       data_dir: the folder that holds the files of all sets.
       validation: how many labelled training images to set apart as the validation split, always
-        the same ones; 0 leaves both splits as they are.
+        the same ones; 0 leaves both splits as they are. Validation images that the set has of its
+        own are left out then, and a note says so; so does one of copies on both sides.
       options: of this `make`.
 
     Raises:
@@ -63,11 +64,21 @@ def load(name: str, data_dir: Path, *, validation: int = 0, **options: Any) -> D
         )
     apart = np.sort(known[np.random.default_rng(0).permutation(len(known))[:validation]])
     rest = np.setdiff1d(np.arange(len(train.y)), apart)
-    return dataclasses.replace(
+    made = dataclasses.replace(
         dataset,
         train=Split(train.x[rest], train.y[rest]),
         validation=Split(train.x[apart], train.y[apart]),
     )
+    notes = [*dataset.notes]
+    if len(dataset.validation.y):
+        notes.append(
+            f"{dataset.name}: its own {len(dataset.validation.y):,} validation images are left "
+            f"out, because data.validation sets apart {validation:,} training images instead"
+        )
+    shared = copies.shared(made.validation, made.train)
+    if shared:
+        notes.append(f"{dataset.name}: {copies.both(shared, validation, 'validation', 'training')}")
+    return dataclasses.replace(made, notes=tuple(notes))
 
 
 @functools.lru_cache(maxsize=8)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdml.data import own
+from jaxdml.data.folders import some
 from jaxdml.options import ConfigError, listed
 from jaxdml.types import Dataset, Split
 
@@ -49,7 +50,10 @@ def make(data_dir: Path, *, path: str = "", test_percent: int = 20) -> Dataset:
         if there:
             x = pixels(held, keys[0], str(place))
             parts[split] = Split(x, _labels(held[keys[1]], keys[1], place))
-            notes += dim(x, f"{place.name}: {keys[0]}")
+            notes += dim(x, f"{place.name}: {keys[0]}", stated="range" in held)
+    known = {"classes", "range", *(f"{array}{end}" for array in "xy" for end in ends.values())}
+    if unread := [key for key in held if key not in known]:
+        notes.append(f"{place.name}: arrays of other names are left out: {some(unread)}")
     names = np.ravel(held["classes"]).tolist() if "classes" in held else None
     return own.dataset(place, parts, names, test_percent, notes)
 
@@ -115,12 +119,23 @@ def pixels(held: Mapping[str, np.ndarray], key: str, where: str) -> np.ndarray:
     return x if stated is None else (x - low) / (high - low)
 
 
-def dim(x: np.ndarray, where: str) -> list[str]:
-    """What to say of bytes that hardly fill their range, if they do not."""
+def dim(x: np.ndarray, where: str, *, stated: bool = False) -> list[str]:
+    """What to say of images whose largest value is below a quarter of what is taken for white.
+
+    Args:
+      x: u8[N, H, W, C], or f32 in [0, 1].
+      where: what they are called.
+      stated: whether their range is, so that it is meant.
+
+    >>> dim(np.full((1, 2, 2, 1), 0.125), "x")
+    ['x: floats are taken from 0 to 1, and the largest is 0.125']
+    """
+    said, bright = ("uint8 is", 64) if x.dtype == np.uint8 else ("floats are", 0.25)
     most = x.max(initial=0)
-    if x.dtype != np.uint8 or most >= 64 or not len(x):
+    if stated or not len(x) or most >= bright:
         return []
-    return [f"{where}: uint8 is taken from 0 to 255, and the largest is {most}"]
+    white = 255 if x.dtype == np.uint8 else 1
+    return [f"{where}: {said} taken from 0 to {white}, and the largest is {most:.3g}"]
 
 
 def _stated(stated: np.ndarray, where: str) -> tuple[np.float32, np.float32]:

@@ -1,12 +1,15 @@
 """What data sets of a user's own share: where they lie, and the test images that they may lack."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from jaxdml.data import copies
 from jaxdml.data.check import check
+from jaxdml.data.folders import some
 from jaxdml.options import ConfigError, between, listed
 from jaxdml.types import Dataset, Split
 
@@ -45,8 +48,11 @@ def dataset(
     classes: Sequence[str] | None,
     test_percent: int,
     notes: Sequence[str] = (),
+    called: Callable[[str, int], str] | None = None,
 ) -> Dataset:
     """A data set of a user's own; without test images it gets some.
+
+    Images that are there more than once are counted in its notes.
 
     Args:
       place: its file or folder, whose name it has.
@@ -55,6 +61,7 @@ def dataset(
       classes: the name of class i; `None`: they are numbered as far as there are labels.
       test_percent: that share, in [1, 90].
       notes: what the user should know.
+      called: what image i of a part is called, like its file. `None`: like `x_test[3]`.
 
     Raises:
       ConfigError: if it is not what `check` wants, a class has no image at all, or there are too
@@ -88,7 +95,43 @@ def dataset(
             f"{name}: no image is of class {listed(made.classes[i] for i in unused[:5])}: name "
             "only classes that there is an image of"
         )
-    return made if "test" in parts else _with_test(made, test_percent)
+    made = made if "test" in parts else _with_test(made, test_percent)
+    repeated = copies.notes(made, parts, called or row_of)
+    return dataclasses.replace(
+        made, notes=(*made.notes, *_alike(made), *_untested(made), *repeated)
+    )
+
+
+def row_of(part: str, row: int) -> str:
+    """What an image of an `.npz` file is called.
+
+    >>> row_of("train", 3), row_of("test", 0)
+    ('x[3]', 'x_test[0]')
+    """
+    return f"x[{row}]" if part == "train" else f"x_{part}[{row}]"
+
+
+def _alike(dataset: Dataset) -> list[str]:
+    """What to say of classes whose names are the same but for capital letters and spaces."""
+    plain = ["".join(name.casefold().split()) for name in dataset.classes]
+    counts = Counter(plain)
+    same = [name for name, word in zip(dataset.classes, plain, strict=True) if counts[word] > 1]
+    if not same:
+        return []
+    return [f"{dataset.name}: {len(same):,} classes have names that are alike: {some(same)}"]
+
+
+def _untested(dataset: Dataset) -> list[str]:
+    """What to say of classes that no test image is of."""
+    tested = np.unique(dataset.test.y)
+    lacking = [name for i, name in enumerate(dataset.classes) if i not in tested]
+    if not lacking or not len(tested):
+        return []
+    verb, them = ("has", "it") if len(lacking) == 1 else ("have", "them")
+    return [
+        f"{dataset.name}: {len(lacking):,} of {len(dataset.classes):,} classes {verb} no test "
+        f"image, and scores say nothing of {them}: {some(lacking)}"
+    ]
 
 
 def _with_test(dataset: Dataset, percent: int) -> Dataset:

@@ -26,10 +26,12 @@ def saved(folder, **arrays):
 
 def test_images_labels_and_names_are_read_as_they_are(tmp_path):
     names = np.array(["cat", "dog", "cow"])
-    dataset = load(saved(tmp_path, **TEST, x_val=X[6:9], y_val=Y[6:9], classes=names))
+    test, validation = (RANDOM.integers(0, 256, (n, 6, 5), np.uint8) for n in (6, 3))
+    parts = TEST | {"x_test": test, "x_val": validation, "y_val": Y[6:9]}
+    dataset = load(saved(tmp_path, **parts, classes=names))
     np.testing.assert_array_equal(dataset.train.x[..., 0], X)
     np.testing.assert_array_equal(dataset.train.y, Y)
-    np.testing.assert_array_equal(dataset.test.x[..., 0], X[:6])
+    np.testing.assert_array_equal(dataset.test.x[..., 0], test)
     np.testing.assert_array_equal(dataset.validation.y, Y[6:9])
     assert dataset.train.x.dtype == np.uint8
     assert dataset.classes == ("cat", "dog", "cow")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdml import data
-from jaxdml.data import images
+from jaxdml.data import decoding, folders
 from jaxdml.options import ConfigError
 
 Image = pytest.importorskip("PIL.Image")
@@ -64,7 +64,9 @@ def test_splits_are_folders_too_and_the_unlabelled_may_lie_beside_them(tmp_path)
     assert np.bincount(dataset.train.y + 1).tolist() == [2, 4, 4, 4]
     assert dataset.test.y.tolist() == [0, 0, 1, 1]
     assert dataset.validation.y.tolist() == [0, 1]
-    assert dataset.notes == ()
+    assert dataset.notes[0] == (
+        "photos: 1 of 3 classes has no test image, and scores say nothing of it: owl"
+    )
 
 
 def test_numbers_in_names_are_in_order_of_their_size(tmp_path):
@@ -72,7 +74,8 @@ def test_numbers_in_names_are_in_order_of_their_size(tmp_path):
     assert load(tmp_path).classes == ("9", "10", "class 2", "class 11")
     for i in (10, 9, 1):
         put(tmp_path / "few" / f"{i}.png", GREY[i])
-    assert [file.name for file in images.files(tmp_path / "few")[0]] == ["1.png", "9.png", "10.png"]
+    found = folders.files(tmp_path / "few", folders.Passed())
+    assert [file.name for file in found] == ["1.png", "9.png", "10.png"]
 
 
 def test_colour_is_kept_where_there_is_any_and_grey_where_there_is_none(photos):
@@ -110,7 +113,7 @@ def test_large_images_of_one_size_are_made_smaller(tmp_path):
 
 
 def one(path):
-    return images.pixels([path], (8, 7), None)[0]
+    return decoding.pixels([path], (8, 7), None)[0][0]
 
 
 def test_each_kind_of_pixel_becomes_bytes(tmp_path):
@@ -140,7 +143,7 @@ def test_a_photo_is_turned_as_its_camera_says(tmp_path):
     put(tmp_path / "b" / "2.jpg", flat[:8, :16])
     dataset = load(tmp_path)
     assert dataset.train.x.shape[1:3] == (8, 16)
-    turned = images.pixels([tmp_path / "a" / "1.jpg"], (8, 16), None)[0, ..., 0].astype(int)
+    turned = decoding.pixels([tmp_path / "a" / "1.jpg"], (8, 16), None)[0][0, ..., 0].astype(int)
     assert turned[:, :6].min() > 200
     assert turned[:, 10:].max() < 50
 

@@ -130,6 +130,22 @@ def test_a_data_set_is_told_and_shown(photos, command, tmp_path):
         assert f"picture {tmp_path / name}.png" in done.stdout
 
 
+def test_a_range_is_given_on_the_command_line(command, tmp_path):
+    for i in range(8):
+        path = tmp_path / "deep" / ("a", "b")[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4, 4), 500 * i + 500, np.uint16)).save(path)
+    own = ["--config=configs/images.py", "--config.data.path=deep", f"--data_dir={tmp_path}"]
+    dim = command("data", *own, f"--output={tmp_path}")
+    assert "note: deep: 8 images have 16 bits, reduced to 8: 0 is taken for black and" in dim.stdout
+    done = command("data", *own, f"--output={tmp_path}", "--config.data.range=(0, 4095)")
+    assert done.returncode == 0, done.stderr
+    assert "16 bits" not in done.stdout
+    refused = command("data", *own, "--config.data.range=(0, 3000)")
+    assert refused.returncode == 2
+    assert "its values go from 3500 to 3500, but data.range is (0, 3000)" in refused.stderr
+
+
 def test_without_a_name_the_configuration_says_which_data_set(photos, command, tmp_path):
     np.savez(tmp_path / "own.npz", x=np.zeros((9, 4, 4, 2), np.uint8), y=np.arange(9) % 3)
     own = ["--config=configs/images.py", "--config.data.name=arrays", "--config.data.path=own.npz"]

@@ -1,5 +1,6 @@
 """Runs on data of a user's own: images without a label, files that move, files that change."""
 
+import re
 import shutil
 
 import numpy as np
@@ -145,3 +146,38 @@ def test_the_path_of_a_data_set_is_no_part_of_its_identity_but_its_options_are()
     with pytest.raises(ConfigError, match=r"there is no field data\.sise; there is data\.size"):
         config.resolve(OWN | {"data.sise": 3})
     assert "data.size" not in config.resolve(OWN | {"data.size": 3})  # images have one
+
+
+def test_a_field_that_came_later_changes_no_earlier_run_where_it_is_not_set(tmp_path):
+    """Golden: what `config.point(FOLDER).id` and `plan.described` were before `data.range` was."""
+    folder_of_images = {"system": "dml_ae", "data.name": "images", "data.path": "photos"}
+    point = config.point(folder_of_images)
+    assert point.id == config.training(point.config) == "6989caf12eb0"
+    assert plan.described(point.config) == (
+        "channels=None name=images path=photos size=None test_percent=20 validation=0"
+    )
+    given = config.point(folder_of_images | {"data.range": (0, 4095)})
+    assert len({point.id, given.id, config.training(given.config)}) == 2
+    assert plan.described(given.config).count("range=(0, 4095)") == 1
+
+
+def test_a_run_from_before_a_field_was_there_goes_on(tmp_path, monkeypatch):
+    """Its configuration and its results do not name the field, and that is no other value."""
+    image_module = pytest.importorskip("PIL.Image")
+    for i, x in enumerate(X[:24]):
+        (tmp_path / "photos" / str(CLASS[i])).mkdir(parents=True, exist_ok=True)
+        image_module.fromarray(x).save(tmp_path / "photos" / str(CLASS[i]) / f"{i}.png")
+    base = BASE | {"system": "ae", "data.name": "images", "data.path": "photos"}
+    base |= {"data.labelled_count": None, "data.range": None, "eval.protocols": ("thesis",)}
+    run = execute.run(base, ({},), tmp_path / "run", tmp_path)
+    for file in (run.path / "config.json", *run.path.glob("points/*/result.json")):
+        held = file.read_text()
+        assert '"data.range": null' in held
+        file.write_text(re.sub(r'\s*"data\.range": null,', "", held))
+    assert "range=" not in (run.path / "plan.json").read_text()
+    before = run.results()
+    assert "data.range" not in before[0]["config"]
+    monkeypatch.setattr(cohort, "train", None)  # nothing is trained again
+    assert execute.run(base, ({},), run.path, tmp_path).results() == before
+    with pytest.raises(ConfigError, match=r"\(data\.range None → \[0, 255\]\): use another"):
+        execute.run(base | {"data.range": (0, 255)}, ({},), run.path, tmp_path)
