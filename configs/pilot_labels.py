@@ -5,9 +5,10 @@ r"""Which metric loss, which margin and which α for `study_labels.py`? A pilot 
 
 `dml`, and `dml_ae` and `mvae` on every step, with triplets and SupCon, by margin, temperature and
 α, with 60 and 6,000 labels; pre-training, also with 600; `ae` beside them. Scored on 10,000 of
-MNIST's training images, which the study never scores, with two seeds that it does not have. Fifty
-minutes on two CPU cores; expect triplets with a margin of 0.5 and α = 0.25 to do well with both
-counts, and pre-training to be ahead of either alone under `labelled`.
+MNIST's training images, which the study never scores, with two seeds that it does not have: means,
+without verdicts. Fifty minutes on two CPU cores; expect triplets with a margin of 0.5 and α = 0.25
+to do well with both counts, and pre-training to have a higher mean than either alone under
+`labelled`.
 """
 
 from typing import Any
