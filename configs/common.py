@@ -21,6 +21,11 @@ def get_config() -> ConfigDict:
     data.range = placeholder(tuple)  # of images: two values that become black and white, as in
     # --config.data.range="(0, 4095)"; none set: 0 and 65535 of 16 bits, 0 and 255 of 8
     data.test_percent = 20  # of the labelled ones, where arrays or images have no test images
+    data.folds = placeholder(
+        int
+    )  # or so many parts of the labelled ones take turns as test images;
+    # none set: five, where fewer than forty would be set apart; 0: none
+    data.fold = placeholder(int)  # the part that is held out, from 0; set for each point by itself
     data.labelled_percent = placeholder(float)  # of the training images; or
     data.labelled_count = placeholder(int)  # how many; or
     data.labels_per_class = placeholder(int)  # how many of each class; none set: all are labelled

@@ -26,8 +26,9 @@ def main() -> None:
     cli.note_unread(points)
     if DRY_RUN.value:
         place = folder.Folder(Path(cli.WORKDIR.value)) if cli.WORKDIR.value else None
-        pending = [p for p in points if place is None or place.result(p.id) is None]
         load = cli.loader(*([place] if place else []))
+        points = plan.with_folds(points, load)
+        pending = [p for p in points if place is None or place.result(p.id) is None]
         planned = plan.plan(pending, load)
         print(plan.describe(planned))
         if len(pending) < len(points):

@@ -35,6 +35,7 @@ COMMON: dict[str, Any] = {
     "data.labels_per_class": None,
     "data.labels_seed": 0,
     "data.stratified": False,
+    "data.fold": None,
     "train.epochs": 10,
     "train.batch_size": 128,
     "train.learning_rate": 1e-3,
@@ -85,13 +86,13 @@ UNREAD = {
 PATH = "data.path"
 # Fields that came after runs had been made: where they are `None`, which is what runs did before,
 # they are no part of a run's identity, so that earlier runs keep theirs and go on.
-LATER = ("data.range",)
+LATER = ("data.range", "data.folds", "data.fold")
 # Fields that say how a run is executed: they may change from one call to the next.
 EXECUTION = ("train.width", "train.memory_share", "train.feed", "train.checkpoint_every")
 # Fields that do not say what is trained.
 _NOT_TRAINING = ("eval.", *EXECUTION)
 # Fields that say which images are labelled.
-SELECTED = (*SELECTIONS, "data.labels_seed", "data.stratified")
+SELECTED = (*SELECTIONS, "data.labels_seed", "data.stratified", "data.fold")
 # Fields that differ between the points of a cohort without being numbers of an objective.
 _OF_A_POINT = ("seed", *SELECTED)
 
@@ -370,6 +371,8 @@ def _check(read: dict[str, Any]) -> None:
         if not read["eval.embeddings"]:
             raise ValueError("eval.embeddings must name something: mean, sample, or both")
         between("seed", read["seed"], 0, 2**31 - 1)
+        if read["data.fold"] is not None:
+            at_least("data.fold", coerce("data.fold", read["data.fold"], 0), 0)
         one_of("eval.split", read["eval.split"], ("test", "validation"))
         chosen = {path: read[path] for path in SELECTIONS if read[path] is not None}
         if len(chosen) > 1:

@@ -21,7 +21,9 @@ from jaxdml.options import ConfigError, listed
 from jaxdml.types import Dataset, Split
 
 
-def make(data_dir: Path, *, path: str = "", test_percent: int = 20) -> Dataset:
+def make(
+    data_dir: Path, *, path: str = "", test_percent: int = 20, folds: int | None = None
+) -> Dataset:
     """The data set in an `.npz` file.
 
     Args:
@@ -29,6 +31,8 @@ def make(data_dir: Path, *, path: str = "", test_percent: int = 20) -> Dataset:
       path: of the file.
       test_percent: of the labelled images of each class, where the file has no test images: so many
         are set apart, at least one of each.
+      folds: in how many parts the labelled images take turns as test images instead. `None`: in
+        five, where fewer than forty would be set apart; 0: in none.
 
     Raises:
       ConfigError: if the file is missing, or not as this module says.
@@ -55,7 +59,7 @@ def make(data_dir: Path, *, path: str = "", test_percent: int = 20) -> Dataset:
     if unread := [key for key in held if key not in known]:
         notes.append(f"{place.name}: arrays of other names are left out: {some(unread)}")
     names = np.ravel(held["classes"]).tolist() if "classes" in held else None
-    return own.dataset(place, parts, names, test_percent, notes)
+    return own.dataset(place, parts, names, test_percent, folds, notes)
 
 
 def read(path: Path) -> dict[str, np.ndarray]:

@@ -40,6 +40,7 @@ def make(
     channels: int | None = None,
     range: tuple[float, float] | None = None,  # noqa: A002  its field is data.range
     test_percent: int = 20,
+    folds: int | None = None,
 ) -> Dataset:
     """The data set in a folder.
 
@@ -53,6 +54,8 @@ def make(
         wrote files of 16. `None`: 0 and 65,535 of files of 16 bits, 0 and 255 of files of 8.
       test_percent: of the labelled images of each class, where there is no `test`: so many are set
         apart, at least one of each.
+      folds: in how many parts the labelled images take turns as test images instead. `None`: in
+        five, where fewer than forty would be set apart; 0: in none.
 
     Raises:
       ConfigError: if the folder is missing or not as this module says, an image is damaged or has
@@ -81,7 +84,7 @@ def make(
     def called(part: str, row: int) -> str:
         return folders.relative(files[rows[part][row]], place)
 
-    return own.dataset(place, parts, classes, test_percent, [*notes, *changes], called)
+    return own.dataset(place, parts, classes, test_percent, folds, [*notes, *changes], called)
 
 
 def _items(place: Path, passed: folders.Passed) -> list[Item]:

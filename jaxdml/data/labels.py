@@ -77,6 +77,30 @@ def _of_each_class(y: np.ndarray, order: np.ndarray, wanted: np.ndarray) -> np.n
     return np.sort(np.concatenate(chosen))
 
 
+def folds(y: np.ndarray, count: int) -> np.ndarray:
+    """In which of so many parts an image is held out, i64[N]; -1 for those that never are.
+
+    Each part has its share of each class. Images without a label are never held out, nor is the
+    only one of its class: nothing would be left to learn the class from.
+
+    Args:
+      y: i32[N]; rows below 0 have no label.
+      count: ≥ 2.
+
+    >>> np.bincount(folds(np.array([0] * 5 + [1] * 5 + [2] + [-1] * 4), 5) + 1)
+    array([5, 2, 2, 2, 2, 2])
+    """
+    random = np.random.default_rng(0)
+    part = np.full(len(y), -1)
+    before = 0
+    for label in np.unique(y[y >= 0]):
+        rows = random.permutation(np.flatnonzero(y == label))
+        if len(rows) > 1:
+            part[rows] = (before + np.arange(len(rows))) % count
+            before += len(rows)
+    return part
+
+
 def missing_classes(y: np.ndarray, labelled: np.ndarray, classes: int) -> int:
     """How many classes have no labelled image.
 

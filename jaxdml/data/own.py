@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdml.data import copies
+from jaxdml.data import copies, labels
 from jaxdml.data.check import check
 from jaxdml.data.folders import some
 from jaxdml.options import ConfigError, between, listed
 from jaxdml.types import Dataset, Split
 
+FOLDS = 5  # of labelled images, where there are no test images
+FEWEST = 40  # images that are set apart rather than folds made
 SPLITS = ("train", "val", "test")  # as files name them
 
 
@@ -47,6 +49,7 @@ def dataset(
     parts: Mapping[str, Split],
     classes: Sequence[str] | None,
     test_percent: int,
+    folds: int | None,
     notes: Sequence[str] = (),
     called: Callable[[str, int], str] | None = None,
 ) -> Dataset:
@@ -60,6 +63,8 @@ def dataset(
         training images are taken: always the same ones, the same share of each class.
       classes: the name of class i; `None`: they are numbered as far as there are labels.
       test_percent: that share, in [1, 90].
+      folds: how many parts of the labelled images take turns as test images instead. `None`: five,
+        where test images would be fewer than forty; 0: none.
       notes: what the user should know.
       called: what image i of a part is called, like its file. `None`: like `x_test[3]`.
 
@@ -95,7 +100,7 @@ def dataset(
             f"{name}: no image is of class {listed(made.classes[i] for i in unused[:5])}: name "
             "only classes that there is an image of"
         )
-    made = made if "test" in parts else _with_test(made, test_percent)
+    made = made if "test" in parts else _with_test(made, test_percent, folds)
     repeated = copies.notes(made, parts, called or row_of)
     return dataclasses.replace(
         made, notes=(*made.notes, *_alike(made), *_untested(made), *repeated)
@@ -134,14 +139,28 @@ def _untested(dataset: Dataset) -> list[str]:
     ]
 
 
-def _with_test(dataset: Dataset, percent: int) -> Dataset:
-    """Some labelled training images as test images instead, and a note of how many."""
+def _with_test(dataset: Dataset, percent: int, folds: int | None) -> Dataset:
+    """Some labelled training images as test images instead, or folds of them, and a note of it."""
     try:
         between("data.test_percent", percent, 1, 90)
-    except ValueError as error:
+        if folds:
+            between("data.folds", folds, 2, 100)
+    except (ValueError, TypeError) as error:
         raise ConfigError(str(error)) from error
     train = dataset.train
     apart = held_out(train.y, percent)
+    few = folds is None and len(apart) < FEWEST
+    if (few or folds) and len(apart) > 1:
+        parts = labels.folds(train.y, count := folds or FOLDS)
+        scored = int((parts >= 0).sum())
+        deviation = 0.5 / np.sqrt(scored)
+        note = (
+            f"{dataset.name} has no test images: each setting is trained {count} times, and scored "
+            f"each time on a part of its {scored} labelled images whose labels it did not see; an "
+            f"accuracy on {scored} images has a standard error of up to {deviation:.2g}; once more "
+            "it is trained with all labels, to be used (data.folds=0 sets test images apart)"
+        )
+        return dataclasses.replace(dataset, folds=count, notes=(*dataset.notes, note))
     if len(apart) < 2:
         raise ConfigError(
             f"{dataset.name} has no test images, and fewer than two classes have two labelled "

@@ -173,7 +173,9 @@ def unscorable(protocol: str, embedded: Embedded) -> str | None:
     """
     counts = np.unique(embedded.test_labels, return_counts=True)[1]
     why = None
-    if protocol in TASKS:
+    if protocol == "thesis" and counts.sum() < 3:
+        why = f"{counts.sum()} test images are too few to be split"
+    elif protocol in TASKS:
         task = TASKS[protocol](embedded)
         if not np.isin(task.score_labels, task.fit_labels).any():
             why = "no test image is of a class that a classifier could learn"

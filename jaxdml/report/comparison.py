@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxdml.report import summary
-from jaxdml.report.sharing import LABELS, SEEDS
+from jaxdml.report.sharing import LABELS, REPEATS
 from jaxdml.report.statistics import FEWEST, INTERVAL, Estimate, paired, verdicts
 from jaxdml.report.summary import Group, Measure
 from jaxdml.report.table import Table
@@ -156,7 +156,7 @@ def shared(paths: Sequence[str]) -> list[str]:
     ['data.name', 'model.latent_dim', 'eval.split']
     """
     alike = [p for p in paths if p.startswith(("data.", "eval.")) or p == "model.latent_dim"]
-    return [path for path in alike if path not in (*LABELS, *SEEDS)]
+    return [path for path in alike if path not in (*LABELS, *REPEATS)]
 
 
 def said(space: Sequence[str], paths: Sequence[str]) -> list[str]:
@@ -180,7 +180,7 @@ def methods(groups: Sequence[Group], paths: Sequence[str]) -> dict[str, Cells]:
 def _names(groups: Sequence[Group], paths: Sequence[str]) -> list[tuple[str, Space, str]]:
     """Of each group the method, what it shares with others, and its labels."""
     here = shared(paths)
-    varied = [path for path in paths if path not in (*here, *LABELS, *SEEDS)]
+    varied = [path for path in paths if path not in (*here, *LABELS, *REPEATS)]
     varied = summary.telling([{path: group.setting[path] for path in varied} for group in groups])
     found = []
     for group in groups:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, NamedTuple
 
-from jaxdml.report.sharing import LABELS, SEEDS
+from jaxdml.report.sharing import LABELS, REPEATS
 from jaxdml.report.table import Table
 
 NAMES = ("6.1", "6.2", "6.3", "6.4", "6.5", "6.6")
@@ -202,7 +202,7 @@ def _values(
 
 
 def _setting(result: Mapping[str, Any]) -> str:
-    return str([(p, v) for p, v in sorted(result["config"].items()) if p not in SEEDS])
+    return str([(p, v) for p, v in sorted(result["config"].items()) if p not in REPEATS])
 
 
 def _average(values: Sequence[float]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jaxdml.report.sharing import LABELS, SEEDS
+from jaxdml.report.sharing import LABELS, REPEATS
 from jaxdml.report.statistics import FEWEST, INTERVAL, Estimate, estimate, paired, verdicts
 from jaxdml.report.summary import Group, Measure
 from jaxdml.report.table import Table
@@ -112,7 +112,7 @@ def _is(expected: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
         return {
             path: list(value) if isinstance(value, tuple) else value
             for path, value in one.items()
-            if path not in SEEDS and not path.startswith("eval.") and path != "run"
+            if path not in REPEATS and not path.startswith("eval.") and path != "run"
         }
 
     own = training(config)

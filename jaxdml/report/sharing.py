@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SEEDS = ("seed", "data.labels_seed")
+FOLD = "data.fold"
+REPEATS = (*SEEDS, FOLD)  # in which points of one setting differ
 LABELS = ("data.labelled_percent", "data.labelled_count", "data.labels_per_class")
 
 
@@ -24,7 +26,7 @@ def shared_labels(configs: Sequence[Mapping[str, Any]]) -> str | None:
     for config in configs:
         selected = [config.get(path) for path in LABELS]
         if any(value is not None for value in selected) and config.get(LABELS[0]) != 100:
-            setting = str(sorted((p, str(v)) for p, v in config.items() if p not in SEEDS))
+            setting = str(sorted((p, str(v)) for p, v in config.items() if p not in REPEATS))
             chosen = config.get("seed"), config.get("data.labels_seed")
             seeds.setdefault(setting, set()).add(chosen)
     several = [found for found in seeds.values() if len(found) > 1]

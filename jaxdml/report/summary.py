@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxdml.report import sharing
-from jaxdml.report.sharing import LABELS, SEEDS
+from jaxdml.report.sharing import FOLD, LABELS, REPEATS, SEEDS
 from jaxdml.report.statistics import FEWEST, Estimate, estimate
 from jaxdml.report.table import Table
 
@@ -75,19 +75,48 @@ class Group(NamedTuple):
         """Whether these are no points, but what has no network: raw pixels, or their PCA."""
         return any(result.get("baseline") for result in self.results)
 
+    @property
+    def counted(self) -> int:
+        """How many seeds count."""
+        return len({_seeds(result) for result in self.ok if result.get("scored", 1)})
+
+    @property
+    def total(self) -> int:
+        """How many seeds there are."""
+        return len({_seeds(result) for result in self.results})
+
     def values(self, wanted: Measure) -> dict[tuple[Any, ...], float]:
-        """The seeds of the points that count and were measured so → value."""
+        """The seeds of the points that count and were measured so → value.
+
+        Where labelled images take turns as test images, it is that of all of them: the mean over
+        the folds of a seed, by how many images each has. A seed with a fold that does not count
+        does not count.
+        """
+        lost = {_seeds(result) for result in self.results if result["status"] != "ok"}
+        found: dict[tuple[Any, ...], list[tuple[float, int]]] = {}
+        for result in self.ok:
+            for score in result["scores"]:
+                if measure(score) == wanted and _seeds(result) not in lost:
+                    pair = score["value"], result.get("scored", 1)
+                    found.setdefault(_seeds(result), []).append(pair)
         return {
-            tuple(result["config"].get(path) for path in SEEDS): score["value"]
-            for result in self.ok
-            for score in result["scores"]
-            if measure(score) == wanted
+            seeds: pairs[0][0]
+            if len(pairs) == 1
+            else sum(value * count for value, count in pairs) / sum(count for _, count in pairs)
+            for seeds, pairs in found.items()
         }
 
 
+def _seeds(result: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(result["config"].get(path) for path in SEEDS)
+
+
 def groups(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Group]:
-    """Results by their setting: the grid paths that are no seeds, in order of first appearance."""
-    settings = [path for path in paths if path not in SEEDS]
+    """Results by their setting: the grid paths that repeat nothing, in order of first appearance.
+
+    Points of one setting differ in seeds, or in which of its labelled images are held out.
+    """
+    settings = [path for path in paths if path not in REPEATS]
     found: dict[tuple[str, ...], Group] = {}
     for result in results:
         setting = {path: result["config"].get(path) for path in settings}
@@ -133,7 +162,7 @@ def tables(
         )
         for title, part in parts.items()
     ]
-    several = [group for group in rows if not group.baseline and len(group.ok) >= FEWEST]
+    several = [group for group in rows if not group.baseline and group.counted >= FEWEST]
     tested = bool(marks) and len(several) > 1
     return [*made[:-1], made[-1]._replace(notes=_notes(results, rows, settings, tested))]
 
@@ -154,7 +183,7 @@ def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
 
 
 def _row(group: Group, columns: Sequence[Measure], marks: Mapping[Measure, bool]) -> list[str]:
-    count, total = len(group.ok), len(group.results)
+    count, total = group.counted, group.total
     found = [
         average(list(group.values(column).values()), count) + MARK * marks.get(column, False)
         for column in columns
@@ -172,8 +201,8 @@ def _notes(
     notes = []
     if any(group.baseline for group in rows):
         notes.append(BASELINES)
-    if any(len(group.ok) > 1 for group in rows):
-        notes.append("Mean ± standard deviation over the n points of a setting.")
+    if any(group.counted > 1 for group in rows):
+        notes.append("Mean ± standard deviation over the n seeds of a setting.")
     if tested:
         notes.append(LEADING)
     lost = [result for result in results if result["status"] != "ok"]
@@ -202,8 +231,8 @@ def _setting(result: Mapping[str, Any], settings: Sequence[str]) -> str:
     """What tells this point from others: what the grid varies, and the seed."""
     return ", ".join(
         f"{short(path, settings)} {cell(result['config'][path])}"
-        for path in (*settings, "seed")
-        if path in result["config"]
+        for path in (*settings, "seed", FOLD)
+        if path in result["config"] and (path != FOLD or result["config"][path] is not None)
     )
 
 

@@ -46,7 +46,7 @@ def results(
     for place in places:
         store = _Store(place, load)
         for result in trained:
-            if result["folder"] is not place:
+            if result["folder"] is not place or not result.get("scored", 1):
                 continue
             for name in result["config"].get("eval.baselines", tuple(BASELINES)):
                 row = _row(name, result)
@@ -71,6 +71,7 @@ def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "reason": None,
         "note": None,
         "baseline": True,
+        "scored": result.get("scored", 1),
         "config": {"system": name} | kept,
         "folder": result["folder"],
     }
@@ -94,8 +95,9 @@ class _Store:
             fitted = protocol in protocols.TASKS
             names = list(c["eval.classifiers"]) if fitted else [protocols.UNFITTED[protocol][0]]
             options = {o: c[f"eval.{o}"] for o in classifiers.Options._fields} if fitted else {}
-            labelled = {p: c[p] for p in config.SELECTED} if protocol == "labelled" else {}
-            which = [name, plan.described(c), c["eval.split"], protocol, options, labelled]
+            labelled = {p: c.get(p) for p in config.SELECTED} if protocol == "labelled" else {}
+            part = [c["eval.split"], *([] if c.get("data.fold") is None else [c["data.fold"]])]
+            which = [name, plan.described(c), part, protocol, options, labelled]
             entry = self.known.setdefault(json.dumps(which), {"tried": [], "scores": []})
             missing = [one for one in names if one not in entry["tried"]]
             if missing:
@@ -136,9 +138,9 @@ class _Store:
                 self.embedded[key] = self.features[source, name](np.asarray(x))
             return self.embedded[key]
 
-        part, train = plan.scored(dataset, c["eval.split"]), dataset.train
+        part, train = plan.scored(dataset, c), dataset.train
         rows = plan.select(PointConfig(name, c), dataset)
-        test = embed(c["eval.split"], part.x)
+        test = embed(f"{c['eval.split']} {c.get('data.fold')}", part.x)
         own = {"test": test, "test_labels": np.asarray(part.y)}
         own |= {"labelled": self.features[source, name](train.x[rows])}
         own |= {"labelled_labels": np.asarray(train.y)[rows]}

@@ -42,16 +42,19 @@ def run(
       ConfigError: for anything that the user can mend.
       Stopped: after SIGTERM or Ctrl-C, with everything saved.
     """
-    points = grid.expand(base, over)
+    points, paths = grid.expand(base, over), grid.paths(over)
     place = folder.Folder(workdir)
     with place.locked():
         place.check(config.flatten(base), config.complete)
-        finished = frozenset(p.id for p in points if place.result(p.id) is not None)
         load = planning.loader(data_dir, place.plan()["places"])
+        points = planning.with_folds(points, load)
+        if any(point.config["data.fold"] is not None for point in points):
+            paths = [*paths, "data.fold"]
+        finished = frozenset(p.id for p in points if place.result(p.id) is not None)
         plan = planning.plan(points if len(finished) < len(points) else (), load, finished)
         place.check_data(plan.data)
         place.claim(config.flatten(base))
-        _remember(place, points, grid.paths(over), plan, data_dir)
+        _remember(place, points, paths, plan, data_dir)
         left = [
             members
             for members in plan.cohorts

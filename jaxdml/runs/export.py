@@ -181,6 +181,6 @@ def _embedding(
     images = None
     if one.gallery is not None:  # its data set is here
         dataset = load(c)
-        images = shown.as_bytes(plan.scored(dataset, c["eval.split"]).x[rows])
+        images = shown.as_bytes(plan.scored(dataset, c).x[rows])
     labels = [classes[label] for label in one.arrays["test_labels"][rows]]
     return records.Embedding(z[rows], labels, rows, images)

@@ -14,6 +14,7 @@ from jaxdml.train import step
 from jaxdml.types import Params, PointConfig, Split
 
 SAME = 0.03  # how near to the loss of a single point counts as the same
+FINAL = "it is trained with all labels, to be used, and not scored: see the points of its folds"
 LEARNED = 0.9  # so many nearest neighbours of their own class, and something has been learned
 
 
@@ -56,6 +57,7 @@ def judge(
         "note": None,
         "config": dict(c),
         "labelled": len(labelled),
+        "scored": len(plan.scored(shop.dataset, c).y),
         "steps": step.count_steps(shop.routine, shop.sizes, c["train.epochs"]),
         "diverged": [int(i) for i in diverged],
         "scores": [],
@@ -79,6 +81,8 @@ def judge(
         return Judged(result | {"status": "failed", "reason": defects["mean"]}, {}, arrays)
     if sample is not None:
         arrays["test_sample"] = sample.test
+    if not result["scored"]:
+        return Judged(result | {"note": FINAL}, {}, arrays)
     asked = [kind for kind in c["eval.embeddings"] if kind in embedded] or ["mean"]
     notes = [_learned_nothing(shop, c, mean.labelled, mean.labelled_labels)]
     notes += [
@@ -98,7 +102,7 @@ def _embedded(
     """The posterior's mean, and a sample of it where one is asked for and there is a variance."""
     train = shop.dataset.train
     parts: dict[str, tuple[Split, np.ndarray | None]] = {
-        "test": (plan.scored(shop.dataset, resolved["eval.split"]), None),
+        "test": (plan.scored(shop.dataset, resolved), None),
         "labelled": (train, labelled),
     }
     if "full" in resolved["eval.protocols"]:

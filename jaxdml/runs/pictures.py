@@ -17,7 +17,7 @@ from jaxdml.report.statistics import estimate
 from jaxdml.report.summary import Group, Measure
 from jaxdml.runs import plan, shown
 from jaxdml.runs.questions import Questions
-from jaxdml.types import Dataset
+from jaxdml.types import Dataset, Split
 
 NEIGHBOURS = 5
 SAMPLES = 12
@@ -67,17 +67,17 @@ def draw(
         ("curves", _CURVES, _curves(points)),
     ]
     if dataset is not None and galleries:
-        split = points[0].result["config"]["eval.split"]
+        part = plan.scored(dataset, points[0].result["config"])
         own = points[0].gallery
         many = len(dataset.classes) > shown.MOST_CLASSES
         few = f" Of {len(dataset.classes)} classes the first are shown." * many
         made += [
-            ("data", _DATA.format(dataset.name, dataset.source) + few, _data(dataset, split)),
+            ("data", _DATA.format(dataset.name, dataset.source) + few, _data(dataset, part)),
             ("reconstructions", _RECONSTRUCTIONS, _rows(
                 galleries, "reconstructions", first=own and own.images)),
             ("samples", _SAMPLES, _rows(galleries, "samples")),
             ("pseudo_inputs", _PSEUDO, _rows(galleries, "pseudo_inputs")),
-            ("neighbours", _NEAR + few, _neighbours(embedded, dataset, split)),
+            ("neighbours", _NEAR + few, _neighbours(embedded, dataset, part)),
         ]  # fmt: skip
     return [
         Drawn(FIGURES[name], caption, style.save(figure, into, name))
@@ -211,9 +211,8 @@ def _curves(points: Sequence[shown.Shown]) -> style.Figure | None:
     return curves.draw(settings)
 
 
-def _data(dataset: Dataset, split: str) -> style.Figure:
-    part, each = plan.scored(dataset, split), 10
-    rows = shown.examples(dataset, split, each)
+def _data(dataset: Dataset, part: Split) -> style.Figure:
+    rows = shown.examples(part, 10)
     y = np.asarray(part.y)[rows]
     return images.rows(
         [images.Row(name, part.x[rows[y == i]]) for i, name in enumerate(dataset.classes) if i in y]
@@ -251,16 +250,16 @@ def _rows(
     return images.rows(rows)
 
 
-def _neighbours(points: Sequence[shown.Shown], dataset: Dataset, split: str) -> style.Figure:
+def _neighbours(points: Sequence[shown.Shown], dataset: Dataset, part: Split) -> style.Figure:
     """Of the setting with the best first score."""
 
     def height(point: shown.Shown) -> float:
         return point.result["scores"][0]["value"] if point.result["scores"] else -1.0
 
-    best, part = max(points, key=height), plan.scored(dataset, split)
+    best = max(points, key=height)
     near = neighbours.nearest(best.arrays["test"], NEIGHBOURS)
     rows, y = [], np.asarray(part.y)
-    for row in shown.examples(dataset, split):
+    for row in shown.examples(part):
         all_of_it = np.concatenate([[row], near[row]])
         wrong = y[all_of_it] != y[row]
         rows.append(images.Row(dataset.classes[y[row]], part.x[all_of_it], wrong))

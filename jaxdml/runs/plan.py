@@ -67,7 +67,12 @@ def plan(
                 places[described(c)] = str(lies.resolve())
         dataset = datasets[source]
         check_scoring(c, dataset)
-        selection = (source, *(c[p] for p in config.SELECTIONS), c["data.stratified"])
+        selection = (
+            source,
+            *(c[p] for p in config.SELECTIONS),
+            c["data.stratified"],
+            c["data.fold"],
+        )
         if (*selection, c["data.labels_seed"]) not in chosen:
             indices = select(point, dataset)
             chosen[(*selection, c["data.labels_seed"])] = indices
@@ -112,31 +117,69 @@ def check_scoring(resolved: Mapping[str, Any], dataset: Dataset) -> None:
     """Makes sure that a data set has what the protocols of a configuration read.
 
     Raises:
-      ConfigError: if there are too few images to score on, or `full` would miss labels.
+      ConfigError: if there are too few images to score on, `full` would miss labels or see those
+        of test images, or there is no such fold.
     """
-    scored(dataset, resolved["eval.split"])
-    missing = int((np.asarray(dataset.train.y) < 0).sum())
+    y, fold = np.asarray(dataset.train.y), resolved["data.fold"]
+    if fold is not None and fold >= dataset.folds:
+        raise ConfigError(
+            f"data.fold is {fold}, but {dataset.name} has {dataset.folds or 'no'} folds: leave it "
+            "unset, since each is a point by itself"
+        )
+    part = scored(dataset, resolved)
+    if len(part.y) < 2 and not (dataset.folds and resolved["eval.split"] == "test"):
+        raise ConfigError(
+            f"eval.split is {resolved['eval.split']}, but {dataset.name} has "
+            f"{len(part.y) or 'no'} such images, and two are the least: set apart some by "
+            "data.validation, and score on them"
+        )
+    missing = int((y < 0).sum())
     if "full" in resolved["eval.protocols"] and missing:
         raise ConfigError(
             f"the protocol full is fitted on all training images with their labels, but {missing} "
-            f"of the {len(dataset.train.y)} of {dataset.name} have none: leave full out; labelled "
-            "is fitted on those that have one"
+            f"of the {len(y)} of {dataset.name} have none: leave full out; labelled is fitted on "
+            "those that have one"
         )
-
-
-def scored(dataset: Dataset, split: str) -> Split:
-    """The part of a data set that points are scored on.
-
-    Raises:
-      ConfigError: if it holds fewer than two images.
-    """
-    part = dataset.test if split == "test" else dataset.validation
-    if len(part.y) < 2:
+    if "full" in resolved["eval.protocols"] and dataset.folds:
         raise ConfigError(
-            f"eval.split is {split}, but {dataset.name} has {len(part.y) or 'no'} such images, and "
-            "two are the least: set apart some by data.validation, and score on them"
+            f"the protocol full is fitted on all training images, and {dataset.name} has no other "
+            "test images: leave full out, or set test images apart by data.folds=0"
         )
-    return part
+
+
+def scored(dataset: Dataset, resolved: Mapping[str, Any]) -> Split:
+    """The part of a data set that a point is scored on, which may be empty.
+
+    It is the test or the validation images, as `eval.split` says; or, where labelled images take
+    turns, the fold that `data.fold` names: training images whose labels this point does not see.
+    """
+    if resolved["eval.split"] != "test":
+        return dataset.validation
+    if resolved.get("data.fold") is None:
+        return dataset.test
+    rows = _fold(dataset, resolved["data.fold"])
+    return Split(dataset.train.x[rows], np.asarray(dataset.train.y)[rows])
+
+
+def _fold(dataset: Dataset, fold: int) -> np.ndarray:
+    return np.flatnonzero(labels.folds(np.asarray(dataset.train.y), dataset.folds) == fold)
+
+
+def with_folds(points: Sequence[PointConfig], load: LoadDataset) -> list[PointConfig]:
+    """Points, and before each one without test images the same one for each of its folds.
+
+    Args:
+      points: resolved configurations.
+      load: gives data sets.
+    """
+    found: dict[str, PointConfig] = {}
+    for point in points:
+        c = point.config
+        folds = load(c).folds if "data.folds" in c and c["eval.split"] == "test" else 0
+        held_out = range(folds) if c["data.fold"] is None else ()
+        for one in (*(config.point(dict(c) | {"data.fold": fold}) for fold in held_out), point):
+            found.setdefault(one.id, one)
+    return list(found.values())
 
 
 def describe(plan: Plan) -> str:
@@ -182,7 +225,7 @@ def _many(count: int, what: str) -> str:
 def select(point: PointConfig, dataset: Dataset) -> np.ndarray:
     """Rows of the training set that are labelled for this point."""
     c = point.config
-    return labels.select(
+    rows = labels.select(
         dataset.train.y,
         percent=c["data.labelled_percent"],
         count=c["data.labelled_count"],
@@ -190,6 +233,7 @@ def select(point: PointConfig, dataset: Dataset) -> np.ndarray:
         stratified=c["data.stratified"],
         seed=c["data.labels_seed"],
     )
+    return rows if c["data.fold"] is None else np.setdiff1d(rows, _fold(dataset, c["data.fold"]))
 
 
 def static(point: PointConfig, dataset: Dataset, labelled_count: int) -> Static:

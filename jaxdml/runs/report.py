@@ -231,7 +231,7 @@ def _scatters(
     rows = np.unique(np.concatenate(chosen))  # of the training set
     images = None
     if dataset is not None:
-        scored = plan.scored(dataset, points[0].result["config"]["eval.split"])
+        scored = plan.scored(dataset, points[0].result["config"])
         images = shown.as_bytes(np.concatenate([scored.x[some], dataset.train.x[rows]]))
     scatters = []
     for point, plane, labelled, index in zip(points, planes, few, chosen, strict=True):

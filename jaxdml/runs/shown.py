@@ -13,7 +13,7 @@ from jaxdml.options import ConfigError, listed
 from jaxdml.report import summary
 from jaxdml.report.summary import Group
 from jaxdml.runs import execute, folder, plan, work
-from jaxdml.types import Dataset
+from jaxdml.types import Dataset, Split
 
 MOST = 12
 MOST_CLASSES = 40  # of which there is an example
@@ -47,13 +47,18 @@ def points(
       note: is told what cannot be shown.
     """
     named = zip(summary.names(groups), groups, strict=True)
-    chosen = [(name, group, group.ok[0]) for name, group in named if group.ok]
+    scored = [(n, group, [r for r in group.ok if r.get("scored", 1)]) for n, group in named]
+    chosen = [(name, group, shown[0]) for name, group, shown in scored if shown]
     if len(chosen) > MOST:
         note(f"pictures show {MOST} of {len(chosen)} settings")
         chosen = chosen[:MOST]
     found: list[Shown] = []
     kinds = {
-        (plan.described(result["config"]), result["config"]["eval.split"])
+        (
+            plan.described(result["config"]),
+            result["config"]["eval.split"],
+            result["config"].get("data.fold"),
+        )
         for _, _, result in chosen
     }
     if len(kinds) > 1:
@@ -88,14 +93,14 @@ def as_bytes(images: np.ndarray) -> np.ndarray:
     return np.round(images * 255).astype(np.uint8)
 
 
-def examples(dataset: Dataset, split: str, each: int = 1) -> np.ndarray:
+def examples(part: Split, each: int = 1) -> np.ndarray:
     """Rows of the first images of each class, class by class, of at most `MOST_CLASSES`.
 
     Args:
-      dataset, split: the scored part of which data set.
+      part: the scored images of a data set.
       each: how many of a class.
     """
-    y = np.asarray(plan.scored(dataset, split).y)
+    y = np.asarray(part.y)
     return np.concatenate([np.flatnonzero(y == i)[:each] for i in np.unique(y)[:MOST_CLASSES]])
 
 
@@ -111,6 +116,7 @@ def _gallery(
     c = point.config
     assembly = systems.assemble(c, plan.image_shape(dataset), len(dataset.classes))
     logits = c.get("reconstruction.name") == "bernoulli"
-    images = plan.scored(dataset, c["eval.split"]).x[examples(dataset, c["eval.split"])]
+    part = plan.scored(dataset, c)
+    images = part.x[examples(part)]
     as_image = jax.nn.sigmoid if logits else lambda x: jnp.clip(x, 0, 1)
     return gallery.gallery(assembly.model, assembly.prior, params, images, as_image)

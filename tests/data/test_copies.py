@@ -90,7 +90,7 @@ def test_bytes_and_floats_are_compared_by_what_they_stand_for(tmp_path):
 def test_copies_that_are_set_apart_from_each_other_are_said(tmp_path):
     """All images of a class are one: whatever is set apart has copies left to train on."""
     np.savez(tmp_path / "own.npz", x=ALIKE, y=Y[:30])
-    apart, *others = data.load("arrays", tmp_path, path="own.npz").notes
+    apart, *others = data.load("arrays", tmp_path, path="own.npz", folds=0).notes
     assert "are set apart to score on" in apart
     assert others == [
         "own.npz: 2 of 6 test images are " + BETTER.format("training", "make", "x[0] = x[3]"),

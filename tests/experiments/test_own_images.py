@@ -39,20 +39,29 @@ def trained(photos, command):
 def test_one_command_trains_evaluates_and_reports(trained):
     place, done = trained
     assert done.returncode == 0, done.stderr
-    assert "note: photos has no test images: 6 of its 30 labelled images are set" in done.stderr
-    [result] = place.results()
-    assert (result["status"], result["labelled"]) == ("ok", 24)
-    assert {s["protocol"] for s in result["scores"]} == {"labelled", "retrieval"}
+    assert "note: photos has no test images: each setting is trained 5 times" in done.stderr
+    *folds, last = place.results()
+    assert [result["labelled"] for result in (*folds, last)] == [24] * 5 + [30]
+    for result in folds:
+        assert (result["status"], result["scored"]) == ("ok", 6)
+        assert {s["protocol"] for s in result["scores"]} == {"labelled", "retrieval"}
+    assert last["scores"] == []
+    assert "it is trained with all labels, to be used, and not scored" in done.stdout
+    assert "it is trained with all labels, to be used, and not scored" in last["note"]
     report = (place.path / "report" / "report.md").read_text()
-    assert "1 point on photos, 10-D latent space." in report
-    assert "an accuracy on 6 images has a standard error of up to 0.2." in report
+    assert "6 points on photos, 10-D latent space." in report
+    assert "an accuracy on 30 images has a standard error of up to 0.091;" in report
+    [row] = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| dml_ae")]
+    values = [s["value"] for r in folds for s in r["scores"]
+              if (s["protocol"], s["metric"]) == ("labelled", "accuracy")]  # fmt: skip
+    assert (row[2].strip(), row[3].strip()) == ("1", f"{np.mean(values):.3f}")
     for name in ("latent", "data", "reconstructions", "neighbours"):
         assert (place.path / "report" / f"{name}.png").is_file()
 
 
 def test_its_embeddings_of_new_images_tell_classes_apart(trained, photos, command, tmp_path):
     place, _ = trained
-    [point] = (place.path / "points").iterdir()
+    point = place.point(place.results()[-1]["point"])  # with all labels
     new = tmp_path / "new"
     digits = data.load("digits", tmp_path).test
     for label in range(3):
@@ -117,11 +126,11 @@ def test_a_data_set_is_told_and_shown(photos, command, tmp_path):
     ]
     assert cells[0] == ["class", "training", "labelled", "validation", "test"]
     assert cells[2:] == [
-        ["one", "8", "2", "0", "2"],
-        ["two", "8", "2", "0", "2"],
-        ["zero", "8", "2", "0", "2"],
+        ["one", "10", "2", "0", "0"],
+        ["two", "10", "2", "0", "0"],
+        ["zero", "10", "2", "0", "0"],
         ["(no label)", "90", "0", "0", "0"],
-        ["all", "114", "6", "0", "6"],
+        ["all", "120", "6", "0", "0"],
     ]
     assert "note: photos has no test images" in first
     assert "CC BY 4.0" in second

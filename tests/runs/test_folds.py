@@ -1,0 +1,151 @@
+"""Without test images, parts of the labelled ones take turns; then all of them are trained on."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.neighbors import KNeighborsClassifier
+
+from jaxdml.data import labels
+from jaxdml.options import ConfigError
+from jaxdml.report import summary
+from jaxdml.report.summary import Measure
+from jaxdml.runs import execute, grid, plan, report
+from tests.runs.small import BASE
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+RANDOM = np.random.default_rng(0)
+Y = np.arange(60, dtype=np.int32) % 3
+X = (60 * Y[:, None, None] + RANDOM.integers(0, 130, (60, 4, 4))).astype(np.uint8)
+KNOWN = np.where(np.arange(60) < 31, Y, -1)
+OWN = BASE | {
+    "data.name": "arrays",
+    "data.path": "own.npz",
+    "data.labelled_count": None,
+    "system": "dml_ae",
+    "eval.protocols": ("labelled", "cluster"),
+}
+ACCURACY = Measure("labelled", "knn", "mean", "accuracy")
+
+
+@given(st.lists(st.integers(-1, 3), min_size=1, max_size=60), st.integers(2, 6))
+def test_each_labelled_image_that_is_not_alone_is_held_out_once(y, count):
+    part = labels.folds(np.array(y), count)
+    for label in range(-1, 4):
+        rows = np.flatnonzero(np.array(y) == label)
+        if label < 0 or len(rows) < 2:
+            assert (part[rows] == -1).all()
+            continue
+        sizes = np.bincount(part[rows], minlength=count)
+        assert sizes.sum() == len(rows)
+        assert sizes.max() - sizes.min() <= 1  # each part has its share of the class
+        assert sizes.max() < len(rows)  # and something is left to learn it from
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    path = tmp_path_factory.mktemp("folds")
+    np.savez(path / "own.npz", x=X, y=KNOWN)
+    return path
+
+
+@pytest.fixture(scope="module")
+def place(data_dir):
+    over = ({"system": ("dml_ae", "ae"), "seed": (0, 1)},)
+    return execute.run(OWN, over, data_dir / "run", data_dir)
+
+
+def test_folds_are_points_of_the_same_cohort_and_the_last_has_all_labels(place, data_dir):
+    load = plan.loader(data_dir)
+    points = plan.with_folds(grid.expand(OWN, ({},)), load)
+    assert [point.config["data.fold"] for point in points] == [0, 1, 2, 3, 4, None]
+    planned = plan.plan(points, load)
+    [members] = planned.cohorts
+    assert len(members.points) == 6
+    part = labels.folds(KNOWN, 5)
+    for point in points:
+        rows = planned.labelled[point.id]
+        fold = point.config["data.fold"]
+        held_out = np.flatnonzero(part == fold) if fold is not None else []
+        np.testing.assert_array_equal(rows, np.setdiff1d(np.flatnonzero(KNOWN >= 0), held_out))
+    assert len(place.results()) == 4 * 6
+    assert place.plan()["grid_paths"] == ["system", "seed", "data.fold"]
+
+
+def test_a_fold_is_scored_on_the_images_whose_labels_it_did_not_see(place):
+    part = labels.folds(KNOWN, 5)
+    for result in place.results():
+        kept, fold = place.embeddings(result["point"]), result["config"]["data.fold"]
+        if fold is None:
+            assert (result["scores"], result["scored"], len(kept["test"])) == ([], 0, 0)
+            assert "trained with all labels" in result["note"]
+            continue
+        np.testing.assert_array_equal(kept["test_labels"], KNOWN[part == fold])
+        assert not set(kept["labelled_index"]) & set(np.flatnonzero(part == fold))
+        k = min(5, np.bincount(kept["labelled_labels"]).min())
+        model = KNeighborsClassifier(k).fit(kept["labelled"], kept["labelled_labels"])
+        found = {summary.measure(s): s["value"] for s in result["scores"]}
+        assert found[ACCURACY] == model.score(kept["test"], kept["test_labels"])
+
+
+def test_what_reads_no_label_is_trained_once_for_all_folds(place):
+    """And is judged as if each had been trained."""
+    by_seed = {}
+    for result in place.results():
+        if result["config"]["system"] == "ae":
+            by_seed.setdefault(result["config"]["seed"], set()).add(result["checkpoint"]["path"])
+    assert [len(paths) for paths in by_seed.values()] == [1, 1]
+
+
+def test_a_score_of_a_seed_is_that_of_all_its_held_out_images(place):
+    for group in summary.groups(place.results(), place.plan()["grid_paths"]):
+        values = group.values(ACCURACY)
+        assert len(values) == 2  # a value for each seed, not for each fold
+        for (seed, _), value in values.items():
+            right = images = 0
+            for result in group.results:
+                found = {summary.measure(s): s["value"] for s in result["scores"]}
+                if result["config"]["seed"] == seed and ACCURACY in found:
+                    right += found[ACCURACY] * result["scored"]
+                    images += result["scored"]
+            assert images == 31
+            assert value == pytest.approx(right / images)
+    written = report.report([place], place.report, plan.loader(place.path.parent))
+    row = next(line for line in written.table.splitlines() if line.startswith("| dml_ae"))
+    assert row.split("|")[2].strip() == "2"
+    assert "latent" in {path.stem for path in written.pictures}
+    assert "pixels" in written.table
+
+
+def test_a_seed_that_lost_a_fold_does_not_count(place):
+    results = place.results()
+    lost = [r | ({"status": "diverged", "reason": "", "scores": []} if i == 1 else {})
+            for i, r in enumerate(results)]  # fmt: skip
+    first = summary.groups(lost, place.plan()["grid_paths"])[0]
+    assert list(first.values(ACCURACY)) == [(1, 0)]
+
+
+def test_folds_can_be_left_out_and_mistakes_are_one_sentence(data_dir, tmp_path):
+    alone = execute.run(OWN | {"data.folds": 0}, ({},), tmp_path / "run", data_dir)
+    [result] = alone.results()
+    assert result["scored"] == 6
+    with pytest.raises(ConfigError, match=r"data\.fold is 7, but own\.npz has 5 folds"):
+        execute.run(OWN | {"data.fold": 7}, ({},), tmp_path / "other", data_dir)
+    whole = OWN | {"eval.protocols": ("full",)}
+    np.savez(tmp_path / "own.npz", x=X[:30], y=Y[:30])
+    with pytest.raises(ConfigError, match=r"own\.npz has no other test images: leave full out"):
+        execute.run(whole, ({},), tmp_path / "third", tmp_path)
+    other = BASE | {"system": "ae", "data.name": "digits", "data.fold": 0}
+    with pytest.raises(ConfigError, match=r"data\.fold is 0, but digits has no folds"):
+        execute.run(other, ({},), tmp_path / "fourth", tmp_path)
+
+
+def test_the_same_call_again_trains_nothing(place, data_dir, monkeypatch):
+    before = (place.path / "results.csv").read_bytes()
+    monkeypatch.setattr(execute, "_here", None)
+    over = ({"system": ("dml_ae", "ae"), "seed": (0, 1)},)
+    execute.run(OWN, over, place.path, data_dir)
+    assert (place.path / "results.csv").read_bytes() == before
+    execute.rescore(place.path, data_dir)
+    assert (place.path / "results.csv").read_bytes() == before
