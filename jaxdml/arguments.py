@@ -62,6 +62,8 @@ def checked(function: F) -> F:
         if (found := _read(parameter.annotation)) is not None
     }
 
+    title = function.__qualname__.rpartition("<locals>.")[2].lstrip("_")
+
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         bound = signature.bind(*arguments, **options)
@@ -71,7 +73,7 @@ def checked(function: F) -> F:
             if name not in plan or value is None:
                 continue
             for label, array, dims, _ in _leaves(name, value, plan[name]):
-                _agree(function.__name__, label, dims, shape_of(array), sizes)
+                _agree(title, label, dims, shape_of(array), sizes)
                 narrow = narrow or _is_narrow(array)
         if not narrow:
             return function(*arguments, **options)
@@ -155,41 +157,42 @@ def _agree(function: str, name: str, dims: Dims, shape: tuple[int, ...], sizes: 
     Raises:
       ValueError: if it is another one.
     """
-    variadic = next((i for i, dim in enumerate(dims) if dim[0] in "*."), None)
-    if variadic is None:
-        parts = [(n,) for n in shape]
-        right_rank = len(shape) == len(dims)
-    else:
-        after = len(shape) - (len(dims) - variadic - 1)
-        before, middle, rest = (
-            shape[:variadic],
-            shape[variadic : max(variadic, after)],
-            shape[after:],
-        )
-        parts = [*((n,) for n in before), middle, *((n,) for n in rest)]
-        right_rank = len(shape) >= len(dims) - 1
-    wrong = not right_rank
+    parts = _parts(dims, shape)
+    wrong = parts is None
     told: Sizes = {}
-    if right_rank:
-        for dim, part in zip(dims, parts, strict=True):
-            key = dim.lstrip("*#")
-            known, teller = sizes.get(key, told.get(key, (None, "")))
-            if dim in ("...", "_"):
-                continue
-            if dim.isdecimal():
-                wrong |= part != (int(dim),)
-            elif "#" in dim and known is not None:
-                try:
-                    told[key] = np.broadcast_shapes(known, part), teller
-                except ValueError:
-                    wrong = True
-            elif known is None:
-                told[key] = part, _described(name, dims, shape)
-            else:
-                wrong |= part != known
+    for dim, part in zip(dims, parts or (), strict=False):
+        key = dim.lstrip("*#")
+        known, teller = sizes.get(key) or told.get(key) or (None, _described(name, dims, shape))
+        if dim == "...":
+            continue
+        if dim.isdecimal():
+            wrong |= part != (int(dim),)
+        elif "#" in dim and known is not None:
+            try:
+                told[key] = np.broadcast_shapes(known, part), teller
+            except ValueError:
+                wrong = True
+        elif known is None:
+            told[key] = part, teller
+        else:
+            wrong |= part != known
     if wrong:
         raise ValueError(_message(function, name, dims, shape, sizes))
     sizes |= told
+
+
+def _parts(dims: Dims, shape: tuple[int, ...]) -> list[tuple[int, ...]] | None:
+    """The axes that each dimension stands for; `None` where there are too few or too many."""
+    variadic = ["*" in dim or dim == "..." for dim in dims]
+    spare = len(shape) - len(dims) + 1  # what is left for the variadic dimension
+    if spare < 0 or (spare != 1 and not any(variadic)):
+        return None
+    parts, start = [], 0
+    for several in variadic:
+        end = start + (spare if several else 1)
+        parts.append(shape[start:end])
+        start = end
+    return parts
 
 
 def _described(name: str, dims: Dims, shape: tuple[int, ...]) -> str:

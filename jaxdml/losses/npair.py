@@ -54,17 +54,15 @@ def npair(
     """
     at_least("l2", l2, 0)
     embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
-    square = jnp.sum(embeddings * embeddings, axis=1)  # of each row's length, as it came
-    if normalize:
-        embeddings = unit(embeddings)
     same, _ = masks.pairs(labels, labelled)
     earlier = jnp.sum(jnp.tril(same, -1), axis=1)  # rows of the same class before this one
     anchors = labelled & (earlier == 0) & same.any(axis=1)
     positives = labelled & (earlier == 1)
-    products = matmul(embeddings, embeddings.T)  # [anchor, positive]
+    directions = unit(embeddings) if normalize else embeddings
+    products = matmul(directions, directions.T)  # [anchor, positive]
     among = log_sum_exp(products, jnp.broadcast_to(positives[None, :], products.shape))
     own = jnp.sum(jnp.where(same & positives[None, :] & anchors[:, None], products, 0), axis=1)
-    length = masks.mean(square, anchors | positives)
+    length = masks.mean(jnp.sum(embeddings * embeddings, axis=1), anchors | positives)
     return masks.mean(among - own, anchors) + jnp.asarray(l2, length.dtype) * length
 
 
