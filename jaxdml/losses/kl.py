@@ -33,6 +33,9 @@ def analytic(
     Returns:
       f32[B] in nats, ≥ 0.
 
+    Raises:
+      ValueError: for shapes that do not agree.
+
     >>> analytic(jnp.array([[0.0, 0.0], [1.0, 1.0]]), jnp.zeros((2, 2))).tolist()
     [0.0, 1.0]
     """
@@ -100,6 +103,9 @@ def unnormalised(
 
     Returns:
       f32[B].
+
+    Raises:
+      ValueError: for no samples, or shapes that do not agree.
     """
     weights = jnp.exp(components.log_weights)
 
