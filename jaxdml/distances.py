@@ -1,27 +1,36 @@
 """Distances between all rows of a batch, with a gradient that is finite everywhere.
 
-Differences are taken directly, not through the Gram matrix: equal rows are at distance exactly 0,
-and the compiler fuses the difference into the sum, so that memory stays O(B²).
+Differences are taken directly, not through the Gram matrix: equal rows are at distance exactly 0.
+Memory stays O(B²), that of gradients too: a batch with more than `BLOCK` differences is visited in
+blocks of rows, and the backward pass computes the differences of each block again. Arrays of other
+shapes are refused with a `ValueError`, and narrow floats are computed in float32.
 """
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from jaxdml.arguments import checked
 
-def safe_sqrt(x: Array) -> Array:
-    """√x, with the derivative 0 at 0 (where the true one is infinite).
+BLOCK = 2**21  # differences at a time: all of 128 rows up to 128 dimensions (8 MiB in float32)
+
+
+@checked
+def safe_sqrt(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """√x, with the derivative 0 at 0 (where the true one is infinite). NaN stays NaN.
 
     >>> import jax
     >>> float(jax.grad(safe_sqrt)(0.0))
     0.0
     """
-    positive = x > 0
+    positive = ~(x <= 0)  # NaN is not to pass for 0: a training that breaks would look well
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
 
 
+@checked
 def unit(x: Float[Array, "batch dim"]) -> Float[Array, "batch dim"]:
     """Rows scaled to length 1; a row of zeros stays, with the gradient 0.
 
@@ -32,16 +41,31 @@ def unit(x: Float[Array, "batch dim"]) -> Float[Array, "batch dim"]:
     return x / jnp.where(norm > 0, norm, 1)
 
 
+@checked
 def squared_euclidean(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
-    """‖xᵢ − xⱼ‖², f32[B, B].
+    """‖xᵢ − xⱼ‖², f32[B, B]. Time O(B² D), memory O(B²) for the value and for its gradient.
 
     >>> squared_euclidean(jnp.array([[0.0, 0.0], [3.0, 4.0]])).tolist()
     [[0.0, 25.0], [25.0, 0.0]]
     """
-    difference = x[:, None, :] - x[None, :, :]
+    count, dim = x.shape
+    if count * count * dim <= BLOCK:
+        return _from_each(x, x)
+    blocks = -(-count // max(1, BLOCK // (count * dim)))
+    rows = -(-count // blocks)  # in a block; the last one is filled up with zeros
+    padded = jnp.pad(x, ((0, blocks * rows - count), (0, 0))).reshape(blocks, rows, dim)
+    # no difference is kept for the backward pass
+    block = jax.checkpoint(lambda some: _from_each(x, some).T)
+    return lax.map(block, padded).reshape(blocks * rows, count)[:count]
+
+
+def _from_each(x: Array, y: Array) -> Array:
+    """‖xᵢ − yⱼ‖². With few `y` the gradient sums over the first axis, which is the quick one."""
+    difference = x[:, None, :] - y[None, :, :]
     return jnp.sum(difference * difference, axis=2)
 
 
+@checked
 def euclidean(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
     """‖xᵢ − xⱼ‖, f32[B, B], with the gradient 0 where rows are equal.
 
@@ -51,17 +75,26 @@ def euclidean(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
     return safe_sqrt(squared_euclidean(x))
 
 
+@checked
 def cosine(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
     """1 − cos(xᵢ, xⱼ), f32[B, B], in [0, 2]; a zero row has distance 1 to every row.
+
+    It is half the squared distance of the rows scaled to length 1: never below 0, 0 for equal rows,
+    and accurate for near ones, where 1 − cos would be lost to rounding. A zero row has the
+    gradient 0.
 
     >>> cosine(jnp.array([[1.0, 0.0], [0.0, 2.0]])).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
-    directions = unit(x)
-    return 1 - matmul(directions, directions.T)
+    zero = jnp.sum(x * x, axis=1) == 0
+    half = jnp.minimum(0.5 * squared_euclidean(unit(x)), 2)
+    return jnp.where(zero[:, None] | zero[None, :], 1, half)
 
 
-def matmul(a: Array, b: Array) -> Array:
+@checked
+def matmul(
+    a: Float[Array, "rows inner"], b: Float[Array, "inner columns"]
+) -> Float[Array, "rows columns"]:
     """`a @ b` in full float32: accelerators round the factors to fewer bits unless they are asked.
 
     Eleven on a GPU (TF32): a cosine may be off by 10⁻³, and what divides it by a temperature, or

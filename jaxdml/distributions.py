@@ -1,4 +1,8 @@
-"""Diagonal normal distributions and mixtures of them: densities, in nats, and samples."""
+"""Diagonal normal distributions and mixtures of them: densities, in nats, and samples.
+
+Arrays whose shapes do not agree are refused with a `ValueError`, and narrow floats are computed in
+float32.
+"""
 
 import math
 
@@ -6,9 +10,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxdml.arguments import checked
 from jaxdml.types import Components
 
 
+@checked
 def log_normal(
     z: Float[Array, "*#batch dim"],
     mean: Float[Array, "*#batch dim"],
@@ -25,6 +31,7 @@ def log_normal(
     )
 
 
+@checked
 def log_mixture(z: Float[Array, "batch dim"], components: Components) -> Float[Array, " batch"]:
     """Log Σ_k w_k N(z; mean_k, diag e^logvar_k). Time O(B K D).
 
@@ -38,6 +45,7 @@ def log_mixture(z: Float[Array, "batch dim"], components: Components) -> Float[A
     return jax.nn.logsumexp(components.log_weights[None, :] + each, axis=1)
 
 
+@checked
 def sample_mixture(key: Array, count: int, components: Components) -> Float[Array, "count dim"]:
     """Draws from a mixture, f32[count, D].
 

@@ -1,9 +1,15 @@
-"""Which rows of a batch take part in a loss, and which pairs of them are genuine or impostors."""
+"""Which rows of a batch take part in a loss, and which pairs of them are genuine or impostors.
+
+Arrays whose shapes do not agree are refused with a `ValueError`, and counts are float32 or wider.
+"""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxdml.arguments import checked
 
+
+@checked
 def keep(
     embeddings: Float[Array, "batch dim"], labelled: Bool[Array, " batch"] | None = None
 ) -> tuple[Float[Array, "batch dim"], Bool[Array, " batch"]]:
@@ -23,7 +29,34 @@ def keep(
     return jnp.where(labelled[:, None], embeddings, 0), labelled
 
 
-def mean(values: Array, where: Array) -> Array:
+@checked
+def one_row_at_least(
+    embeddings: Float[Array, "batch dim"],
+    labels: Int[Array, " batch"],
+    labelled: Bool[Array, " batch"] | None = None,
+) -> tuple[Float[Array, "rows dim"], Int[Array, " rows"], Bool[Array, " rows"]]:
+    """What `keep` gives, with the labels; in the place of an empty batch one unlabelled row.
+
+    So that a loss is 0 for an empty batch for the reason for which it is 0 without labelled rows,
+    and no maximum of nothing is asked for.
+
+    Args:
+      embeddings: f32[B, D].
+      labels: i32[B].
+      labelled: bool[B]; `None` means that every row is.
+
+    >>> one_row_at_least(jnp.zeros((0, 2)), jnp.zeros(0, int))[2].tolist()
+    [False]
+    """
+    if embeddings.shape[0] == 0:
+        embeddings = jnp.pad(embeddings, ((0, 1), (0, 0)))
+        labels, labelled = jnp.zeros(1, jnp.asarray(labels).dtype), jnp.zeros(1, bool)
+    embeddings, labelled = keep(embeddings, labelled)
+    return embeddings, labels, labelled
+
+
+@checked
+def mean(values: Float[Array, "*shape"], where: Bool[Array, "*shape"]) -> Float[Array, ""]:
     """The mean of the values that the mask names, 0 where it names none.
 
     Each is divided before they are added: a sum of large finite values could overflow.
@@ -39,6 +72,7 @@ def mean(values: Array, where: Array) -> Array:
     return jnp.sum(jnp.where(where, values, 0) / count)
 
 
+@checked
 def pairs(
     labels: Int[Array, " batch"], labelled: Bool[Array, " batch"] | None = None
 ) -> tuple[Bool[Array, "batch batch"], Bool[Array, "batch batch"]]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from jax import Array
 from jax.typing import ArrayLike
+from jaxtyping import Float
 
 Params = Any  # a tree of arrays
 Metrics = dict[str, Array]  # named scalars
@@ -109,9 +110,9 @@ class Learned(NamedTuple):
 class Components(NamedTuple):
     """A mixture of K diagonal normal distributions in D dimensions."""
 
-    log_weights: Array  # f32[K], normalised
-    means: Array  # f32[K, D]
-    logvars: Array  # f32[K, D], natural logarithm
+    log_weights: Float[Array, " components"]  # f32[K], normalised
+    means: Float[Array, "components dim"]  # f32[K, D]
+    logvars: Float[Array, "components dim"]  # f32[K, D], natural logarithm
 
 
 class Prior(NamedTuple):

@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
+
+from jaxdml.arguments import checked
 
 
 class Options(NamedTuple):
@@ -50,11 +53,20 @@ Table = Mapping[str, Callable[[Options], Any]]  # name → what makes an unfitte
 CLASSIFIERS: Table = {"knn": _knn, "rf": _forest, "mlp": _mlp, "linear": _linear}
 
 
-def predict(model: Any, fit: np.ndarray, labels: np.ndarray, scored: np.ndarray) -> np.ndarray:
+@checked
+def predict(
+    model: Any,
+    fit: Float[np.ndarray, "rows dim"],
+    labels: Int[np.ndarray, " rows"],
+    scored: Float[np.ndarray, "scored dim"],
+) -> np.ndarray:
     """Labels i32[M] of embeddings [M, D], by a classifier that is fitted on [N, D] and i32[N].
 
     Where all labels are the same one, so is every answer: some classifiers refuse such a fit. That
     an iteration ends at its bound is how these classifiers are defined, and no warning.
+
+    Raises:
+      ValueError: for shapes that do not agree.
 
     >>> model = CLASSIFIERS["linear"](Options())
     >>> predict(model, np.zeros((3, 2)), np.array([7, 7, 7]), np.ones((2, 2)))

@@ -3,11 +3,17 @@
 import warnings
 
 import numpy as np
+from jaxtyping import Float, Int
+
+from jaxdml.arguments import checked
 
 STARTS = 10  # of k-means; the one with the least inertia counts
 
 
-def cluster(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+@checked
+def cluster(
+    embeddings: Float[np.ndarray, "rows dim"], labels: Int[np.ndarray, " rows"]
+) -> dict[str, float]:
     """Clustering accuracy, NMI, AMI and ARI of k-means, with k = the number of classes.
 
     Args:
@@ -16,6 +22,9 @@ def cluster(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     Returns:
       Name → value, each at most 1; NMI is normalised by the arithmetic mean of the entropies.
+
+    Raises:
+      ValueError: for shapes that do not agree.
 
     >>> z, y = np.repeat([[0.0, 0.0], [9.0, 9.0]], 4, axis=0), np.repeat([5, 3], 4)
     >>> cluster(z, y)
@@ -40,7 +49,8 @@ def cluster(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     }
 
 
-def accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
+@checked
+def accuracy(labels: Int[np.ndarray, " rows"], clusters: Int[np.ndarray, " rows"]) -> float:
     """The share of rows that are right if each cluster is named after a class of its own.
 
     The best such names are found by the Hungarian method (Kuhn 1955). Where there are more clusters
@@ -49,6 +59,9 @@ def accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
     Args:
       labels: i32[N], N ≥ 1.
       clusters: i32[N].
+
+    Raises:
+      ValueError: for shapes that do not agree.
 
     >>> accuracy(np.array([0, 0, 1, 1]), np.array([7, 7, 7, 2]))
     0.75

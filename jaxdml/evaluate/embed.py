@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
+from jaxdml.arguments import checked
 from jaxdml.types import Model, Params
 
 EMBEDDINGS = ("mean", "sample")  # of the posterior; see `draw`
@@ -58,10 +60,16 @@ def encoder(model: Model, batch_size: int = 1000) -> Encode:
     return encode_all
 
 
-def draw(mean: np.ndarray, logvar: np.ndarray, seed: Sequence[int]) -> np.ndarray:
+@checked
+def draw(
+    mean: Float[np.ndarray, "rows dim"], logvar: Float[np.ndarray, "rows dim"], seed: Sequence[int]
+) -> np.ndarray:
     """One sample of N(mean, e^logvar) for each row, f32[N, D]; the same for the same seed.
 
     Where the variance overflows, so does the sample.
+
+    Raises:
+      ValueError: for shapes that do not agree.
 
     >>> draw(np.zeros((1, 2), "f"), np.full((1, 2), -np.inf, "f"), (0, 1))
     array([[0., 0.]], dtype=float32)
@@ -71,7 +79,8 @@ def draw(mean: np.ndarray, logvar: np.ndarray, seed: Sequence[int]) -> np.ndarra
         return mean + np.exp(logvar / 2) * noise
 
 
-def defect(embeddings: np.ndarray) -> str | None:
+@checked
+def defect(embeddings: Float[np.ndarray, "rows dim"]) -> str | None:
     """What makes embeddings impossible to judge, or `None`.
 
     They are constant if no coordinate varies by more than rounding: a classifier would then answer

@@ -6,12 +6,16 @@ from typing import Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
+
+from jaxdml.arguments import checked, must_have
 
 SPARE = 8  # candidates beyond the k nearest, so that float32 misses none
 ENTRIES = 2**26  # distances held at once
 
 
-def nearest(z: np.ndarray, k: int) -> np.ndarray:
+@checked
+def nearest(z: Float[np.ndarray, "rows dim"], k: int) -> np.ndarray:
     """Rows i32[N, k] of the k embeddings nearest to each of f32[N, D], but for itself.
 
     Where there are fewer than k others, all of them.
@@ -43,14 +47,25 @@ class KNeighbors:
     def __init__(self, k: int) -> None:
         self.k = k
 
-    def fit(self, z: np.ndarray, y: np.ndarray) -> Self:
-        """Keeps the embeddings f32[N, D], N ≥ k, and their labels i32[N]."""
+    @checked
+    def fit(self, z: Float[np.ndarray, "rows dim"], y: Int[np.ndarray, " rows"]) -> Self:
+        """Keeps the embeddings f32[N, D], N ≥ k, and their labels i32[N].
+
+        Raises:
+          ValueError: for shapes that do not agree.
+        """
         self.z, self.y = np.asarray(z, np.float32), np.asarray(y)
         return self
 
-    def predict(self, z: np.ndarray) -> np.ndarray:
-        """Labels i32[M] of embeddings f32[M, D]."""
+    @checked
+    def predict(self, z: Float[np.ndarray, "rows dim"]) -> np.ndarray:
+        """Labels i32[M] of embeddings f32[M, D].
+
+        Raises:
+          ValueError: for embeddings of other dimensions than those of `fit`.
+        """
         z = np.asarray(z, np.float32)
+        must_have("z", z, (len(z), self.z.shape[1]), "with as many dimensions as `fit` had")
         centre = self.z.mean(axis=0, dtype=np.float64)  # distances stay, rounding shrinks
         fit, scored = ((a - centre).astype(np.float32) for a in (self.z, z))
         largest = np.square(fit).sum(axis=1).max()

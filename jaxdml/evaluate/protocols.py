@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 from threadpoolctl import ThreadpoolController
 
+from jaxdml.arguments import checked
 from jaxdml.evaluate.classifiers import CLASSIFIERS, DEFAULTS, Options, Table, predict
 from jaxdml.evaluate.clustering import cluster
 from jaxdml.evaluate.retrieval import retrieve
@@ -121,6 +123,9 @@ def evaluate(
       options: of classifiers.
       table: makes an unfitted classifier.
 
+    Raises:
+      ValueError: for embeddings and labels whose shapes do not agree.
+
     >>> z = np.repeat(np.eye(3), 6, axis=0)
     >>> y = np.repeat(np.arange(3), 6)
     >>> found = evaluate({"mean": Embedded(z, y, z, y)}, ["thesis"], ["knn"])
@@ -130,6 +135,7 @@ def evaluate(
     scores = []
     with _libraries().limit(limits=1):
         for kind, given in embedded.items():
+            _embedded(*given[:6])
             part = in_range(given)
             for protocol in protocols:
                 if unscorable(protocol, part):
@@ -143,6 +149,18 @@ def evaluate(
                 for name in classifiers:
                     scores += _fitted(protocol, kind, task, name, options, table)
     return scores
+
+
+@checked
+def _embedded(
+    test: Float[np.ndarray, "test_rows dim"],
+    test_labels: Int[np.ndarray, " test_rows"],
+    labelled: Float[np.ndarray, "labelled_rows dim"],
+    labelled_labels: Int[np.ndarray, " labelled_rows"],
+    train: Float[np.ndarray, "train_rows dim"] | None,
+    train_labels: Int[np.ndarray, " train_rows"] | None,
+) -> None:
+    """Does nothing else: the shapes of an `Embedded` are checked before it is scored."""
 
 
 def _fitted(

@@ -5,12 +5,18 @@ Check" (2020).
 """
 
 import numpy as np
+from jaxtyping import Float, Int
+
+from jaxdml.arguments import checked
 
 NAMES = ("r_at_1", "r_precision", "map_at_r")
 ENTRIES = 2**22  # distances held at once
 
 
-def retrieve(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+@checked
+def retrieve(
+    embeddings: Float[np.ndarray, "rows dim"], labels: Int[np.ndarray, " rows"]
+) -> dict[str, float]:
     """R@1, R-precision and MAP@R, each embedding being asked for once, among all others.
 
     For a query whose class has R other members, the R nearest of all others are looked at: R@1 is
@@ -25,6 +31,9 @@ def retrieve(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     Returns:
       Name → value in [0, 1]; empty if no class has two members.
+
+    Raises:
+      ValueError: for shapes that do not agree.
 
     >>> z, y = np.array([[0.0], [1.0], [3.0], [6.0]]), np.array([0, 0, 1, 1])
     >>> retrieve(z, y)

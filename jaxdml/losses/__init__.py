@@ -2,7 +2,9 @@
 
 A metric loss is `loss(embeddings f32[B, D], labels i32[B], *, labelled bool[B] | None, …) →
 f32[]`, with class weights or centres after the labels where it learns some; a reconstruction loss
-is `loss(images, reconstruction, *, valid bool[B] | None, …) → f32[]`; a divergence is in `kl`. The
+is `loss(images, reconstruction, *, valid bool[B] | None, …) → f32[]`; a divergence is in `kl`.
+All of them refuse arrays whose shapes do not agree with a `ValueError`, compute float16 and
+bfloat16 in float32, and hold no array of B² D entries; a metric loss of an empty batch is 0. The
 tables name what a config can select; a user's own loss needs no entry here: a dotted path finds it.
 """
 

@@ -2,7 +2,8 @@
 
 Liu et al., "SphereFace", 2017; Wang et al., "CosFace", 2018; Deng et al., "ArcFace", 2019; Zhang
 et al., "AdaCos", 2019. θ_j is the angle between an embedding and the weights of class j. All of
-them cost O(B C D) time and O(B C) memory, and are the cross-entropy of changed logits.
+them cost O(B C D) time and O(B C) memory, and are the cross-entropy of changed logits. Arrays
+narrower than float32 are computed in float32, and an empty batch has the value 0.
 """
 
 import functools
@@ -16,12 +17,14 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml import masks
+from jaxdml.arguments import checked
 from jaxdml.distances import matmul, safe_sqrt, unit
 from jaxdml.losses.softmax import at_label, cross_entropy, log_sum_exp
 from jaxdml.options import ConfigError, at_least, between
 from jaxdml.types import Learned
 
 
+@checked
 def sphereface(
     embeddings: Float[Array, "batch dim"],
     labels: Int[Array, " batch"],
@@ -46,13 +49,14 @@ def sphereface(
       f32[] in nats, 0 where no row is labelled.
 
     Raises:
-      ValueError: for m below 1.
+      ValueError: for m below 1, or shapes that do not agree.
 
     >>> z, w = jnp.array([[1.0, 0.0]]), jnp.eye(2)
     >>> round(float(sphereface(z, jnp.array([1]), w, m=2)), 4)  # ψ(π/2) = −1: log(e + e⁻¹) + 1
     2.1269
     """
     at_least("m", m, 1)
+    embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
     cosine, labels, labelled = _cosines(embeddings, labels, weights, labelled)
     target = at_label(cosine, labels)
     before, multiple = jnp.ones_like(target), target  # cos 0θ, cos 1θ
@@ -60,11 +64,11 @@ def sphereface(
         before, multiple = multiple, 2 * target * multiple - before
     k = sum((target <= math.cos(j * math.pi / m)).astype(target.dtype) for j in range(1, m + 1))
     psi = (1 - 2 * (k % 2)) * multiple - 2 * k
-    embeddings, _ = masks.keep(embeddings, labelled)
     norm = safe_sqrt(jnp.sum(embeddings * embeddings, axis=1, keepdims=True))
     return cross_entropy(norm * _with_target(cosine, labels, psi), labels, labelled)
 
 
+@checked
 def cosface(
     embeddings: Float[Array, "batch dim"],
     labels: Int[Array, " batch"],
@@ -85,7 +89,7 @@ def cosface(
       f32[] in nats, 0 where no row is labelled.
 
     Raises:
-      ValueError: for a negative margin or scale.
+      ValueError: for a negative margin or scale, or shapes that do not agree.
 
     >>> z, w = jnp.array([[1.0, 0.0]]), jnp.eye(2)
     >>> round(float(cosface(z, jnp.array([0]), w, margin=1.0, scale=1.0)), 4)  # log 2
@@ -99,6 +103,7 @@ def cosface(
     return cross_entropy(scale * _with_target(cosine, labels, target), labels, labelled)
 
 
+@checked
 def arcface(
     embeddings: Float[Array, "batch dim"],
     labels: Int[Array, " batch"],
@@ -119,7 +124,7 @@ def arcface(
       f32[] in nats, 0 where no row is labelled.
 
     Raises:
-      ValueError: for a margin or a scale out of range.
+      ValueError: for a margin or a scale out of range, or shapes that do not agree.
 
     >>> z, w = jnp.array([[1.0, 0.0]]), jnp.eye(2)
     >>> right_angle = float(jnp.pi / 2)
@@ -138,6 +143,7 @@ def arcface(
     return cross_entropy(scale * _with_target(cosine, labels, shifted), labels, labelled)
 
 
+@checked
 def adacos(
     embeddings: Float[Array, "batch dim"],
     labels: Int[Array, " batch"],
@@ -164,6 +170,9 @@ def adacos(
     Returns:
       The loss, f32[] in nats, 0 where no row is labelled; and the s that it used, which is the
       given one where no row is labelled.
+
+    Raises:
+      ValueError: for shapes that do not agree.
 
     >>> z, w = jnp.eye(3), jnp.eye(3)
     >>> loss, scale = adacos(z, jnp.arange(3), w, jnp.asarray(first_scale(3)))
@@ -248,7 +257,7 @@ def _cosines(
     embeddings: Array, labels: Array, weights: Array, labelled: Array | None
 ) -> tuple[Array, Array, Array]:
     """Cos θ, f32[B, C], with labels and mask in which unlabelled rows say nothing."""
-    embeddings, labelled = masks.keep(embeddings, labelled)
+    embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
     return matmul(unit(embeddings), unit(weights.T).T), jnp.where(labelled, labels, 0), labelled
 
 

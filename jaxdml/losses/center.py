@@ -11,12 +11,14 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml import masks
+from jaxdml.arguments import checked
 from jaxdml.distances import matmul
 from jaxdml.losses.softmax import cross_entropy
 from jaxdml.options import at_least, between
 from jaxdml.types import Learned
 
 
+@checked
 def center(
     embeddings: Float[Array, "batch dim"],
     labels: Int[Array, " batch"],
@@ -44,7 +46,7 @@ def center(
       f32[] in nats, 0 where no row is labelled.
 
     Raises:
-      ValueError: for a negative λ.
+      ValueError: for a negative λ, or shapes that do not agree.
 
     >>> z, c = jnp.array([[2.0, 0.0]]), jnp.array([[0.0, 0.0], [1.0, 1.0]])
     >>> head = jnp.zeros((2, 2)), jnp.zeros(2)
@@ -52,7 +54,7 @@ def center(
     1.6931
     """
     at_least("weight", weight, 0)
-    embeddings, labelled = masks.keep(embeddings, labelled)
+    embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
     labels = jnp.where(labelled, labels, 0)
     logits = matmul(embeddings, weights) + bias[None, :]
     away = jnp.sum((embeddings - centres[labels]) ** 2, axis=1)
@@ -60,6 +62,7 @@ def center(
     return cross_entropy(logits, labels, labelled) + jnp.asarray(weight, pull.dtype) * pull
 
 
+@checked
 def moved(
     centres: Float[Array, "classes dim"],
     embeddings: Float[Array, "batch dim"],
@@ -77,10 +80,13 @@ def moved(
       embeddings, labels, labelled: as for `center`.
       rate: in [0, 1].
 
+    Raises:
+      ValueError: for shapes that do not agree.
+
     >>> moved(jnp.zeros((2, 1)), jnp.array([[3.0], [3.0]]), jnp.array([1, 1])).tolist()
     [[0.0], [1.0]]
     """
-    embeddings, labelled = masks.keep(embeddings, labelled)
+    embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
     member = (labels[:, None] == jnp.arange(len(centres))[None, :]) & labelled[:, None]  # [B, C]
     count = member.sum(axis=0).astype(centres.dtype)[:, None]
     share = member.astype(centres.dtype) / (1 + count.T)  # divided first: a sum could overflow

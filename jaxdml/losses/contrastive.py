@@ -11,12 +11,14 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml import masks
+from jaxdml.arguments import checked
 from jaxdml.distances import DISTANCES, unit
 from jaxdml.options import at_least, one_of
 
 REDUCTIONS = ("mean_nonzero", "mean", "sum")
 
 
+@checked
 def contrastive(
     embeddings: Float[Array, "batch dim"],
     labels: Int[Array, " batch"],
@@ -30,7 +32,7 @@ def contrastive(
 ) -> Float[Array, ""]:
     """D² over genuine pairs and max(0, margin − D)² over impostors, each reduced, then added.
 
-    Time O(B² D), memory O(B²) for the values.
+    Time O(B² D), memory O(B²), for the value and for its gradient.
 
     Args:
       embeddings: f32[B, D].
@@ -47,14 +49,14 @@ def contrastive(
       f32[], 0 where there is no pair.
 
     Raises:
-      ValueError: for an option that is not one of the above.
+      ValueError: for an option that is not one of the above, or shapes that do not agree.
 
     >>> z = jnp.array([[0.0], [0.5], [0.9]])
     >>> round(float(contrastive(z, jnp.array([0, 0, 1]))), 4)  # 0.25 + (0.01 + 0.36) / 2
     0.435
     """
     _check(margin, squared, distance, reduction)
-    embeddings, labelled = masks.keep(embeddings, labelled)
+    embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
     positive, negative = masks.pairs(labels, labelled)
     distances = DISTANCES[distance](unit(embeddings) if normalize else embeddings)
     inside = jnp.maximum(jnp.asarray(margin, distances.dtype) - distances, 0)

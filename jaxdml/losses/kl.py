@@ -2,7 +2,8 @@
 
 Kingma and Welling, "Auto-Encoding Variational Bayes", 2014 (appendix B). An estimator that a
 config can select is `estimate(key, mean, logvar, log_prob, components) → f32[B]`, where
-`log_prob(z) → f32[B]` and `components() → Components` are the prior's.
+`log_prob(z) → f32[B]` and `components() → Components` are the prior's. Arrays whose shapes
+do not agree are refused with a `ValueError`, and narrow floats are computed in float32.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxdml.arguments import checked, must_have
 from jaxdml.distributions import log_normal
 from jaxdml.options import at_least
 from jaxdml.types import Components
@@ -18,6 +20,7 @@ from jaxdml.types import Components
 LogProb = Callable[[Array], Array]
 
 
+@checked
 def analytic(
     mean: Float[Array, "batch dim"], logvar: Float[Array, "batch dim"]
 ) -> Float[Array, " batch"]:
@@ -30,6 +33,9 @@ def analytic(
     Returns:
       f32[B] in nats, ≥ 0.
 
+    Raises:
+      ValueError: for shapes that do not agree.
+
     >>> analytic(jnp.array([[0.0, 0.0], [1.0, 1.0]]), jnp.zeros((2, 2))).tolist()
     [0.0, 1.0]
     """
@@ -37,6 +43,7 @@ def analytic(
     return 0.5 * jnp.sum(mean**2 + jnp.expm1(logvar) - logvar, axis=1)
 
 
+@checked
 def monte_carlo(
     key: Array,
     mean: Float[Array, "batch dim"],
@@ -59,7 +66,7 @@ def monte_carlo(
       f32[B] in nats.
 
     Raises:
-      ValueError: for no samples.
+      ValueError: for no samples, or shapes that do not agree: also that of `log_prob`'s result.
 
     >>> q = jnp.zeros((1, 2)), jnp.zeros((1, 2))
     >>> p = lambda z: log_normal(z, jnp.zeros_like(z), jnp.zeros_like(z))
@@ -69,11 +76,14 @@ def monte_carlo(
 
     def difference(z: Array, noise: Array) -> Array:
         # log q in terms of the noise: z − μ would lose it to rounding where σ is small
-        return log_normal(noise, 0 * noise, 0 * noise) - 0.5 * logvar.sum(axis=1) - log_prob(z)
+        own = log_normal(noise, 0 * noise, 0 * noise) - 0.5 * logvar.sum(axis=1)
+        prior = must_have("log_prob(z)", log_prob(z), own.shape, "one number for each row of z")
+        return own - prior
 
     return _mean_over_samples(key, mean, logvar, samples, difference)
 
 
+@checked
 def unnormalised(
     key: Array,
     mean: Float[Array, "batch dim"],
@@ -93,6 +103,9 @@ def unnormalised(
 
     Returns:
       f32[B].
+
+    Raises:
+      ValueError: for no samples, or shapes that do not agree.
     """
     weights = jnp.exp(components.log_weights)
 
@@ -105,6 +118,7 @@ def unnormalised(
     return _mean_over_samples(key, mean, logvar, samples, difference)
 
 
+@checked
 def printed(
     key: Array,
     mean: Float[Array, "batch dim"],

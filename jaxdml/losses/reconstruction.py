@@ -1,4 +1,8 @@
-"""Reconstruction losses: how well the decoder's output accounts for the image."""
+"""Reconstruction losses: how well the decoder's output accounts for the image.
+
+Images and reconstructions must have one shape: nothing is broadcast. Arrays narrower than float32
+are computed in float32.
+"""
 
 import functools
 import math
@@ -11,6 +15,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from jaxdml import masks
+from jaxdml.arguments import checked
 from jaxdml.options import one_of
 from jaxdml.types import Learned
 
@@ -18,6 +23,7 @@ REDUCTIONS = ("sum", "mean")
 SMALLEST_MSE = 1e-8  # (intensities)²; rounding to 8 bits alone makes 1.3e-6
 
 
+@checked
 def mse(
     images: Float[Array, "batch height width channels"],
     reconstruction: Float[Array, "batch height width channels"],
@@ -40,7 +46,7 @@ def mse(
       f32[] in squared intensities, 0 where no row is valid.
 
     Raises:
-      ValueError: for an unknown reduction.
+      ValueError: for an unknown reduction, or shapes that do not agree.
 
     >>> float(mse(jnp.ones((2, 2, 2, 1)), jnp.zeros((2, 2, 2, 1))))
     4.0
@@ -48,6 +54,7 @@ def mse(
     return _over_rows((images - reconstruction) ** 2, valid, reduction)
 
 
+@checked
 def bernoulli(
     images: Float[Array, "batch height width channels"],
     logits: Float[Array, "batch height width channels"],
@@ -68,7 +75,7 @@ def bernoulli(
       f32[] in nats, 0 where no row is valid.
 
     Raises:
-      ValueError: for an unknown reduction.
+      ValueError: for an unknown reduction, or shapes that do not agree.
 
     >>> round(float(bernoulli(jnp.ones((1, 1, 2, 1)), jnp.zeros((1, 1, 2, 1)))), 4)  # 2 log 2
     1.3863
@@ -76,6 +83,7 @@ def bernoulli(
     return _over_rows(jax.nn.softplus(logits) - images * logits, valid, reduction)
 
 
+@checked
 def gaussian(
     images: Float[Array, "batch height width channels"],
     reconstruction: Float[Array, "batch height width channels"],
@@ -94,6 +102,9 @@ def gaussian(
     Returns:
       f32[] in nats an image, which may be negative; 0 where no row is valid.
 
+    Raises:
+      ValueError: for shapes that do not agree.
+
     >>> x = jnp.ones((1, 1, 2, 1))
     >>> round(float(gaussian(x, 0 * x, 0.0)), 4)  # 2 · ½ (log 2π + 1)
     2.8379
@@ -103,6 +114,7 @@ def gaussian(
     return _over_rows(0.5 * (math.log(2 * math.pi) + logvar + error), valid, "sum")
 
 
+@checked
 def optimal_gaussian(
     images: Float[Array, "batch height width channels"],
     reconstruction: Float[Array, "batch height width channels"],
@@ -119,6 +131,9 @@ def optimal_gaussian(
     Returns:
       f32[] in nats an image, which may be negative; 0 where no row is valid.
 
+    Raises:
+      ValueError: for shapes that do not agree.
+
     >>> x = jnp.ones((1, 1, 2, 1))
     >>> round(float(optimal_gaussian(x, 0.5 * x)), 4)  # 2/2 · log ¼
     -1.3863
@@ -126,7 +141,9 @@ def optimal_gaussian(
     count = math.prod(images.shape[1:])
     error = mse(images, reconstruction, valid=valid, reduction="mean")
     value = count / 2 * jnp.log(jnp.maximum(error, SMALLEST_MSE))
-    return value if valid is None else jnp.where(valid.any(), value, 0)
+    if valid is None:
+        return value if len(images) else 0 * value
+    return jnp.where(valid.any(), value, 0)
 
 
 def make_mse(*, reduction: str = "sum") -> Callable[..., Array]:

@@ -1,13 +1,20 @@
-"""Log-sum-exp and cross-entropy, as the losses that are made of a softmax share them."""
+"""Log-sum-exp and cross-entropy, as the losses that are made of a softmax share them.
+
+Arrays whose shapes do not agree are refused with a `ValueError`.
+"""
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml import masks
+from jaxdml.arguments import checked
 
 
-def log_sum_exp(values: Array, where: Array | None = None) -> Array:
+@checked
+def log_sum_exp(
+    values: Float[Array, "*rows columns"], where: Bool[Array, "*rows columns"] | None = None
+) -> Float[Array, "*rows"]:
     """Log Σ exp over the last axis, of the values that the mask names.
 
     A row of which it names none is summed whole, so that it stays finite; its result means nothing.
@@ -50,6 +57,7 @@ def _slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]
     return _log_sum_exp(values), jnp.sum(softmax * tangent, axis=-1)
 
 
+@checked
 def cross_entropy(
     logits: Float[Array, "batch classes"],
     labels: Int[Array, " batch"],
@@ -65,6 +73,7 @@ def cross_entropy(
     return masks.mean(log_sum_exp(logits) - target, labelled)
 
 
+@checked
 def at_label(
     values: Float[Array, "batch classes"], labels: Int[Array, " batch"]
 ) -> Float[Array, " batch"]:

@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml import masks
+from jaxdml.arguments import checked
 from jaxdml.distances import matmul, unit
 from jaxdml.losses.softmax import log_sum_exp
 from jaxdml.options import at_least, one_of
@@ -18,6 +19,7 @@ from jaxdml.options import at_least, one_of
 FORMS = ("out", "in")
 
 
+@checked
 def supcon(
     embeddings: Float[Array, "batch dim"],
     labels: Int[Array, " batch"],
@@ -45,14 +47,14 @@ def supcon(
       f32[] in nats, 0 where no anchor has a positive.
 
     Raises:
-      ValueError: for an option that is not one of the above.
+      ValueError: for an option that is not one of the above, or shapes that do not agree.
 
     >>> z = jnp.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> round(float(supcon(z, jnp.array([0, 0, 1]), temperature=1.0)), 4)  # log(1 + e⁻¹)
     0.3133
     """
     _check(temperature, form)
-    embeddings, labelled = masks.keep(embeddings, labelled)
+    embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
     positive, negative = masks.pairs(labels, labelled)
     anchors = positive.any(axis=1)
     if normalize:

@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml import masks
+from jaxdml.arguments import checked
 from jaxdml.distances import DISTANCES, unit
 from jaxdml.options import at_least, one_of
 
@@ -28,6 +29,7 @@ REDUCTIONS = ("mean_nonzero", "mean", "sum")
 BLOCK = 2**21  # triplets at a time: all of 128 rows, 8 anchors of 512 (8 MiB in float32)
 
 
+@checked
 def triplet(
     embeddings: Float[Array, "batch dim"],
     labels: Int[Array, " batch"],
@@ -62,7 +64,7 @@ def triplet(
       f32[], 0 where there is no triplet.
 
     Raises:
-      ValueError: for an option that is not one of the above.
+      ValueError: for an option that is not one of the above, or shapes that do not agree.
 
     >>> z = jnp.array([[0.0], [1.0], [1.5]])
     >>> float(triplet(z, jnp.array([0, 0, 1]), margin=1.0))  # (1−1.5+1 + 1−0.5+1) / 2
@@ -73,7 +75,7 @@ def triplet(
     one_of("form", form, FORMS)
     one_of("distance", distance, DISTANCES)
     one_of("reduction", reduction, REDUCTIONS)
-    embeddings, labelled = masks.keep(embeddings, labelled)
+    embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
     positive, negative = masks.pairs(labels, labelled)
     distances = DISTANCES[distance](unit(embeddings) if normalize else embeddings)
     margin = jnp.asarray(margin, distances.dtype)

@@ -77,6 +77,7 @@ VARIANTS = [
     ("triplet", {"form": "softplus", "distance": "cosine"}),
     ("triplet", {"form": "abs"}),
     ("npair", {"l2": 0.1}),
+    ("npair", {"l2": 0.1, "normalize": True}),
     ("supcon", {"form": "in"}),
     ("supcon", {"temperature": 1.0, "normalize": False}),
     ("sphereface", {"m": 3}),
@@ -257,6 +258,24 @@ def test_with_nothing_to_compare_the_value_is_exactly_zero(variant):
     assert not any(leaf.any() for leaf in jax.tree.leaves(slopes))
     # and what the loss keeps from step to step stays as it was
     jax.tree.map(np.testing.assert_array_equal, extra, own(variant)[1])
+
+
+@every("third-party")  # the README's example does not promise it
+def test_an_empty_batch_has_the_value_zero_and_an_empty_gradient(variant):
+    empty = jnp.zeros((0, DIM)), jnp.zeros(0, int), jnp.zeros(0, bool)
+    value, extra, (by_z, by_params) = value_and_slopes(variant, *empty)
+    assert value == 0
+    assert by_z.shape == (0, DIM)
+    assert not any(leaf.any() for leaf in jax.tree.leaves(by_params))
+    jax.tree.map(np.testing.assert_array_equal, extra, own(variant)[1])
+
+
+@every("third-party")  # a user's own loss is checked where the user asks for it
+def test_labels_of_another_shape_are_refused(variant):
+    z, y, labelled = batch(0)
+    for wrong in (y[:, None], y[:-1], y[None, :]):
+        with pytest.raises(ValueError, match=r"the shape of labels must be .*, but is"):
+            value_of(variant)(z, wrong, labelled)
 
 
 @each

@@ -85,7 +85,10 @@ def contrastive(
     return reduced(genuine) + reduced(impostor)
 
 
-def npair(z, y, labelled, *, l2=0.0):
+def npair(z, y, labelled, *, l2=0.0, normalize=False):
+    unscaled = z = np.asarray(z, np.float64)
+    if normalize:
+        z = np.array([row / (np.sqrt(row @ row) or 1) for row in z])
     members = {}
     for i in range(len(y)):
         if labelled[i]:
@@ -102,7 +105,7 @@ def npair(z, y, labelled, *, l2=0.0):
         for c, (a, p) in pairs.items()
     ]
     used = [i for pair in pairs.values() for i in pair]
-    length = sum(z[i] @ z[i] for i in used) / max(1, len(used))
+    length = sum(unscaled[i] @ unscaled[i] for i in used) / max(1, len(used))
     return math.fsum(values) / max(1, len(values)) + l2 * length
 
 

@@ -1,0 +1,55 @@
+"""Values and gradients hold no array of B² D entries: read from the compiled programs."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxdml.distances import BLOCK, DISTANCES
+from jaxdml.losses import METRIC
+from jaxdml.terms import learned
+
+BATCH, DIM = 1024, 256
+SQUARE = 4 * BATCH**2  # bytes of one [B, B]; of one [B, B, D] it would be 1 GiB
+VARIANTS = [
+    *((name, {}) for name in METRIC),
+    ("contrastive", {"squared": False, "normalize": True}),
+    ("contrastive", {"distance": "cosine"}),
+    ("triplet", {"mining": "semihard"}),
+    ("triplet", {"mining": "hard"}),
+    ("triplet", {"mining": "hard", "distance": "squared_euclidean"}),
+    ("triplet", {"mining": "hard", "distance": "cosine"}),
+]
+EMBEDDINGS = jax.ShapeDtypeStruct((BATCH, DIM), jnp.float32)
+
+
+def temporaries(function, *arguments):
+    return jax.jit(function).lower(*arguments).compile().memory_analysis().temp_size_in_bytes
+
+
+@pytest.mark.parametrize(
+    "variant", VARIANTS, ids=lambda v: "-".join((v[0], *map(str, v[1].values())))
+)
+def test_a_loss_and_its_gradient_take_memory_for_pairs_and_a_block_only(variant):
+    name, options = variant
+    loss = learned(METRIC[name](**options))
+    state = jax.eval_shape(lambda key: loss.init(key, 10, DIM), jax.random.key(0))
+    labels = jax.ShapeDtypeStruct((BATCH,), jnp.int32)
+    labelled = jax.ShapeDtypeStruct((BATCH,), jnp.bool)
+
+    def value(z, params, extra, y, labelled):
+        return loss.value(params, extra, z, y, labelled=labelled)[0]
+
+    for function in (value, jax.value_and_grad(value, (0, 1))):
+        used = temporaries(function, EMBEDDINGS, *state, labels, labelled)
+        assert used < 8 * SQUARE + 4 * 4 * BLOCK
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_a_distance_and_its_gradient_take_memory_for_pairs_and_a_block_only(name):
+    distance = DISTANCES[name]
+
+    def total(x):
+        return jnp.sum(distance(x) ** 2)
+
+    for function in (distance, jax.grad(total)):
+        assert temporaries(function, EMBEDDINGS) < 3 * SQUARE + 4 * BLOCK
