@@ -98,4 +98,4 @@ def _check(margin: ArrayLike, squared: bool, distance: str, reduction: str) -> N
 def _reduced(values: Array, pairs: Array, reduction: str) -> Array:
     if reduction == "sum":
         return jnp.sum(jnp.where(pairs, values, 0))
-    return masks.mean(values, pairs & (values > 0) if reduction == "mean_nonzero" else pairs)
+    return masks.mean(values, pairs & ~(values <= 0) if reduction == "mean_nonzero" else pairs)

@@ -162,7 +162,7 @@ def _every_forward(
         gap = d[None, :] - d[:, None]  # D_an − D_ap
         mined = is_positive[:, None] & is_negative[None, :]
         if mining == "semihard":
-            mined &= (gap > 0) & (gap <= margin)
+            mined &= ~((gap <= 0) | (gap > margin))  # NaN is mined, not passed over
         return margin - gap, mined
 
     def anchor(row: Any) -> tuple[Array, ...]:

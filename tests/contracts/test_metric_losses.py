@@ -260,6 +260,15 @@ def test_with_nothing_to_compare_the_value_is_exactly_zero(variant):
     jax.tree.map(np.testing.assert_array_equal, extra, own(variant)[1])
 
 
+@each
+def test_a_labelled_row_that_is_not_a_number_makes_the_value_none_either(variant):
+    z, y, _ = batch(3)
+    broken = z.at[0, 1].set(jnp.nan)  # the anchor of its class, of an N-pair loss
+    everyone = jnp.ones(len(y), bool)
+    assert not jnp.isfinite(value_of(variant)(broken, y, everyone))
+    assert jnp.isfinite(value_of(variant)(broken, y, everyone.at[0].set(False)))
+
+
 @every("third-party")  # the README's example does not promise it
 def test_an_empty_batch_has_the_value_zero_and_an_empty_gradient(variant):
     empty = jnp.zeros((0, DIM)), jnp.zeros(0, int), jnp.zeros(0, bool)
