@@ -1,5 +1,6 @@
 """The results as one table: a row for each setting, mean ± standard deviation over its seeds."""
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ BASELINES = (
     "principal components. They take part in no test."
 )
 LEADING = (
-    "\\*: the highest of the settings with as many labels, and those that are not told apart from "
+    "*: the highest of the settings with as many labels, and those that are not told apart from "
     "it, by Holm's procedure at 5 % on the paired t-tests of all pairs at that number of labels; "
     "without a mark there, none is told apart from the highest. This leaves out the accident of "
     "which test images there are (binomial: a standard error of about 0.001 to 0.002 on 10,000 "
@@ -84,6 +85,13 @@ class Group(NamedTuple):
     def total(self) -> int:
         """How many seeds there are."""
         return len({_seeds(result) for result in self.results})
+
+    def standard_error(self, values: Sequence[float]) -> str:
+        """Of the accuracy of a single seed on held-out labelled images: binomial, in words."""
+        images = sum(r["scored"] for r in self.ok if r["config"].get(FOLD) is not None)
+        if len(values) != 1 or not images:
+            return ""
+        return f" (SE {math.sqrt(values[0] * (1 - values[0]) / images):.3f})"
 
     def values(self, wanted: Measure) -> dict[tuple[Any, ...], float]:
         """The seeds of the points that count and were measured so → value.
@@ -185,7 +193,9 @@ def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
 def _row(group: Group, columns: Sequence[Measure], marks: Mapping[Measure, bool]) -> list[str]:
     count, total = group.counted, group.total
     found = [
-        average(list(group.values(column).values()), count) + MARK * marks.get(column, False)
+        average(values := list(group.values(column).values()), count)
+        + (group.standard_error(values) if column.metric == "accuracy" else "")
+        + MARK * marks.get(column, False)
         for column in columns
     ]
     return [*cells(group), str(count) if count == total else f"{count} of {total}", *found]
@@ -203,6 +213,8 @@ def _notes(
         notes.append(BASELINES)
     if any(group.counted > 1 for group in rows):
         notes.append("Mean ± standard deviation over the n seeds of a setting.")
+    if any("(SE " in group.standard_error([0.5]) for group in rows):
+        notes.append("SE: the binomial standard error on the held-out labelled images.")
     if tested:
         notes.append(LEADING)
     lost = [result for result in results if result["status"] != "ok"]

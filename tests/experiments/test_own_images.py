@@ -54,7 +54,8 @@ def test_one_command_trains_evaluates_and_reports(trained):
     [row] = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| dml_ae")]
     values = [s["value"] for r in folds for s in r["scores"]
               if (s["protocol"], s["metric"]) == ("labelled", "accuracy")]  # fmt: skip
-    assert (row[2].strip(), row[3].strip()) == ("1", f"{np.mean(values):.3f}")
+    error = np.sqrt(np.mean(values) * (1 - np.mean(values)) / 30)
+    assert (row[2].strip(), row[3].strip()) == ("1", f"{np.mean(values):.3f} (SE {error:.3f})")
     for name in ("latent", "data", "reconstructions", "neighbours"):
         assert (place.path / "report" / f"{name}.png").is_file()
 
