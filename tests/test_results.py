@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from jaxdml import config
+from jaxdml.options import ConfigError
 from jaxdml.report import comparison, published, table
-from jaxdml.runs import archive, grid, report
+from jaxdml.runs import archive, baselines, grid, report
 
 ROOT = Path(__file__).parent.parent
 PLACES = sorted(file.parent for file in ROOT.glob("experiments/results/*/results.csv"))
@@ -25,12 +26,19 @@ def test_the_points_are_those_of_the_configuration(place):
         assert kept.history(result["point"])
 
 
+def gone(resolved):
+    raise ConfigError("what is needed is kept")
+
+
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
 def test_the_page_shows_them(place):
     kept = archive.Archive(place)
     results, paths = kept.results(), kept.plan()["grid_paths"]
     said = (place / "report.md").read_text()
-    for one in comparison.scores(results, paths):
+    beside = baselines.results([kept], [r | {"folder": kept} for r in results], gone, pytest.fail)
+    assert {row["point"] for row in beside} == {"pixels", "pca"}
+    paths = paths if "system" in paths else ["system", *paths]
+    for one in comparison.scores([*results, *beside], paths):
         assert len(one.body) > report.LONG or table.markdown(one) in said
     assert (place / "README.md").exists()
 

@@ -112,8 +112,9 @@ class _Store:
         """Keeps what is new, and tells what is missing."""
         known = {key: entry for key, entry in self.known.items() if entry["tried"]}
         if json.dumps(known) != self.before:
+            lines = [f"{json.dumps(key)}: {json.dumps(entry)}" for key, entry in known.items()]
             with contextlib.suppress(OSError):  # a report may go elsewhere than into its run
-                folder.write_json(self.file, known)
+                folder.write(self.file, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
         return list(self.notes)
 
     def _score(

@@ -53,10 +53,7 @@ def report(
     groups, named = summary.groups(results, paths), _classes(places, results)
     notes: list[str] = []
     beside_them = baselines.results(places, results, load, notes.append)
-    shown_paths = paths
-    if beside_them and "system" not in paths:  # which tells them from the points
-        several = paths[:1] == ["run"]
-        shown_paths = [*paths[:several], "system", *paths[several:]]
+    shown_paths = _with_system(paths) if beside_them else paths
     scores = comparison.scores([*results, *beside_them], shown_paths)
     compared = [m for m in summary.measures(results) if m.metric in ("accuracy", "map_at_r")]
     firsts = list({(m.protocol, m.embedding): m for m in reversed(compared)}.values())[::-1]
@@ -175,6 +172,12 @@ def gathered(places: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]], lis
         differing = [p for p in fields if len({str(one.get(p)) for one in configs}) > 1]
         paths = ["run", *(p for p in differing if p not in NO_SETTING), *paths]
     return results, list(dict.fromkeys(paths))
+
+
+def _with_system(paths: Sequence[str]) -> list[str]:
+    """Paths with that of the system, which tells baselines from points."""
+    several = paths[:1] == ["run"]
+    return list(paths) if "system" in paths else [*paths[:several], "system", *paths[several:]]
 
 
 def _figures(into: Path) -> set[str]:
