@@ -1,12 +1,11 @@
 """The results as one table: a row for each setting, mean ± standard deviation over its seeds."""
 
-import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jaxdml.report import sharing
-from jaxdml.report.sharing import FOLD, LABELS, REPEATS, SEEDS
+from jaxdml.report import folds, sharing
+from jaxdml.report.sharing import LABELS, REPEATS, SEEDS
 from jaxdml.report.statistics import FEWEST, Estimate, estimate
 from jaxdml.report.table import Table
 
@@ -76,54 +75,18 @@ class Group(NamedTuple):
         """Whether these are no points, but what has no network: raw pixels, or their PCA."""
         return any(result.get("baseline") for result in self.results)
 
-    @property
-    def counted(self) -> int:
-        """How many seeds count."""
-        return len({_seeds(result) for result in self.ok if result.get("scored", 1)})
-
-    @property
-    def total(self) -> int:
-        """How many seeds there are."""
-        return len({_seeds(result) for result in self.results})
-
-    def standard_error(self, values: Sequence[float]) -> str:
-        """Of the accuracy of a single seed on held-out labelled images: binomial, in words."""
-        images = sum(r["scored"] for r in self.ok if r["config"].get(FOLD) is not None)
-        if len(values) != 1 or not images:
-            return ""
-        return f" (SE {math.sqrt(values[0] * (1 - values[0]) / images):.3f})"
-
     def values(self, wanted: Measure) -> dict[tuple[Any, ...], float]:
-        """The seeds of the points that count and were measured so → value.
-
-        Where labelled images take turns as test images, it is that of all of them: the mean over
-        the folds of a seed, by how many images each has. A seed with a fold that does not count
-        does not count.
-        """
-        lost = {_seeds(result) for result in self.results if result["status"] != "ok"}
-        found: dict[tuple[Any, ...], list[tuple[float, int]]] = {}
-        for result in self.ok:
-            for score in result["scores"]:
-                if measure(score) == wanted and _seeds(result) not in lost:
-                    pair = score["value"], result.get("scored", 1)
-                    found.setdefault(_seeds(result), []).append(pair)
+        """The seeds of the points that count and were measured so → value."""
         return {
-            seeds: pairs[0][0]
-            if len(pairs) == 1
-            else sum(value * count for value, count in pairs) / sum(count for _, count in pairs)
-            for seeds, pairs in found.items()
+            tuple(result["config"].get(path) for path in SEEDS): score["value"]
+            for result in self.ok
+            for score in result["scores"]
+            if measure(score) == wanted
         }
 
 
-def _seeds(result: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(result["config"].get(path) for path in SEEDS)
-
-
 def groups(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Group]:
-    """Results by their setting: the grid paths that repeat nothing, in order of first appearance.
-
-    Points of one setting differ in seeds, or in which of its labelled images are held out.
-    """
+    """Results by their setting: the grid paths that are no seeds, in order of first appearance."""
     settings = [path for path in paths if path not in REPEATS]
     found: dict[tuple[str, ...], Group] = {}
     for result in results:
@@ -170,7 +133,7 @@ def tables(
         )
         for title, part in parts.items()
     ]
-    several = [group for group in rows if not group.baseline and group.counted >= FEWEST]
+    several = [group for group in rows if not group.baseline and len(group.ok) >= FEWEST]
     tested = bool(marks) and len(several) > 1
     return [*made[:-1], made[-1]._replace(notes=_notes(results, rows, settings, tested))]
 
@@ -191,14 +154,22 @@ def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
 
 
 def _row(group: Group, columns: Sequence[Measure], marks: Mapping[Measure, bool]) -> list[str]:
-    count, total = group.counted, group.total
+    count, total = len(group.ok), len(group.results)
     found = [
         average(values := list(group.values(column).values()), count)
-        + (group.standard_error(values) if column.metric == "accuracy" else "")
+        + _standard_error(group, column, values)
         + MARK * marks.get(column, False)
         for column in columns
     ]
     return [*cells(group), str(count) if count == total else f"{count} of {total}", *found]
+
+
+def _standard_error(group: Group, column: Measure, values: Sequence[float]) -> str:
+    """Of the accuracy of a single seed on held-out labelled images."""
+    if column.metric != "accuracy" or len(values) != 1:
+        return ""
+    error = folds.standard_error(group.ok[0], values[0])
+    return "" if error is None else f" (SE {error:.3f})"
 
 
 def _notes(
@@ -211,10 +182,13 @@ def _notes(
     notes = []
     if any(group.baseline for group in rows):
         notes.append(BASELINES)
-    if any(group.counted > 1 for group in rows):
-        notes.append("Mean ± standard deviation over the n seeds of a setting.")
-    if any("(SE " in group.standard_error([0.5]) for group in rows):
-        notes.append("SE: the binomial standard error on the held-out labelled images.")
+    if any(len(group.ok) > 1 for group in rows):
+        notes.append("Mean ± standard deviation over the n points of a setting.")
+    if any(result.get("folds") for result in results):
+        notes.append(
+            "Scored on labelled images that take turns as test images; SE is the binomial standard "
+            "error on all of them."
+        )
     if tested:
         notes.append(LEADING)
     lost = [result for result in results if result["status"] != "ok"]
@@ -243,8 +217,8 @@ def _setting(result: Mapping[str, Any], settings: Sequence[str]) -> str:
     """What tells this point from others: what the grid varies, and the seed."""
     return ", ".join(
         f"{short(path, settings)} {cell(result['config'][path])}"
-        for path in (*settings, "seed", FOLD)
-        if path in result["config"] and (path != FOLD or result["config"][path] is not None)
+        for path in (*settings, "seed")
+        if path in result["config"]
     )
 
 

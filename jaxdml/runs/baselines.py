@@ -71,7 +71,7 @@ def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "reason": None,
         "note": None,
         "baseline": True,
-        "scored": result.get("scored", 1),
+        **{name: result[name] for name in ("scored", "scored_per_class") if name in result},
         "config": {"system": name} | kept,
         "folder": result["folder"],
     }
@@ -159,6 +159,7 @@ class _Store:
         if asked:
             options = classifiers.Options(*(c[f"eval.{o}"] for o in classifiers.Options._fields))
             by = asked if protocol in protocols.TASKS else []
-            scores = protocols.evaluate({"mean": Embedded(**own)}, [protocol], by, options)
+            embedded = Embedded(**own, fold=c.get("data.fold") is not None)
+            scores = protocols.evaluate({"mean": embedded}, [protocol], by, options)
             entry["tried"] += asked
             entry["scores"] += [score.record() for score in scores]

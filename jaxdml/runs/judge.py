@@ -57,7 +57,7 @@ def judge(
         "note": None,
         "config": dict(c),
         "labelled": len(labelled),
-        "scored": len(plan.scored(shop.dataset, c).y),
+        **plan.counts(shop.dataset, c),
         "steps": step.count_steps(shop.routine, shop.sizes, c["train.epochs"]),
         "diverged": [int(i) for i in diverged],
         "scores": [],
@@ -114,7 +114,8 @@ def _embedded(
         if "sample" in resolved["eval.embeddings"] and logvar is not None:
             samples[name] = embed.draw(means[name], logvar, (resolved["seed"], number))
     kinds = {"mean": means, "sample": samples}
-    return {kind: Embedded(**found, **labels) for kind, found in kinds.items() if found}
+    fold = resolved["data.fold"] is not None
+    return {kind: Embedded(**z, **labels, fold=fold) for kind, z in kinds.items() if z}
 
 
 def _defect(embedded: Embedded) -> str | None:

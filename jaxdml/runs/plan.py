@@ -161,6 +161,16 @@ def scored(dataset: Dataset, resolved: Mapping[str, Any]) -> Split:
     return Split(dataset.train.x[rows], np.asarray(dataset.train.y)[rows])
 
 
+def counts(dataset: Dataset, resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """How many images a point is scored on; of a fold also how many of each class."""
+    y = np.asarray(scored(dataset, resolved).y)
+    found: dict[str, Any] = {"scored": len(y)}
+    if resolved["data.fold"] is not None:
+        present, each = np.unique(y, return_counts=True)
+        found["scored_per_class"] = {str(c): int(n) for c, n in zip(present, each, strict=True)}
+    return found
+
+
 def _fold(dataset: Dataset, fold: int) -> np.ndarray:
     return np.flatnonzero(labels.folds(np.asarray(dataset.train.y), dataset.folds) == fold)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdml import config
 from jaxdml.evaluate import neighbours, project
-from jaxdml.report import classes, comparison, page, published, summary, table
+from jaxdml.report import classes, comparison, folds, page, published, summary, table
 from jaxdml.report import questions as answers
 from jaxdml.report.figures import FIGURES
 from jaxdml.runs import baselines, folder, plan, questions, shown
@@ -49,10 +49,11 @@ def report(
       load: gives data sets, for what shows images.
       projection: how embeddings of more than two dimensions are shown, see `project.plane`.
     """
-    results, paths = gathered(places)
+    trained, paths = gathered(places)
+    results = folds.pooled(trained)
     groups, named = summary.groups(results, paths), _classes(places, results)
     notes: list[str] = []
-    beside_them = baselines.results(places, results, load, notes.append)
+    beside_them = folds.pooled(baselines.results(places, trained, load, notes.append))
     shown_paths = _with_system(paths) if beside_them else paths
     scores = comparison.scores([*results, *beside_them], shown_paths)
     compared = [m for m in summary.measures(results) if m.metric in ("accuracy", "map_at_r")]
@@ -117,7 +118,7 @@ def report(
     title = " and ".join(names.values())
     known = dict.fromkeys(note for place in places for note in place.plan().get("notes", ()))
     known |= dict.fromkeys(dataset.notes if dataset is not None else ())
-    about = "\n\n".join([_about(results), *(f"{note}." for note in known)])
+    about = "\n\n".join([_about(trained), *(f"{note}." for note in known)])
     configs = {names[place]: folder.read_json(place.path / "config.json") for place in places}
     given = configs if len(places) > 1 else next(iter(configs.values()))
     scatters, images = _scatters(embedded, planes, dataset)

@@ -47,8 +47,7 @@ def points(
       note: is told what cannot be shown.
     """
     named = zip(summary.names(groups), groups, strict=True)
-    scored = [(n, group, [r for r in group.ok if r.get("scored", 1)]) for n, group in named]
-    chosen = [(name, group, shown[0]) for name, group, shown in scored if shown]
+    chosen = [(name, group, group.ok[0]) for name, group in named if group.ok]
     if len(chosen) > MOST:
         note(f"pictures show {MOST} of {len(chosen)} settings")
         chosen = chosen[:MOST]

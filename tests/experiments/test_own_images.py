@@ -44,9 +44,11 @@ def test_one_command_trains_evaluates_and_reports(trained):
     assert [result["labelled"] for result in (*folds, last)] == [24] * 5 + [30]
     for result in folds:
         assert (result["status"], result["scored"]) == ("ok", 6)
-        assert {s["protocol"] for s in result["scores"]} == {"labelled", "retrieval"}
+        assert {s["protocol"] for s in result["scores"]} == {"labelled"}
+        assert "retrieval is not scored: labelled images take turns" in result["note"]
     assert last["scores"] == []
-    assert "it is trained with all labels, to be used, and not scored" in done.stdout
+    said = f"the point trained with all labels, to be used, is {last['point']}"
+    assert said in done.stdout
     assert "it is trained with all labels, to be used, and not scored" in last["note"]
     report = (place.path / "report" / "report.md").read_text()
     assert "6 points on photos, 10-D latent space." in report

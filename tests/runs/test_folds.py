@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import recall_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from jaxdml.data import labels
 from jaxdml.options import ConfigError
-from jaxdml.report import summary
+from jaxdml.report import folds, summary
 from jaxdml.report.summary import Measure
 from jaxdml.runs import execute, grid, plan, report
 from tests.runs.small import BASE
@@ -99,18 +100,32 @@ def test_what_reads_no_label_is_trained_once_for_all_folds(place):
 
 
 def test_a_score_of_a_seed_is_that_of_all_its_held_out_images(place):
-    for group in summary.groups(place.results(), place.plan()["grid_paths"]):
-        values = group.values(ACCURACY)
-        assert len(values) == 2  # a value for each seed, not for each fold
-        for (seed, _), value in values.items():
-            right = images = 0
-            for result in group.results:
-                found = {summary.measure(s): s["value"] for s in result["scores"]}
-                if result["config"]["seed"] == seed and ACCURACY in found:
-                    right += found[ACCURACY] * result["scored"]
-                    images += result["scored"]
-            assert images == 31
-            assert value == pytest.approx(right / images)
+    part = labels.folds(KNOWN, 5)
+    one_by_one = {}
+    for result in place.results():
+        kept, c = place.embeddings(result["point"]), result["config"]
+        if c["data.fold"] is None:
+            continue
+        k = min(5, np.bincount(kept["labelled_labels"]).min())
+        model = KNeighborsClassifier(k).fit(kept["labelled"], kept["labelled_labels"])
+        predicted, _ = one_by_one.setdefault((c["system"], c["seed"]), (np.full(60, -1), KNOWN))
+        predicted[part == c["data.fold"]] = model.predict(kept["test"])
+    pooled = folds.pooled(place.results())
+    assert len(pooled) == len(one_by_one) == 4  # one for each seed, none for a fold
+    for result in pooled:
+        found = {summary.measure(s): s for s in result["scores"]}
+        assert {one.metric for one in found} == {"accuracy", "balanced_accuracy"}
+        c = result["config"]
+        predicted, known = (a[KNOWN >= 0] for a in one_by_one[c["system"], c["seed"]])
+        assert result["scored"] == len(known) == 31
+        score = found[ACCURACY]
+        assert score["value"] == pytest.approx(np.mean(predicted == known))
+        each = recall_score(known, predicted, average=None)
+        assert score["recalls"] == pytest.approx({str(i): each[i] for i in range(3)})
+        balanced = found[ACCURACY._replace(metric="balanced_accuracy")]["value"]
+        assert balanced == pytest.approx(each.mean())
+        assert "cluster is not scored: labelled images take turns" in result["note"]
+        assert "the point trained with all labels, to be used, is " in result["note"]
     written = report.report([place], place.report, plan.loader(place.path.parent))
     row = next(line for line in written.table.splitlines() if line.startswith("| dml_ae"))
     assert row.split("|")[2].strip() == "2"
@@ -122,7 +137,8 @@ def test_a_seed_that_lost_a_fold_does_not_count(place):
     results = place.results()
     lost = [r | ({"status": "diverged", "reason": "", "scores": []} if i == 1 else {})
             for i, r in enumerate(results)]  # fmt: skip
-    first = summary.groups(lost, place.plan()["grid_paths"])[0]
+    first = summary.groups(folds.pooled(lost), place.plan()["grid_paths"])[0]
+    assert (len(first.ok), len(first.results)) == (1, 2)
     assert list(first.values(ACCURACY)) == [(1, 0)]
 
 
