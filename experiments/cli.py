@@ -100,10 +100,10 @@ def data_dir(*places: folder.Folder) -> Path:
 
 def loader(*places: folder.Folder) -> plan.LoadDataset:
     """Loads data sets from where they lie, or lay when these runs were trained."""
-    known = {
-        name: path for place in places for name, path in place.plan().get("places", {}).items()
-    }
-    return plan.loader(data_dir(*places), known)
+    plans = [place.plan() for place in places]
+    known = {name: path for one in plans for name, path in one["places"].items()}
+    prints = {name: found for one in plans for name, found in one["data"].items()}
+    return plan.loader(data_dir(*places), known, prints)
 
 
 def config() -> dict[str, Any]:

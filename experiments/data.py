@@ -31,8 +31,9 @@ def main(names: list[str]) -> None:
         point = config.point(base | changes)
         dataset = plan.loader(cli.data_dir())(point.config)
         print("\n".join(lines(dataset, plan.select(point, dataset))))
-        for note in dataset.notes:
-            print(f"note: {note}")
+        for note in (*dataset.notes, plan.note_of_folds(dataset)):
+            if note:
+                print(f"note: {note}")
         picture(dataset)
 
 

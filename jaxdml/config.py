@@ -213,12 +213,14 @@ def lasting(flat: Mapping[str, Any]) -> dict[str, Any]:
 def complete(flat: Mapping[str, Any]) -> dict[str, Any]:
     """What is `lasting` of a base configuration, with the default of what it does not name.
 
-    So a run that was begun before there was a field goes on where the field has its default.
+    So a run that was begun before there was a field goes on where the field has its default. Which
+    baselines a report shows is no part of it.
 
     >>> complete({"seed": 1})["seed"], complete({"seed": 1})["data.validation"]
     (1, 0)
     """
-    return lasting(COMMON | SAMPLER | {p: v for p, v in flat.items() if v is not None})
+    whole = lasting(COMMON | SAMPLER | {p: v for p, v in flat.items() if v is not None})
+    return {path: value for path, value in whole.items() if path != "eval.baselines"}
 
 
 def numbers(resolved: Mapping[str, Any]) -> dict[str, float]:

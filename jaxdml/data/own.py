@@ -103,7 +103,7 @@ def dataset(
     made = made if "test" in parts else _with_test(made, test_percent, folds)
     repeated = copies.notes(made, parts, called or row_of)
     return dataclasses.replace(
-        made, notes=(*made.notes, *_alike(made), *_untested(made), *repeated)
+        made, notes=(*made.notes, *_alike(made), *_untested(made), *repeated, *_across(made))
     )
 
 
@@ -128,7 +128,10 @@ def _alike(dataset: Dataset) -> list[str]:
 
 def _untested(dataset: Dataset) -> list[str]:
     """What to say of classes that no test image is of."""
-    tested = np.unique(dataset.test.y)
+    y = dataset.test.y
+    if dataset.folds:
+        y = dataset.train.y[labels.folds(dataset.train.y, dataset.folds) >= 0]
+    tested = np.unique(y)
     lacking = [name for i, name in enumerate(dataset.classes) if i not in tested]
     if not lacking or not len(tested):
         return []
@@ -136,6 +139,22 @@ def _untested(dataset: Dataset) -> list[str]:
     return [
         f"{dataset.name}: {len(lacking):,} of {len(dataset.classes):,} classes {verb} no test "
         f"image, and scores say nothing of {them}: {some(lacking)}"
+    ]
+
+
+def _across(dataset: Dataset) -> list[str]:
+    """What to say of labelled images that have a copy in another fold."""
+    if not dataset.folds:
+        return []
+    [content] = copies.contents([dataset.train])
+    fold = labels.folds(dataset.train.y, dataset.folds)
+    held_out = [set(fold[(content == one) & (fold >= 0)]) for one in content[fold >= 0]]
+    count = sum(len(found) > 1 for found in held_out)
+    if not count:
+        return []
+    return [
+        f"{dataset.name}: {count:,} labelled images have a copy in another part of those that take "
+        "turns as test images, which makes scores look better than they are"
     ]
 
 
@@ -151,16 +170,13 @@ def _with_test(dataset: Dataset, percent: int, folds: int | None) -> Dataset:
     apart = held_out(train.y, percent)
     few = folds is None and len(apart) < FEWEST
     if (few or folds) and len(apart) > 1:
-        parts = labels.folds(train.y, count := folds or FOLDS)
-        scored = int((parts >= 0).sum())
-        deviation = 0.5 / np.sqrt(scored)
-        note = (
-            f"{dataset.name} has no test images: each setting is trained {count} times, and scored "
-            f"each time on a part of its {scored} labelled images whose labels it did not see; an "
-            f"accuracy on {scored} images has a standard error of up to {deviation:.2g}; once more "
-            "it is trained with all labels, to be used (data.folds=0 sets test images apart)"
-        )
-        return dataclasses.replace(dataset, folds=count, notes=(*dataset.notes, note))
+        most = int((labels.folds(train.y, FOLDS) >= 0).sum()) // 2  # two images each
+        if folds and folds > most:
+            raise ConfigError(
+                f"data.folds is {folds}, but {dataset.name} has labelled images for {most} folds "
+                "of two at most"
+            )
+        return dataclasses.replace(dataset, folds=folds or min(FOLDS, most))
     if len(apart) < 2:
         raise ConfigError(
             f"{dataset.name} has no test images, and fewer than two classes have two labelled "

@@ -66,9 +66,12 @@ def table(
 def scores(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Table]:
     """`summary.tables`, with the leading settings marked."""
 
-    def marked(groups: Sequence[Group], wanted: Measure) -> list[bool]:
-        tested = iter(leading([g for g in groups if not g.baseline], paths, wanted))
-        return [not group.baseline and next(tested) for group in groups]
+    def marked(groups: Sequence[Group], wanted: Measure) -> list[bool] | None:
+        found = leading([group for group in groups if not group.baseline], paths, wanted)
+        if found is None:
+            return None
+        leads = iter(found)
+        return [not group.baseline and next(leads) for group in groups]
 
     return summary.tables(results, paths, marked)
 
@@ -91,12 +94,17 @@ def differences(
 
     Those at one number of labels are one family of tests.
     """
+    values = {
+        (name, at): group.values(wanted)
+        for name, cells in these.items()
+        for at, group in cells.items()
+    }
     families: dict[str, dict[Key, Estimate]] = {}
     for a, b in pairs:
-        for (space, given), group in these[a].items():
-            other = these[b].get((space, given))
-            one = other and paired(group.values(wanted), other.values(wanted))
+        for at in these[a]:
+            one = paired(values[a, at], values.get((b, at), {}))
             if one:
+                space, given = at
                 families.setdefault(given, {})[a, b, space, given] = one
     return {
         key: Difference(one, verdict)
@@ -105,45 +113,46 @@ def differences(
     }
 
 
-def leading(groups: Sequence[Group], paths: Sequence[str], wanted: Measure) -> list[bool]:
+def leading(groups: Sequence[Group], paths: Sequence[str], wanted: Measure) -> list[bool] | None:
     """Whether a group is the highest, or not told apart from it by the test of all pairs.
 
     Groups are compared where they have the same labels and share what `shared` names. None leads
-    where none is told apart from the highest, as with fewer than three seeds, or where there are
-    more methods than `MOST_TESTED`.
+    where none is told apart from the highest.
 
     Returns:
-      For each group.
+      For each group; or `None` where nothing is tested, for want of seeds or of a second method, or
+      because there are more methods than `MOST_TESTED`.
     """
     these = methods(groups, paths)
     if len(these) > MOST_TESTED:
-        return [False] * len(groups)
+        return None
     found = differences(these, list(itertools.combinations(these, 2)), wanted)
-    means = {
-        (name, *at): statistics.fmean(values)
-        for name, cells in these.items()
-        for at, group in cells.items()
-        if (values := group.values(wanted).values())
-    }
-    highest: dict[tuple[Space, str], str] = {}  # where there is a verdict
-    for (a, b, space, given), one in found.items():
-        known = highest.get((space, given), a)
-        if one.verdict:
-            by_mean = {means[name, space, given]: name for name in (b, a, known)}
-            highest[space, given] = by_mean[max(by_mean)]
+    tested = {key: one.verdict for key, one in found.items() if one.verdict}
+    if not tested:
+        return None
+    means: dict[tuple[Space, str], dict[str, float]] = {}  # of the methods that are tested there
+    for a, b, space, given in tested:
+        for name in (a, b):
+            values = these[name][space, given].values(wanted).values()
+            means.setdefault((space, given), {})[name] = statistics.fmean(values)
+    highest = {at: max(by_name.items(), key=_second)[0] for at, by_name in means.items()}
     below = {
         (loser, space, given)
-        for (a, b, space, given), one in found.items()
-        for winner, loser, verdict in ((a, b, "better"), (b, a, "worse"))
-        if one.verdict == verdict and highest[space, given] == winner
+        for (a, b, space, given), verdict in tested.items()
+        for winner, loser, expected in ((a, b, "better"), (b, a, "worse"))
+        if verdict == expected and highest[space, given] == winner
     }
     apart = {(space, given) for _, space, given in below}
     return [
         (space, given) in apart
-        and (name, space, given) in means
+        and name in means[space, given]
         and (name, space, given) not in below
         for name, space, given in _names(groups, paths)
     ]
+
+
+def _second(pair: tuple[str, float]) -> float:
+    return pair[1]
 
 
 Cells = dict[tuple[Space, str], Group]  # (what settings share, labels) → points

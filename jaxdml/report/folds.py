@@ -17,13 +17,14 @@ def pooled(results: Sequence[Result]) -> list[Result]:
     trained with all labels. In all else it is the first fold.
 
     Args:
-      results: as `result.json` holds them, those of folds with `scored_per_class`.
+      results: as `result.json` holds them, those of folds with `scored_per_class` and `folds`.
 
     >>> def fold(number, right):
     ...     score = {"protocol": "labelled", "classifier": "knn", "embedding": "mean",
     ...              "metric": "accuracy", "value": right / 2, "recalls": {"0": right / 2}}
     ...     return {"point": str(number), "status": "ok", "note": None, "scores": [score],
-    ...             "config": {"data.fold": number}, "scored": 2, "scored_per_class": {"0": 2}}
+    ...             "config": {"data.fold": number}, "scored": 2, "scored_per_class": {"0": 2},
+    ...             "folds": 2}
     >>> [one] = pooled([fold(0, 1), fold(1, 2)])
     >>> one["scores"][0]["value"], one["scored"]
     (0.75, 4)
@@ -48,10 +49,10 @@ def pooled(results: Sequence[Result]) -> list[Result]:
 def standard_error(result: Result, accuracy: float) -> float | None:
     """The binomial one of an accuracy on held-out labelled images; `None` of other results.
 
-    >>> standard_error({"folds": 5, "scored": 100}, 0.5)
+    >>> standard_error({"pooled": True, "scored": 100}, 0.5)
     0.05
     """
-    if not result.get("folds"):
+    if not result.get("pooled"):
         return None
     return math.sqrt(accuracy * (1 - accuracy) / result["scored"])
 
@@ -63,13 +64,16 @@ def _setting(result: Result) -> str:
 
 def _one(folds: Sequence[Result], last: Result | None) -> Result:
     lost = next((result for result in folds if result["status"] != "ok"), None)
+    if lost is None and len(folds) < folds[0]["folds"]:
+        why = f"{len(folds)} of its {folds[0]['folds']} folds are finished"
+        lost = dict(folds[0]) | {"status": "failed", "reason": why}
     notes = [note for result in folds for note in (result["note"] or "").split("; ") if note]
     if last is not None:
         notes.append(f"the point trained with all labels, to be used, is {last['point']}")
     one = dict(lost or folds[0])
     counts = [result.get("scored_per_class", {}) for result in folds]
     return one | {
-        "folds": len(folds),
+        "pooled": True,
         "scored": sum(result["scored"] for result in folds),
         "note": "; ".join(dict.fromkeys(notes)) or None,
         "scores": [] if lost else _scores(folds, counts),
@@ -83,11 +87,15 @@ def _scores(folds: Sequence[Result], counts: Sequence[Mapping[str, int]]) -> lis
         if score["metric"] != "accuracy":
             continue
         kind = {name: score[name] for name in ("protocol", "classifier", "embedding", "metric")}
-        each = [next((s for s in r["scores"] if kind.items() <= s.items()), None) for r in folds]
+        each: list[Any] = [
+            next((s for s in r["scores"] if kind.items() <= s.items()), None) for r in folds
+        ]
+        if None in each:
+            continue  # of some folds there is no such score
         right: dict[str, float] = {}
         images: dict[str, int] = {}
         for one, count in zip(each, counts, strict=True):
-            for label, recall in (one["recalls"] if one else {}).items():
+            for label, recall in one["recalls"].items():
                 right[label] = right.get(label, 0.0) + recall * count[label]
                 images[label] = images.get(label, 0) + count[label]
         recalls = {label: right[label] / images[label] for label in sorted(right, key=int)}

@@ -26,7 +26,7 @@ def shared_labels(configs: Sequence[Mapping[str, Any]]) -> str | None:
     for config in configs:
         selected = [config.get(path) for path in LABELS]
         if any(value is not None for value in selected) and config.get(LABELS[0]) != 100:
-            setting = str(sorted((p, str(v)) for p, v in config.items() if p not in REPEATS))
+            setting = str(sorted((p, str(v)) for p, v in config.items() if not _apart(p)))
             chosen = config.get("seed"), config.get("data.labels_seed")
             seeds.setdefault(setting, set()).add(chosen)
     several = [found for found in seeds.values() if len(found) > 1]
@@ -38,3 +38,8 @@ def shared_labels(configs: Sequence[Mapping[str, Any]]) -> str | None:
         "deviations, intervals and verdicts leave out the accident of which images are labelled; "
         'vary data.labels_seed with the seed, by ("seed", "data.labels_seed"): ((0, 0), (1, 1), …)'
     )
+
+
+def _apart(path: str) -> bool:
+    """Whether points of one setting may differ in it."""
+    return path in (*REPEATS, "run") or path.startswith("eval.")

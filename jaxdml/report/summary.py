@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from jaxdml.report import folds, sharing
 from jaxdml.report.sharing import LABELS, REPEATS, SEEDS
-from jaxdml.report.statistics import FEWEST, Estimate, estimate
+from jaxdml.report.statistics import Estimate, estimate
 from jaxdml.report.table import Table
 
 MOST_COLUMNS = 8  # of scores; more are split by protocol
@@ -16,11 +16,11 @@ BASELINES = (
     "principal components. They take part in no test."
 )
 LEADING = (
-    "*: the highest of the settings with as many labels, and those that are not told apart from "
-    "it, by Holm's procedure at 5 % on the paired t-tests of all pairs at that number of labels; "
-    "without a mark there, none is told apart from the highest. This leaves out the accident of "
-    "which test images there are (binomial: a standard error of about 0.001 to 0.002 on 10,000 "
-    "images)."
+    "*: the highest of the settings with the same data, labels, latent size and evaluation, and "
+    "those that are not told apart from it, by Holm's procedure at 5 % on the paired t-tests of "
+    "all pairs at a number of labels; without a mark there, none is told apart. This leaves out "
+    "the accident of which test images there are (binomial: a standard error of about 0.001 to "
+    "0.002 on 10,000 images)."
 )
 # what a word of a score is called; nothing where the rest says it
 _WORDS = {
@@ -99,7 +99,7 @@ def groups(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[G
 def tables(
     results: Sequence[Mapping[str, Any]],
     paths: Sequence[str],
-    leading: Callable[[Sequence[Group], Measure], Sequence[bool]] | None = None,
+    leading: Callable[[Sequence[Group], Measure], Sequence[bool] | None] = lambda *_: None,
 ) -> list[Table]:
     """Scores by setting: one table, or one for each protocol where that would be too wide.
 
@@ -108,7 +108,8 @@ def tables(
     Args:
       results: as `result.json` holds them.
       paths: the grid's.
-      leading: says of each group whether it is marked in the column of a measure.
+      leading: says of each group whether it is marked in the column of a measure, or `None` where
+        nothing is tested.
 
     >>> score = {"protocol": "thesis", "classifier": "knn", "embedding": "mean",
     ...          "metric": "accuracy", "value": 0.9}
@@ -123,7 +124,7 @@ def tables(
     if len(columns) > MOST_COLUMNS:
         names = dict.fromkeys(column.protocol for column in columns)
         parts = {f"Scores, {name}": [c for c in columns if c.protocol == name] for name in names}
-    marks = {c: leading(rows, c) for c in columns} if leading else {}
+    marks = {c: found for c in columns if (found := leading(rows, c)) is not None}
     made = [
         Table(
             title,
@@ -133,9 +134,8 @@ def tables(
         )
         for title, part in parts.items()
     ]
-    several = [group for group in rows if not group.baseline and len(group.ok) >= FEWEST]
-    tested = bool(marks) and len(several) > 1
-    return [*made[:-1], made[-1]._replace(notes=_notes(results, rows, settings, tested))]
+    notes = _notes(results, rows, settings, tested=bool(marks))
+    return [*made[:-1], made[-1]._replace(notes=notes)]
 
 
 def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
@@ -184,7 +184,7 @@ def _notes(
         notes.append(BASELINES)
     if any(len(group.ok) > 1 for group in rows):
         notes.append("Mean ± standard deviation over the n points of a setting.")
-    if any(result.get("folds") for result in results):
+    if any(result.get("pooled") for result in results):
         notes.append(
             "Scored on labelled images that take turns as test images; SE is the binomial standard "
             "error on all of them."

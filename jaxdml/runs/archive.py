@@ -7,6 +7,7 @@ history.csv   the losses of every point over the epochs
 notes.csv     what is to be known of the data (without a point) and of some points, and why others
               have no score
 questions.json  what the study asks, if it does
+folds.json    how many images each point was scored on, where labelled images take turns
 baselines.json  the scores of raw pixels and their PCA
 """
 
@@ -21,6 +22,7 @@ from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.runs import baselines, folder, questions
 
+COUNTS = ("scored", "scored_per_class", "folds")
 NOTES = ("point", "status", "reason", "note")
 
 
@@ -42,6 +44,9 @@ def keep(place: folder.Folder, into: Path) -> "Archive":
     notes += [{n: r.get(n) for n in NOTES} for r in noted]
     folder.write_csv(into / "notes.csv", NOTES, notes)
     questions.write(folder.Folder(into), questions.read(place))
+    counted = {r["point"]: {n: r[n] for n in COUNTS if n in r} for r in results}
+    if any("folds" in counts for counts in counted.values()):
+        folder.write_json(into / "folds.json", counted)
     if (place.path / baselines.FILE).exists():
         folder.write(into / baselines.FILE, (place.path / baselines.FILE).read_bytes())
     return Archive(into)
@@ -84,6 +89,8 @@ class Archive(folder.Folder):
         for row in folder.read_csv(file) if file.exists() else []:
             key = row["point"], *(row[name] for name in folder.SCORE_COLUMNS[:3]), "accuracy"
             recalls.setdefault(key, {})[row["class"]] = float(row["recall"])
+        file = self.path / "folds.json"
+        counted = folder.read_json(file) if file.exists() else {}
         found: dict[str, dict[str, Any]] = {}
         for row in self._rows("results.csv"):
             identity = row["point"]
@@ -103,7 +110,7 @@ class Archive(folder.Folder):
                     "note": own["note"] or None,
                     "config": json.loads(json.dumps(point.config)),  # lists, as in result.json
                     "scores": [],
-                }
+                } | counted.get(identity, {})
             if row["value"]:
                 score: dict[str, Any] = {name: row[name] for name in folder.SCORE_COLUMNS}
                 score["value"] = float(row["value"])

@@ -6,11 +6,12 @@ They are scored once, when a report first needs them, and kept in the run folder
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxdml import config
+from jaxdml import config, data
 from jaxdml.evaluate import classifiers, protocols
 from jaxdml.evaluate.baselines import BASELINES, Features
 from jaxdml.evaluate.protocols import Embedded
@@ -60,9 +61,10 @@ def results(
 
 def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
     """A baseline beside a point: of its data, seed and evaluation, and of nothing else."""
+    whole = config.COMMON | result["config"]  # runs of older versions lack some fields
     kept = {
         path: value
-        for path, value in result["config"].items()
+        for path, value in sorted(whole.items())
         if path in ("seed", "run") or path.startswith(("data.", "eval."))
     }
     return {
@@ -71,10 +73,21 @@ def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "reason": None,
         "note": None,
         "baseline": True,
-        **{name: result[name] for name in ("scored", "scored_per_class") if name in result},
+        **{
+            name: result[name] for name in ("scored", "scored_per_class", "folds") if name in result
+        },
         "config": {"system": name} | kept,
         "folder": result["folder"],
     }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """What is kept; what is damaged is scored anew."""
+    try:
+        known = folder.read_json(file) if file.exists() else {}
+        return {key: {"tried": one["tried"], "scores": one["scores"]} for key, one in known.items()}
+    except (ConfigError, AttributeError, TypeError, KeyError):
+        return {}
 
 
 class _Store:
@@ -82,7 +95,8 @@ class _Store:
 
     def __init__(self, place: folder.Folder, load: plan.LoadDataset) -> None:
         self.file, self.load = place.path / FILE, load
-        self.known: dict[str, Any] = folder.read_json(self.file) if self.file.exists() else {}
+        self.known: dict[str, Any] = _read(self.file)
+        self.prints = place.plan()["data"]
         self.before = json.dumps(self.known)
         self.notes: dict[str, None] = {}
         self.features: dict[tuple[Any, ...], Features] = {}
@@ -127,6 +141,8 @@ class _Store:
     ) -> None:
         dataset, source = self.load(c), config.source(c)
         plan.check_scoring(dict(c) | {"eval.protocols": (protocol,)}, dataset)
+        if self.prints.get(plan.described(c)) not in (None, data.fingerprint(dataset)):
+            raise ConfigError(f"{dataset.name} is not what it was when the points were trained")
         if self.embedded and next(iter(self.embedded))[0] != source:
             self.embedded.clear()
             self.features.clear()

@@ -166,7 +166,9 @@ def _worker(here: Here) -> work.Worker:
         jax.config.update("jax_compilation_cache_dir", compiled)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
     place = folder.Folder(Path(workdir))
-    return work.Worker(place, planning.loader(Path(data_dir), place.plan()["places"]))
+    return work.Worker(
+        place, planning.loader(Path(data_dir), place.plan()["places"], place.plan()["data"])
+    )
 
 
 def size(here: Here, members: Cohort, before: work.Size | None) -> work.Size:

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdml import config
+from jaxdml import config, data
 from jaxdml.options import ConfigError
 from jaxdml.report import summary
 from jaxdml.runs import archive, cluster, cohort, folder, grid, interrupt, judge, scoring, work
@@ -46,7 +46,7 @@ def run(
     place = folder.Folder(workdir)
     with place.locked():
         place.check(config.flatten(base), config.complete)
-        load = planning.loader(data_dir, place.plan()["places"])
+        load = planning.loader(data_dir, place.plan()["places"], place.plan()["data"])
         points = planning.with_folds(points, load)
         if any(point.config["data.fold"] is not None for point in points):
             paths = [*paths, "data.fold"]
@@ -204,7 +204,7 @@ def rescore(
       ConfigError: if there is nothing to score, or it cannot be.
     """
     place = existing(workdir)
-    load = planning.loader(data_dir, place.plan()["places"])
+    load = planning.loader(data_dir, place.plan()["places"], place.plan()["data"])
     given = {
         "eval.protocols": tuple(protocols),
         "eval.classifiers": tuple(classifiers),
@@ -214,6 +214,8 @@ def rescore(
     with place.locked():
         results = place.results()
         jobs = [(old, config.point(config.widened(old["config"], only))) for old in results]
+        sets = {planning.described(point.config): load(point.config) for _, point in jobs}
+        place.check_data({name: data.fingerprint(dataset) for name, dataset in sets.items()})
         with _written(place), Reporter(len(results), 0, 0) as progress:
             _score(jobs, place, load, progress, only=only)
     return place
@@ -248,7 +250,7 @@ def _score(
                 arrays = dict(judged.arrays)
                 if only and arrays:
                     scores = _added(old["scores"], scores)
-                    arrays = {**place.embeddings(old["point"]), **arrays}
+                    arrays = {**_kept(place, old["point"]), **arrays}
                 result = {**old, **judged.result, "scores": scores}
                 if result["point"] != old["point"]:
                     result["seconds"] = 0.0  # of training: they are the other's
@@ -261,6 +263,14 @@ def _score(
                 raise interrupt.Stopped(stop())
         while scorer.busy:
             scorer.collect(0.5)
+
+
+def _kept(place: folder.Folder, identity: str) -> Mapping[str, np.ndarray]:
+    """The embeddings of an earlier time, if they are still there."""
+    try:
+        return place.embeddings(identity)
+    except OSError:
+        return {}
 
 
 def _added(old: scoring.Scores, new: scoring.Scores) -> scoring.Scores:

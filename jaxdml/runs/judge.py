@@ -81,7 +81,7 @@ def judge(
         return Judged(result | {"status": "failed", "reason": defects["mean"]}, {}, arrays)
     if sample is not None:
         arrays["test_sample"] = sample.test
-    if not result["scored"]:
+    if not result["scored"] and shop.dataset.folds:
         return Judged(result | {"note": FINAL}, {}, arrays)
     asked = [kind for kind in c["eval.embeddings"] if kind in embedded] or ["mean"]
     notes = [_learned_nothing(shop, c, mean.labelled, mean.labelled_labels)]

@@ -71,10 +71,15 @@ def plan(
             source,
             *(c[p] for p in config.SELECTIONS),
             c["data.stratified"],
-            c["data.fold"],
+            c.get("data.fold"),
         )
         if (*selection, c["data.labels_seed"]) not in chosen:
             indices = select(point, dataset)
+            if not len(indices):
+                raise ConfigError(
+                    f"{dataset.name}: fold {c.get('data.fold')} holds all images that are to be "
+                    "labelled, and none is left to learn from: label more of them"
+                )
             chosen[(*selection, c["data.labels_seed"])] = indices
             lost = labels.missing_classes(dataset.train.y, indices, len(dataset.classes))
             missing.setdefault((dataset, len(indices)), []).append(lost)
@@ -93,6 +98,12 @@ def plan(
         labelled,
         (
             *dict.fromkeys(note for dataset in datasets.values() for note in dataset.notes),
+            *dict.fromkeys(
+                note
+                for point in points
+                if point.config.get("data.fold") is not None
+                and (note := note_of_folds(datasets[config.source(point.config)]))
+            ),
             *(
                 f"{dataset.name}: {count} labelled images leave {_span(lost)} "
                 f"of {len(dataset.classes)} classes without a label"
@@ -120,14 +131,19 @@ def check_scoring(resolved: Mapping[str, Any], dataset: Dataset) -> None:
       ConfigError: if there are too few images to score on, `full` would miss labels or see those
         of test images, or there is no such fold.
     """
-    y, fold = np.asarray(dataset.train.y), resolved["data.fold"]
+    y, fold = np.asarray(dataset.train.y), resolved.get("data.fold")
     if fold is not None and fold >= dataset.folds:
         raise ConfigError(
             f"data.fold is {fold}, but {dataset.name} has {dataset.folds or 'no'} folds: leave it "
             "unset, since each is a point by itself"
         )
-    part = scored(dataset, resolved)
-    if len(part.y) < 2 and not (dataset.folds and resolved["eval.split"] == "test"):
+    part, on_test = scored(dataset, resolved), resolved["eval.split"] == "test"
+    if fold is not None and on_test and len(part.y) < 2:
+        raise ConfigError(
+            f"{dataset.name} has {dataset.folds} folds, but too few labelled images: fold {fold} "
+            f"holds {len(part.y)} of them, and two are the least; set data.folds lower, or to 0"
+        )
+    if len(part.y) < 2 and not (dataset.folds and on_test):
         raise ConfigError(
             f"eval.split is {resolved['eval.split']}, but {dataset.name} has "
             f"{len(part.y) or 'no'} such images, and two are the least: set apart some by "
@@ -140,7 +156,7 @@ def check_scoring(resolved: Mapping[str, Any], dataset: Dataset) -> None:
             f"of the {len(y)} of {dataset.name} have none: leave full out; labelled is fitted on "
             "those that have one"
         )
-    if "full" in resolved["eval.protocols"] and dataset.folds:
+    if "full" in resolved["eval.protocols"] and dataset.folds and on_test:
         raise ConfigError(
             f"the protocol full is fitted on all training images, and {dataset.name} has no other "
             "test images: leave full out, or set test images apart by data.folds=0"
@@ -165,7 +181,8 @@ def counts(dataset: Dataset, resolved: Mapping[str, Any]) -> dict[str, Any]:
     """How many images a point is scored on; of a fold also how many of each class."""
     y = np.asarray(scored(dataset, resolved).y)
     found: dict[str, Any] = {"scored": len(y)}
-    if resolved["data.fold"] is not None:
+    if resolved.get("data.fold") is not None:
+        found["folds"] = dataset.folds
         present, each = np.unique(y, return_counts=True)
         found["scored_per_class"] = {str(c): int(n) for c, n in zip(present, each, strict=True)}
     return found
@@ -186,7 +203,7 @@ def with_folds(points: Sequence[PointConfig], load: LoadDataset) -> list[PointCo
     for point in points:
         c = point.config
         folds = load(c).folds if "data.folds" in c and c["eval.split"] == "test" else 0
-        held_out = range(folds) if c["data.fold"] is None else ()
+        held_out = range(folds) if c.get("data.fold") is None else ()
         for one in (*(config.point(dict(c) | {"data.fold": fold}) for fold in held_out), point):
             found.setdefault(one.id, one)
     return list(found.values())
@@ -213,6 +230,19 @@ def describe(plan: Plan) -> str:
     if plan.alike:
         total += f"; {_many(len(plan.alike), 'point')} more read no label, and share a training"
     return "\n".join([*lines, total, *(f"note: {note}" for note in said(plan))])
+
+
+def note_of_folds(dataset: Dataset) -> str | None:
+    """What to say where labelled images take turns as test images."""
+    if not dataset.folds:
+        return None
+    count = int((labels.folds(np.asarray(dataset.train.y), dataset.folds) >= 0).sum())
+    return (
+        f"{dataset.name} has no test images: each setting is trained {dataset.folds} times, and "
+        f"scored each time on a part of its {count} labelled images whose labels it did not see; "
+        f"an accuracy on {count} images has a standard error of up to {0.5 / np.sqrt(count):.2g}; "
+        "once more it is trained with all labels, to be used (data.folds=0 sets images apart)"
+    )
 
 
 def said(plan: Plan) -> list[str]:
@@ -243,7 +273,9 @@ def select(point: PointConfig, dataset: Dataset) -> np.ndarray:
         stratified=c["data.stratified"],
         seed=c["data.labels_seed"],
     )
-    return rows if c["data.fold"] is None else np.setdiff1d(rows, _fold(dataset, c["data.fold"]))
+    return (
+        rows if c.get("data.fold") is None else np.setdiff1d(rows, _fold(dataset, c["data.fold"]))
+    )
 
 
 def static(point: PointConfig, dataset: Dataset, labelled_count: int) -> Static:
@@ -279,13 +311,19 @@ def image_shape(dataset: Dataset) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def loader(data_dir: Any, places: Mapping[str, str] = MappingProxyType({})) -> LoadDataset:
+def loader(
+    data_dir: Any,
+    places: Mapping[str, str] = MappingProxyType({}),
+    prints: Mapping[str, str] = MappingProxyType({}),
+) -> LoadDataset:
     """Loads each data set once.
 
     Args:
       data_dir: the folder that holds the files of all sets.
       places: a data set, as `described` → where its files were in an earlier call: used where the
         path of its configuration leads nowhere, as from another working folder.
+      prints: a data set, as `described` → its fingerprint in an earlier call. One that was made
+        before there were folds, with test images set apart, stays so.
     """
     loaded: dict[tuple[Any, ...], Dataset] = {}
 
@@ -299,7 +337,16 @@ def loader(data_dir: Any, places: Mapping[str, str] = MappingProxyType({})) -> L
             except ConfigError:
                 if not options.get("path") or not before or not Path(before).exists():
                     raise
-                loaded[source] = data.load(name, data_dir, **options | {"path": before})
+                options |= {"path": before}
+                loaded[source] = data.load(name, data_dir, **options)
+            print_before = prints.get(described(resolved))
+            if loaded[source].folds and print_before not in (
+                None,
+                data.fingerprint(loaded[source]),
+            ):
+                apart = data.load(name, data_dir, **options | {"folds": 0})
+                if data.fingerprint(apart) == print_before:
+                    loaded[source] = apart
         return loaded[source]
 
     return load

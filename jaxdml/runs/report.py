@@ -22,7 +22,10 @@ OURS = re.compile(r"(all_)?scores|differences_in_|questions_by_|recall_of_|table
 MOST_TEST, MOST_LABELLED = 10_000, 1_000  # images of a setting on the page
 NEIGHBOURS = 5
 # what runs may differ in, and still are of one setting: how they were executed, what was scored
-NO_SETTING = (*config.EXECUTION, "eval.protocols", "eval.classifiers", "eval.embeddings")
+NO_SETTING = (
+    *config.EXECUTION,
+    *(f"eval.{name}" for name in ("protocols", "classifiers", "embeddings", "baselines")),
+)
 LONG = 150  # rows: longer tables are on the page and in their files only
 
 
@@ -168,7 +171,9 @@ def gathered(places: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]], lis
     if len(places) > 1:
         names = _names(places)
         results = [r | {"config": {"run": names[r["folder"]]} | r["config"]} for r in results]
-        configs = [config.lasting(folder.read_json(place.path / "config.json")) for place in places]
+        configs = [
+            config.complete(folder.read_json(place.path / "config.json")) for place in places
+        ]
         fields = dict.fromkeys(field for one in configs for field in one)
         differing = [p for p in fields if len({str(one.get(p)) for one in configs}) > 1]
         paths = ["run", *(p for p in differing if p not in NO_SETTING), *paths]

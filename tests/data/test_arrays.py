@@ -8,6 +8,7 @@ import pytest
 from jaxdml import data
 from jaxdml.data import own
 from jaxdml.options import ConfigError
+from jaxdml.runs import plan
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.integers(0, 256, (40, 6, 5), np.uint8)
@@ -82,10 +83,17 @@ def test_without_test_images_a_fifth_of_each_class_is_set_apart_and_that_is_said
 def test_where_few_images_would_be_set_apart_labelled_ones_take_turns_and_that_is_said(tmp_path):
     dataset = load(saved(tmp_path))
     assert (len(dataset.train.y), len(dataset.test.y), dataset.folds) == (40, 0, 5)
-    [note] = dataset.notes
+    assert dataset.notes == ()  # it is said where points have folds
+    note = plan.note_of_folds(dataset)
     assert "own.npz has no test images: each setting is trained 5 times, and scored each" in note
     assert "an accuracy on 30 images has a standard error of up to 0.091" in note
     assert load(tmp_path, folds=3).folds == 3
+    with pytest.raises(ConfigError, match=r"data\.folds is 16, but own\.npz has .* for 15 folds"):
+        load(tmp_path, folds=16)
+    few = np.full(40, -1)
+    few[:4] = 0, 0, 1, 1
+    assert load(saved(tmp_path, y=few)).folds == 2  # two images are the least to score
+    saved(tmp_path)
     assert load(saved(tmp_path, x_test=X, y_test=abs(Y))).folds == 0
     many = np.repeat(np.arange(2), 100)
     dataset = load(saved(tmp_path, x=np.zeros((200, 2, 2), np.uint8), y=many))

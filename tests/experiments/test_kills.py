@@ -47,7 +47,7 @@ def whole(file, command):
     done = command("grid", f"--config={file}", f"--workdir={file.parent / 'whole'}")
     assert done.returncode == 0, done.stderr
     found = results(file.parent / "whole")
-    assert len(found) == 1 + 8 * 4
+    assert len(found) == 1 + 8 * 6
     return found
 
 

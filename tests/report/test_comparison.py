@@ -107,8 +107,8 @@ def test_the_highest_and_what_is_not_told_apart_from_it_lead():
     found = comparison.leading(groups, PATHS, WANTED)
     named = [(g.setting["system"], g.setting["data.labelled_count"]) for g in groups]
     assert [name for name, leads in zip(named, found, strict=True) if leads] == [
-        ("near", 6), ("high", 6), ("near", 60), ("high", 60)
-    ]  # fmt: skip  # of one seed nothing can be told apart
+        ("near", 6), ("high", 6), ("near", 60)
+    ]  # fmt: skip  # with 60 labels the high one has a single seed, and is not tested
     alike = [one for one in results if one["config"]["system"] != "low"]
     assert not any(comparison.leading(summary.groups(alike, PATHS), PATHS, WANTED))
     [table] = comparison.scores(results, PATHS)
@@ -116,7 +116,8 @@ def test_the_highest_and_what_is_not_told_apart_from_it_lead():
     assert marks == found
     assert table.notes[-1] == summary.LEADING
     few = [one for one in results if one["config"]["seed"] < 2]
-    assert not any(comparison.leading(summary.groups(few, PATHS), PATHS, WANTED))
+    assert comparison.leading(summary.groups(few, PATHS), PATHS, WANTED) is None
+    assert summary.LEADING not in comparison.scores(few, PATHS)[0].notes
 
 
 def test_there_is_nothing_to_compare_without_a_second_method():

@@ -156,3 +156,26 @@ def test_pixels_are_between_0_and_1_whatever_they_came_as(kind):
     assert found.shape == (2, 4)
     assert found.dtype == np.float32
     assert found.max() == pytest.approx(252 / 255 if kind is np.uint8 else 1)
+
+
+def test_other_data_than_those_that_were_trained_on_give_no_baselines(place, tmp_path):
+    shutil.copytree(place.path, tmp_path / "run")
+    other = folder.Folder(tmp_path / "run")
+    known = other.plan()
+    known["data"] = dict.fromkeys(known["data"], "another fingerprint")
+    other.write_plan(known)
+    (other.path / baselines.FILE).unlink()
+    rows, notes = scored(other)
+    assert rows == []
+    assert notes == [
+        "no raw pixels and PCA beside the points: digits is not what it was when the points were "
+        "trained"
+    ]
+
+
+@pytest.mark.parametrize("damage", ["[]", "null", '{"x": 1}', "{"])
+def test_a_damaged_file_is_scored_anew(place, tmp_path, damage):
+    shutil.copytree(place.path, tmp_path / "run")
+    (tmp_path / "run" / baselines.FILE).write_text(damage)
+    rows = scored(folder.Folder(tmp_path / "run"))[0]
+    assert [row["scores"] for row in rows] == [row["scores"] for row in scored(place)[0]]

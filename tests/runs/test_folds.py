@@ -1,5 +1,7 @@
 """Without test images, parts of the labelled ones take turns; then all of them are trained on."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,11 +9,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import recall_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from jaxdml.data import labels
+from jaxdml import data
+from jaxdml.data import labels, own
 from jaxdml.options import ConfigError
 from jaxdml.report import folds, summary
 from jaxdml.report.summary import Measure
-from jaxdml.runs import execute, grid, plan, report
+from jaxdml.runs import archive, execute, grid, plan, report
 from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -164,4 +167,102 @@ def test_the_same_call_again_trains_nothing(place, data_dir, monkeypatch):
     execute.run(OWN, over, place.path, data_dir)
     assert (place.path / "results.csv").read_bytes() == before
     execute.rescore(place.path, data_dir)
+    assert (place.path / "results.csv").read_bytes() == before
+
+
+def test_a_seed_whose_folds_are_not_all_finished_does_not_count(place):
+    first, *rest = place.results()
+    assert first["config"]["data.fold"] == 0
+    for results in (rest, [first, *rest[1:]]):
+        one = folds.pooled(results)[0]
+        assert (one["status"], one["scores"]) == ("failed", [])
+        assert one["reason"] == "4 of its 5 folds are finished"
+
+
+def test_what_is_kept_of_a_run_with_folds_says_the_same(place, tmp_path):
+    kept = archive.keep(place, tmp_path / "kept")
+    load = plan.loader(place.path.parent)
+    both = [
+        report.report([one], tmp_path / name, load) for one, name in ((place, "a"), (kept, "b"))
+    ]
+    assert both[0].table == both[1].table
+
+
+def test_folds_have_two_images_at_least(data_dir, tmp_path):
+    y = np.full(60, -1)
+    y[:4] = 0, 0, 1, 1
+    np.savez(tmp_path / "own.npz", x=X, y=y)
+    found = execute.run(OWN, ({},), tmp_path / "run", tmp_path)
+    assert [r["scored"] for r in found.results()] == [2, 2, 0]
+    report.report([found], found.report, plan.loader(tmp_path))
+    with pytest.raises(ConfigError, match=r"fold \d holds all images that are to be labelled"):
+        execute.run(OWN | {"data.labelled_count": 1}, ({},), tmp_path / "single", tmp_path)
+    apart = OWN | {"data.validation": 29}
+    with pytest.raises(ConfigError, match=r"holds \d of them, and two are the least"):
+        execute.run(apart, ({},), tmp_path / "validation", data_dir)
+
+
+def test_copies_in_two_folds_and_classes_that_are_never_scored_are_said(tmp_path):
+    y = np.full(60, -1)
+    y[:31] = [*Y[:30], 3]
+    x = X.copy()
+    x[0:30:3] = x[0]  # all images of a class are one
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    notes = data.load("arrays", tmp_path, path="own.npz").notes
+    assert any(
+        "10 labelled images have a copy in another part of those that take turns" in note
+        for note in notes
+    )
+    assert any("1 of 4 classes has no test image, and scores say nothing of it" in n for n in notes)
+
+
+@pytest.fixture
+def old(tmp_path, monkeypatch, data_dir):
+    """A run as it was made before there were folds, baselines and recalls."""
+    with monkeypatch.context() as patch:
+        patch.setattr(own, "FEWEST", 0)  # a fifth was set apart, however few they were
+        found = execute.run(OWN, ({"seed": (0, 1)},), tmp_path / "old", data_dir)
+    for result in found.results():
+        file = found.point(result["point"]) / "result.json"
+        for field in ("data.fold", "data.folds", "eval.baselines"):
+            del result["config"][field]
+        del result["scored"]
+        for score in result["scores"]:
+            score.pop("recalls", None)
+        file.write_text(json.dumps(result))
+    known = found.plan()
+    for field in ("notes", "places", "data_dir"):
+        del known[field]
+    found.write_plan(known)
+    base = json.loads((found.path / "config.json").read_text())
+    base.pop("eval.baselines", None)
+    (found.path / "config.json").write_text(json.dumps(base))
+    return found
+
+
+def test_a_run_from_before_there_were_folds_is_reported_scored_again_and_goes_on(
+    old, tmp_path, data_dir, monkeypatch
+):
+    before = {r["point"]: r["scores"] for r in old.results()}
+
+    def values():
+        return {r["point"]: [s["value"] for s in r["scores"]] for r in old.results()}
+
+    expected = {point: [s["value"] for s in scores] for point, scores in before.items()}
+    load = plan.loader(data_dir, {}, old.plan()["data"])
+    written = report.report([old], old.report, load)
+    assert "pixels" in written.table
+    execute.rescore(old.path, data_dir)
+    assert values() == expected
+    monkeypatch.setattr(execute, "_here", None)
+    execute.run(OWN, ({"seed": (0, 1)},), old.path, data_dir)  # nothing is left to train
+    assert values() == expected
+    assert [r["scored"] for r in old.results()] == [6, 6]
+
+
+def test_a_run_is_not_scored_again_on_other_data(place, tmp_path, data_dir):
+    np.savez(tmp_path / "own.npz", x=X[::-1], y=KNOWN)
+    before = (place.path / "results.csv").read_bytes()
+    with pytest.raises(ConfigError, match="have changed since the run"):
+        execute.rescore(place.path, tmp_path)
     assert (place.path / "results.csv").read_bytes() == before
