@@ -37,7 +37,9 @@ def batch(size, dim, seed=0):
 
 
 @pytest.mark.parametrize("name", DISTANCES)
-@pytest.mark.parametrize("block", [1, 7 * 13 * 5, 13 * 13 * 5])
+@pytest.mark.parametrize(
+    "block", [pytest.param(1, marks=pytest.mark.slow), 7 * 13 * 5, 13 * 13 * 5]
+)
 def test_blocks_of_rows_give_the_value_and_the_gradient_of_naive_loops(
     name, block, monkeypatch, float64
 ):
@@ -67,6 +69,7 @@ def test_near_rows_keep_their_gradient_in_blocks(monkeypatch):
     np.testing.assert_allclose(slope, [[-2, 0], [4, 0], [-2, 0]], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DISTANCES)
 def test_gradients_in_blocks_are_finite_for_equal_rows_and_entries_of_1e15(name, monkeypatch):
     monkeypatch.setattr(distances, "BLOCK", 1)
@@ -78,6 +81,7 @@ def test_gradients_in_blocks_are_finite_for_equal_rows_and_entries_of_1e15(name,
             assert not slope.any()
 
 
+@pytest.mark.slow
 def test_blocks_may_be_batched_and_differentiated_forwards(monkeypatch, float64):
     def value(x):
         return jnp.sum(DISTANCES["euclidean"](x) ** 3)

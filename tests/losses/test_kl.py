@@ -55,6 +55,7 @@ def standard_error(log_prob, key, mean, logvar):
     return each.mean(), each.std() / np.sqrt(rows)
 
 
+@pytest.mark.slow
 def test_the_estimate_for_the_unit_prior_converges_to_the_analytic_one(float64):
     for row in range(2):
         mean, logvar = jnp.array(MEAN[row]), jnp.array(LOGVAR[row])

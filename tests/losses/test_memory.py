@@ -44,6 +44,7 @@ def test_a_loss_and_its_gradient_take_memory_for_pairs_and_a_block_only(variant)
         assert used < 8 * SQUARE + 4 * 4 * BLOCK
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DISTANCES)
 def test_a_distance_and_its_gradient_take_memory_for_pairs_and_a_block_only(name):
     distance = DISTANCES[name]

@@ -17,7 +17,7 @@ from jaxdml.runs import archive
 ROOT = Path(__file__).parents[2] / "experiments" / "results"
 SEEDS = (3, 5, 10, 20)
 SETTINGS = 6  # whose fifteen pairs are all compared
-REPEATS = {"interval": 4000, "family": 1500}
+REPEATS = {"interval": 3000, "family": 800}
 # what is said in `estimate` and `verdicts`, of 3, 5, 10 and 20 seeds
 COVERED, FALSE = (94, 94, 95, 95), (5, 5, 4, 3)
 

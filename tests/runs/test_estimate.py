@@ -12,6 +12,7 @@ from tests.runs.test_sizing import cohort
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
+@pytest.mark.slow
 def test_an_estimate_narrows_what_does_not_fit_as_training_does(monkeypatch):
     members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})
     plan = planning.plan(members.points, worker.load)

@@ -161,7 +161,14 @@ def epochs_trained(path, monkeypatch, base=BASE):
     return place, trained
 
 
-@pytest.mark.parametrize(("saves", "left"), [(1, [2, 3, 1, 2, 3]), (3, [1, 2, 3]), (5, [3])])
+@pytest.mark.parametrize(
+    ("saves", "left"),
+    [
+        pytest.param(1, [2, 3, 1, 2, 3], marks=pytest.mark.slow),
+        (3, [1, 2, 3]),
+        pytest.param(5, [3], marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_is_cut_off_goes_on_and_ends_alike(finished, tmp_path, monkeypatch, saves, left):
     path = tmp_path / "run"
     run_and_die_after(saves, path, monkeypatch)
@@ -184,7 +191,10 @@ def test_a_run_goes_on_with_other_devices_and_with_more_points(finished, tmp_pat
         assert float(old["value"]) == pytest.approx(float(new["value"]), abs=0.1)
 
 
-@pytest.mark.parametrize(("before", "after"), [("device", "host"), ("host", "device")])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("device", "host"), pytest.param("host", "device", marks=pytest.mark.slow)],
+)
 def test_a_run_goes_on_with_its_images_elsewhere_and_ends_alike(
     finished, tmp_path, monkeypatch, capfd, before, after
 ):

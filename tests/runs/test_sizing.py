@@ -41,6 +41,7 @@ def placed(members, worker, where, share, feed="auto"):
     return sizing.place(shop, members.points, where, images, share, feed)
 
 
+@pytest.mark.slow
 def test_the_benchmarks_grid_lies_on_four_devices_that_exchange_nothing():
     base = config.flatten(bench_grid.get_config().to_dict())
     base |= {"data.name": "digits", "model.hidden": (8,)}
