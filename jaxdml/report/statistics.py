@@ -120,11 +120,9 @@ def verdicts(family: Sequence[Estimate | None]) -> list[str]:
     >>> verdicts([estimate([0.1, 0.2, 0.11, 0.12]), estimate([0.1, -0.1, 0.0]), None])
     ['better', 'undecided', '']
     """
-    tested = [i for i, one in enumerate(family) if one is not None and one.n >= FEWEST]
+    tested = [(i, one) for i, one in enumerate(family) if one is not None and one.n >= FEWEST]
     found = [""] * len(family)
-    values = [1.0 if (p := family[i].p) is None else p for i in tested]  # type: ignore[union-attr]
-    for i, p in zip(tested, holm(values), strict=True):
-        one = family[i]
-        assert one is not None
+    adjusted = holm([1.0 if one.p is None else one.p for _, one in tested])
+    for (i, one), p in zip(tested, adjusted, strict=True):
         found[i] = VERDICTS[int(np.sign(one.mean)) if p <= LEVEL else 0]
     return found
