@@ -16,7 +16,7 @@ FEWEST = 3  # pairs that a verdict needs
 VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
 # What tables with intervals and verdicts say at their foot.
 INTERVAL = (
-    "Intervals are 95 % ones of the mean by Student's t, not adjusted for how many there are; they "
+    "Intervals are 95 % ones of the mean by Student's t, not adjusted for how many there are. They "
     "leave out the accident of which test images there are (binomial: a standard error of about "
     "0.001 to 0.002 on 10,000 images)."
 )
