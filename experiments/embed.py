@@ -41,10 +41,11 @@ def main() -> None:
     if result["status"] == "diverged":
         raise ConfigError(f"--point={POINT.value} has diverged: {result['reason']}")
     worker = work.Worker(place, cli.loader(place))
-    shop, _, _, params = execute.trained_point(place, result, worker)
+    shop, _, _, network = execute.trained_point(place, result, worker)
     span = result["config"].get("data.range")  # in which the point saw its images
     x, files = images(Path(INPUT.value), plan.image_shape(shop.dataset), span)
-    z = shop.encode(params["model"], x)[0]  # a thousand images at a time
+    latents = shop.encode(network.params["model"], x)[0]  # a thousand images at a time
+    z = shop.embeddings(latents)
     try:
         formats.write(output, z, files)
     except OSError as error:

@@ -8,6 +8,7 @@ two points are the same training exactly if their resolved configurations are eq
 import difflib
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from jaxdml.evaluate.classifiers import CLASSIFIERS, DEFAULTS, Options
 from jaxdml.evaluate.embed import EMBEDDINGS
 from jaxdml.evaluate.protocols import PROTOCOLS
 from jaxdml.options import ConfigError, at_least, between, coerce, defaults, find, listed, one_of
-from jaxdml.terms import TERMS
 from jaxdml.types import PointConfig
 
 # Which training images keep their label: one of these, or all of them where none is set.
@@ -28,6 +28,7 @@ SELECTIONS = ("data.labelled_percent", "data.labelled_count", "data.labels_per_c
 # Fields that every system reads, beside the options of its parts.
 COMMON: dict[str, Any] = {
     "seed": 0,
+    "terms": None,
     "data.name": "digits",
     "data.validation": 0,
     "data.labelled_percent": None,
@@ -36,9 +37,15 @@ COMMON: dict[str, Any] = {
     "data.labels_seed": 0,
     "data.stratified": False,
     "data.fold": None,
+    "data.invariances": None,
+    "augment.weak": None,
+    "augment.strong": None,
     "train.epochs": 10,
+    "train.steps": None,
     "train.batch_size": 128,
+    "train.unlabelled_batch_size": None,
     "train.learning_rate": 1e-3,
+    "train.average": None,
     "train.width": None,
     "train.memory_share": 0.75,
     "train.feed": "auto",
@@ -47,17 +54,9 @@ COMMON: dict[str, Any] = {
     "eval.classifiers": ("knn",),
     "eval.embeddings": ("mean",),
     "eval.split": "test",
+    "eval.parameters": "last",
     "eval.baselines": tuple(BASELINES),
     **{f"eval.{option}": default for option, default in DEFAULTS._asdict().items()},
-}
-# The names of the parts; `None` where the system has its own.
-NAMES: dict[str, Any] = {
-    "model.encoder": "mlp",
-    "loss.name": "triplet",
-    "reconstruction.name": "mse",
-    "prior.name": None,
-    "kl.name": None,
-    "routine.name": "joint",
 }
 # What systems with a metric loss read: how batches of labelled images are drawn.
 SAMPLER: dict[str, Any] = {"train.sampler": "uniform", "train.classes_per_batch": None}
@@ -77,22 +76,52 @@ _SOME_OF = {
 }
 SAMPLERS = ("uniform", "balanced")
 FEEDS = ("auto", "device", "host")  # where the training images lie
+EPOCH = 200  # steps of an epoch, where steps are counted
+# Numbers that may be traced beside the options of parts; where `None`, there is no such number.
+NUMBERS = ("train.learning_rate", "train.average")
 # An option → another one, and the value of it that leaves the first unread.
 UNREAD = {
     "train.classes_per_batch": ("train.sampler", "uniform"),
     "kl.schedule_steps": ("kl.schedule", "constant"),
 }
+# Whole numbers, or `None`.
+_WHOLE = {"train.steps": 1, "train.unlabelled_batch_size": 1}
 # The option of a data set that says where its files lie.
 PATH = "data.path"
-# Fields that came after runs had been made: where they are `None`, which is what runs did before,
-# they are no part of a run's identity, so that earlier runs keep theirs and go on.
-LATER = ("data.range", "data.folds", "data.fold")
+# Fields that came after runs had been made, and what runs did before: with that value they are no
+# part of a run's identity, so that earlier runs keep theirs and go on. A `*` is any section.
+LATER: dict[str, Any] = {
+    "data.range": None,
+    "data.folds": None,
+    "data.fold": None,
+    "data.invariances": None,
+    "terms": None,
+    "augment.weak": None,
+    "augment.strong": None,
+    "train.steps": None,
+    "train.unlabelled_batch_size": None,
+    "train.average": None,
+    "eval.parameters": "last",
+    "model.unit_length": False,
+    "model.strides": None,
+    "optimizer.name": "adam",
+    "optimizer.schedule": "constant",
+    "optimizer.warmup_steps": None,
+    "optimizer.clip": None,
+    "optimizer.weight_decay": None,
+    "*.sources": ("true",),
+    "*.view": None,
+    "*.weight": None,
+    "*.term_weight": None,
+}
 # Fields that say how a run is executed: they may change from one call to the next.
 EXECUTION = ("train.width", "train.memory_share", "train.feed", "train.checkpoint_every")
 # Fields that do not say what is trained.
 _NOT_TRAINING = ("eval.", *EXECUTION)
 # Fields that say which images are labelled.
 SELECTED = (*SELECTIONS, "data.labels_seed", "data.stratified", "data.fold")
+# Fields of `data` that do not say which images there are.
+_NOT_SOURCE = (*SELECTED, "data.invariances")
 # Fields that differ between the points of a cohort without being numbers of an objective.
 _OF_A_POINT = ("seed", *SELECTED)
 
@@ -115,7 +144,8 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def assign(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A flat configuration with some values changed.
 
-    To say how many images are labelled in one way takes back what another way said before.
+    To say how many images are labelled in one way takes back what another way said before; so do
+    `train.steps` and `train.epochs`.
 
     >>> assign({"data.labelled_percent": 10.0}, {"data.labelled_count": 60})
     {'data.labelled_percent': None, 'data.labelled_count': 60}
@@ -124,6 +154,8 @@ def assign(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     chosen = [path for path in SELECTIONS if changes.get(path) is not None]
     if chosen:
         changed |= {path: None for path in SELECTIONS if path in changed}
+    if changes.get("train.epochs") is not None:
+        changed |= {"train.steps": None}
     return changed | dict(changes)
 
 
@@ -147,27 +179,53 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     given = flatten(config)
     name = given.pop("system", None)
-    if not isinstance(name, str) or name not in systems.SYSTEMS:
-        raise ConfigError(f"system must be one of {listed(systems.SYSTEMS)}, but is {name!r}")
-    base = {
+    system = systems.system_of(name)
+    base = {"system": name} | {
         path: coerce(path, given.get(path, default), default)
-        for path, default in (COMMON | SAMPLER | NAMES).items()
+        for path, default in (COMMON | SAMPLER | systems.NAMES).items()
     }
-    system = systems.SYSTEMS[name]
-    read = {path: base[path] for path in COMMON} | systems.names(system, base)
-    if system.metric:
+    if base["terms"] is not None:
+        base["terms"] = coerce("terms", base["terms"], ("metric",))
+    named = base | {path: value for path, value in given.items() if path.endswith(".name")}
+    for path in (path for path in given if path.endswith(".sources")):
+        named[path] = coerce(path, given[path] or ("true",), ("true",))
+    named |= {p: v for p, v in base.items() if p.endswith(".name")}
+    read = {path: base[path] for path in COMMON} | systems.names(named)
+    if labels_read(named):
         read |= {path: base[path] for path in SAMPLER}
-    for path, default in (_of_data(base) | systems.options(system, base)).items():
-        value = given.get(path)
+    numeric = systems.optional(named) | {"train.average"}
+    for path, default in (_of_data(base) | systems.options(named)).items():
+        value = system.defaults.get(path) if given.get(path) is None else given[path]
         read[path] = default if value is None else coerce(path, value, default)
+    for path in numeric & read.keys():
+        if read[path] is not None:
+            read[path] = coerce(path, read[path], 0.0)
     for path, (other, value) in UNREAD.items():
         if read.get(other) == value:
             read.pop(path, None)
-    _refuse_unknown(given, base)
+    if read["train.steps"] is not None:
+        read.pop("train.epochs")
+    _refuse_unknown(given, named)
     _check(read)
     resolved = {"system": name} | dict(sorted(read.items()))
     systems.assemble(resolved, (1, 1, 1), 1)  # each part checks its own options
     return resolved
+
+
+def labels_read(config: Mapping[str, Any]) -> bool:
+    """Whether a term reads labelled images."""
+    return any(systems.kind_of(term) == "supervised" for term in systems.instances(config).values())
+
+
+def epochs(resolved: Mapping[str, Any]) -> int:
+    """How many epochs a training has; where steps are counted, of `EPOCH` steps each.
+
+    >>> epochs({"train.steps": 8001}), epochs({"train.epochs": 10})
+    (41, 10)
+    """
+    if resolved.get("train.steps") is None:
+        return int(resolved["train.epochs"])
+    return math.ceil(resolved["train.steps"] / EPOCH)
 
 
 def source(resolved: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -179,7 +237,7 @@ def source(resolved: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(
         (path, value)
         for path, value in resolved.items()
-        if path.startswith("data.") and path not in _OF_A_POINT
+        if path.startswith("data.") and path not in _NOT_SOURCE
     )
 
 
@@ -196,8 +254,8 @@ def dataset_name(resolved: Mapping[str, Any]) -> str:
 def lasting(flat: Mapping[str, Any]) -> dict[str, Any]:
     """What is the same in every call of a run: all but how it is executed, and where data lie.
 
-    Of the path of a data set the last part stays. Fields of `LATER` are left out where they are
-    `None`.
+    Of the path of a data set the last part stays. Fields of `LATER` are left out where they have
+    the value that stands there.
 
     >>> lasting({"seed": 0, "train.width": 4, "data.path": "/home/me/photos"})
     {'seed': 0, 'data.path': 'photos'}
@@ -205,9 +263,17 @@ def lasting(flat: Mapping[str, Any]) -> dict[str, Any]:
     kept = {
         path: value
         for path, value in flat.items()
-        if path not in EXECUTION and not (path in LATER and value is None)
+        if path not in EXECUTION and not _as_before(path, value)
     }
     return kept | {PATH: dataset_name(flat)} if kept.get(PATH) else kept
+
+
+def _as_before(path: str, value: Any) -> bool:
+    for pattern in (path, f"*.{path.rpartition('.')[2]}"):
+        if pattern in LATER:
+            before = LATER[pattern]
+            return bool((tuple(value) if isinstance(value, list) else value) == before)
+    return False
 
 
 def complete(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,15 +292,16 @@ def complete(flat: Mapping[str, Any]) -> dict[str, Any]:
 def numbers(resolved: Mapping[str, Any]) -> dict[str, float]:
     """The paths of a resolved configuration that may differ inside one compiled program.
 
-    They are the options whose default is a float, and the learning rate.
+    They are the options whose default is a float, the learning rate, and options that are numbers
+    or `None`, where they are no `None`.
 
     >>> numbers(resolve({"system": "ae"}))
     {'train.learning_rate': 0.001}
     """
-    options = systems.options(systems.SYSTEMS[resolved["system"]], resolved)
-    paths = ["train.learning_rate", *(p for p, d in options.items() if isinstance(d, float))]
-    paths = [path for path in paths if path in resolved]
-    return {path: resolved[path] for path in sorted(paths)}
+    options = systems.options(resolved)
+    paths = {*NUMBERS, *systems.optional(resolved)}
+    paths |= {path for path, default in options.items() if isinstance(default, float)}
+    return {path: resolved[path] for path in sorted(paths) if resolved.get(path) is not None}
 
 
 def static_options(resolved: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -284,12 +351,12 @@ def point(config: Mapping[str, Any]) -> PointConfig:
 def blind(resolved: Mapping[str, Any]) -> bool:
     """Whether training reads no label: the same network comes of any labelled images.
 
-    It is so without a metric loss, and where α = 1 leaves none of it.
+    It is so where no term reads labelled images, and where α = 1 leaves none of it.
 
     >>> blind(resolve({"system": "ae"})), blind(resolve({"system": "dml_ae"}))
     (True, False)
     """
-    if not systems.SYSTEMS[resolved["system"]].metric:
+    if not labels_read(resolved):
         return True
     expected = {
         "routine.alpha": 1.0,
@@ -323,16 +390,10 @@ def _of_data(base: Mapping[str, Any]) -> dict[str, Any]:
     return {f"data.{option}": default for option, default in defaults(make).items()}
 
 
-def _refuse_unknown(given: Mapping[str, Any], base: Mapping[str, Any]) -> None:
+def _refuse_unknown(given: Mapping[str, Any], named: Mapping[str, Any]) -> None:
     """An option of a part that this system does not read is no mistake: a grid may hold both."""
-    known = {"system", *COMMON, *SAMPLER, *NAMES, *_of_data(base)}
+    known = {*COMMON, *SAMPLER, *systems.NAMES, *_of_data(named), *systems.known(named)}
     known |= {f"data.{o}" for make in DATASETS.values() for o in defaults(make)}
-    for section, (option, table) in systems.PARTS.items():
-        named = base[f"{section}.{option}"]
-        makes = [*table.values(), *([TERMS[section]] if section in TERMS else [])]
-        makes += [find(f"{section}.{option}", named, table)] if named else []
-        for make in makes:
-            known |= {f"{section}.{o}" for o in defaults(make)}
     for path in given:
         if path not in known:
             section = path.rpartition(".")[0]
@@ -346,8 +407,25 @@ def _check(read: dict[str, Any]) -> None:
     """Values that have the right type, but not the right size."""
     try:
         for path, low in _AT_LEAST.items():
-            at_least(path, read[path], low)
+            if path in read:
+                at_least(path, read[path], low)
         one_of("train.sampler", read.get("train.sampler", "uniform"), SAMPLERS)
+        for path, low in _WHOLE.items():
+            if read[path] is not None:
+                at_least(path, coerce(path, read[path], low), low)
+        if read["train.average"] is not None:
+            between("train.average", read["train.average"], 0, 1)
+        one_of("eval.parameters", read["eval.parameters"], ("last", "average"))
+        if read["eval.parameters"] == "average" and read["train.average"] is None:
+            raise ValueError(
+                "eval.parameters=average needs an average of the weights: set train.average, like "
+                "0.999"
+            )
+        if read["train.steps"] is not None and read.get("routine.labelled_steps") == "pass":
+            raise ValueError(
+                "routine.labelled_steps=pass has epochs of one pass each, which train.steps does "
+                "not count: set it to match, or train.epochs instead of train.steps"
+            )
         width = read["train.width"]
         if width not in (None, "auto"):
             at_least("train.width", coerce("train.width", width, 1), 1)

@@ -5,6 +5,8 @@ A part (a loss, a model, a routine, a data set, …) is one function `make(…, 
 arguments are its options, and their defaults say what they are: **an option whose default is a
 float is a number**, which may differ between the points of one compiled program, so `make` may get
 it as a traced array and must not branch on it in Python; every other option shapes the program.
+An option that switches something off has the default `None`, and the annotation `ArrayLike | None`:
+`None` or not shapes the program, and the number may be traced.
 """
 
 import difflib
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
+from jax.typing import ArrayLike
 
 
 class ConfigError(ValueError):
@@ -122,6 +125,26 @@ def defaults(make: Callable[..., Any]) -> dict[str, Any]:
     if missing:
         raise ConfigError(f"{where(make)}: the option {listed(missing)} needs a default")
     return options
+
+
+@functools.cache
+def optional_numbers(make: Callable[..., Any]) -> frozenset[str]:
+    """The options of a part that are `None`, or a number which may be traced.
+
+    They have the default `None`, and `ArrayLike | None` or `float | None` as their annotation.
+
+    >>> def make(*, clip: float | None = None, size: int | None = None): ...
+    >>> optional_numbers(make)
+    frozenset({'clip'})
+    """
+    parameters = inspect.signature(make).parameters.values()
+    return frozenset(
+        p.name
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY
+        and p.default is None
+        and p.annotation in (ArrayLike | None, float | None)
+    )
 
 
 def where(make: Callable[..., Any]) -> str:

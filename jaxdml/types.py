@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
@@ -53,13 +54,6 @@ class Batch(NamedTuple):
     row: Array  # i32[B], which image of the training set this is
 
 
-class Images(NamedTuple):
-    """The training set that all points share: on the device, or `x` on the host, which feeds it."""
-
-    x: Any  # u8[N, H, W, C], or f32 in [0, 1]
-    y: Any  # i32[N], -1 where there is no label
-
-
 # ---------------------------------------------------------------- models
 
 
@@ -91,6 +85,7 @@ class Model(NamedTuple):
     encode: Callable[..., tuple[Array, Array | None]]  # (params, x, y=None) → mean, logvar
     decode: Callable[..., Array | None]  # (params, z, y=None) → f32[B, H, W, C]
     latent_dim: int
+    embedding: Callable[[Array], Array] = lambda z: z  # of a latent: what losses and scores read
 
 
 # ---------------------------------------------------------------- objectives
@@ -105,6 +100,7 @@ class Learned(NamedTuple):
 
     init: Callable[[Array, int, int], tuple[Params, Any]]
     value: Callable[..., tuple[Array, Any]]
+    scores: Callable[..., Array] | None = None
 
 
 class Components(NamedTuple):
@@ -121,36 +117,98 @@ class Prior(NamedTuple):
     `encode(x) → (mean, logvar)` is the encoder as it stands: a prior may be made of it.
     """
 
-    init: Callable[..., Params]  # (key, examples) → what it learns; see `Term`
+    init: Callable[..., Params]  # (key, examples) → what it learns; see `InitContext`
     log_prob: Callable[..., Array]  # (params, z f32[B, D], encode) → f32[B], nats
     sample: Callable[..., Array]  # (params, key, count, encode) → f32[count, D]
     components: Callable[..., Components]  # (params, encode)
 
 
+class Role(NamedTuple):
+    """One batch that a term reads: which images, and which view of them."""
+
+    stream: str  # `labelled` or `all`; a routine may bind another one
+    view: str = "plain"  # or `weak`, `strong`: an image under a random change that keeps its class
+
+
+class InitContext(NamedTuple):
+    """What a term is told when its parameters are made."""
+
+    examples: Callable[[Array, int], Array]  # (key, count) → training images f32[count, H, W, C]
+    images: int  # N, in the training set
+    classes: int
+    latent_dim: int  # D
+
+
+class Context(NamedTuple):
+    """What a term sees in a step, besides what it learns and keeps itself.
+
+    `of` names whose parameters are used: the `student`, which gradients move, or the `teacher`, the
+    average of its weights (the student's own where none is kept), to which no gradient flows.
+    """
+
+    batches: Mapping[str, Batch]  # by role
+    outputs: Mapping[str, Outputs]  # by role: what the student says about that batch
+    step: Array  # i32[], of the training, from 0
+    classes: int
+    embedding: Callable[[Array], Array]  # see `Model`
+    encode: Callable[..., tuple[Array, Array | None]]  # (x, of="student") → mean, logvar
+    embed: Callable[..., Array]  # (x, of="student") → embeddings f32[B, D]
+    decode: Callable[..., Array | None]  # (z, y=None, of="student") → f32[B, H, W, C]
+    class_scores: Callable[..., Array]  # (embeddings, of="student") → logits f32[B, classes]
+
+
+class Corpus(NamedTuple):
+    """The training set as one point's network sees it between two epochs, in host memory."""
+
+    embeddings: np.ndarray  # f32[N, D], of all training images: the teacher's where there is one
+    labelled_indices: np.ndarray  # i64[L], which of them are labelled
+    labelled_labels: np.ndarray  # i32[L]
+    classes: int
+
+
+class Refresh(NamedTuple):
+    """What a term does between epochs, on the host, with the whole training set in view.
+
+    It must follow from its arguments alone: then an interrupted training comes to the same bytes.
+    """
+
+    due: Callable[[int], bool]  # whether it happens after this epoch; 0 is before the first
+    update: Callable[..., tuple[Params, Any]]  # (own, kept, corpus, seed) → own, kept
+
+
 class Term(NamedTuple):
     """One named, weighted part of an objective.
 
-    `value(params, extra, model, outputs, batch, key) → (loss f32[], extra, metrics)` sees all
-    parameters, and its own `extra`: what gradients do not move. `init(key, examples) → (params,
-    extra)` gives what the term learns or keeps; it then lives in `params["terms"][name]`.
-    `examples(key, count) → f32[count, H, W, C]` draws training images.
+    `value(own, kept, context, key) → (loss f32[], kept, metrics)` sees what the term itself learns
+    (`own`) and keeps from step to step (`kept`, which gradients do not move), and the context.
+    `init(key, context) → (own, kept)` makes both, see `InitContext`. What `refresh` returns has the
+    same shapes; where it changes `own`, the optimizer begins anew there.
     """
 
     name: str
+    kind: str  # `supervised`, part of L_S, or `unsupervised`, part of L_U: α weighs the two
+    roles: Mapping[str, Role]
     value: Callable[..., tuple[Array, Any, Metrics]]
+    init: Callable[..., tuple[Params, Any]] = lambda key, context: ({}, {})
     weight: Callable[[Array], ArrayLike] = lambda step: 1.0
-    init: Callable[..., tuple[Params, Any]] = lambda key, examples: ({}, {})
+    refresh: Refresh | None = None
+    needs: tuple[str, ...] = ()  # of the model: `variance`, `decoder`; of others: `class_scores`
+    # what others may ask of a term that has it
+    class_scores: Callable[..., Array] | None = None  # (own, kept, embeddings) → f32[B, classes]
+    of_embeddings: Callable[..., Array] | None = None  # (embeddings, labels, labelled) → f32[]
+    prior: Callable[[int, int], Prior] | None = (
+        None  # (latent_dim, classes), `own` is what it learns
+    )
 
 
 class Phase(NamedTuple):
     """What one kind of training step minimises: Σ weight · value over its terms.
 
-    A term's stream is `labelled` or `all`. `length` names the stream whose pass sets the number
-    of steps in an epoch.
+    `length` names the stream whose pass sets the number of steps in an epoch.
     """
 
     name: str
-    terms: tuple[tuple[Term, str], ...]
+    terms: tuple[Term, ...]
     length: str = "all"
 
 
@@ -167,13 +225,39 @@ class Routine(NamedTuple):
 # ---------------------------------------------------------------- training
 
 
+View = Callable[[Array, Array], Array]  # (key, images f32[B, H, W, C]) → the same, changed
+
+
+class Optimizer(NamedTuple):
+    """How gradients move parameters."""
+
+    transformation: Callable[[ArrayLike], Any]  # learning rate → optax.GradientTransformation
+    rate: Callable[[Array, int | None], ArrayLike]  # (step, steps in all) → learning rate
+    clip: ArrayLike | None = None  # the largest norm of all gradients of a step together
+    decay: ArrayLike | None = None  # decoupled weight decay, a share of the learning rate
+    each: bool = True  # whether every array has a state of its own; else what phases move together
+
+
+class Method(NamedTuple):
+    """All that a training step is made of."""
+
+    model: Model
+    routine: Routine
+    optimizer: Optimizer
+    image_shape: tuple[int, int, int]  # (H, W, C)
+    classes: int
+    views: Mapping[str, View]  # by name, beside `plain`
+    average: ArrayLike | None = None  # share of the teacher's weights that a step leaves as it was
+
+
 class TrainState(NamedTuple):
     """What training changes. Randomness is no part of it: it follows from seed and step."""
 
     step: Array  # i32[]
     params: Params  # {"model": …, "terms": {name: …}}
-    opt: Any  # one optimizer state for each leaf of params
-    extra: dict[str, Any]  # {name: …}, what gradients do not move
+    opt: dict[str, Any]  # optimizer states, see `train.optimizers`
+    kept: dict[str, Any]  # {term: …}, what gradients do not move
+    average: Params  # the teacher, shaped as `params`; {} where there is none
     diverged: Array  # i32[3]: epoch, step, term that was not finite; -1 where all was
 
 
@@ -183,6 +267,7 @@ class Point(NamedTuple):
     seed: Array  # i32[]
     numbers: Mapping[str, Array]  # config path → f32[]
     labelled_indices: Array  # i32[L], rows of the training set; padded past the count
+    labelled_labels: Array  # i32[L], theirs: no other labels are on a device
     labelled_count: Array  # i32[]
 
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdml.types import Components, Model, Params, Prior
+from jaxdml.types import Components, Method, Params
 
 MOST_COMPONENTS = 500  # that are listed
 
@@ -23,8 +23,7 @@ class Gallery(NamedTuple):
 
 
 def gallery(
-    model: Model,
-    prior: Prior | None,
+    method: Method,
     params: Params,
     images: np.ndarray,
     as_image: Callable[[jax.Array], jax.Array],
@@ -33,12 +32,15 @@ def gallery(
     """What one trained point shows.
 
     Args:
-      model, prior: as assembled.
+      method: as assembled; of its terms the first with a prior is shown.
       params: `{"model": …, "terms": …}` of the point.
       images: u8[N, H, W, C], or f32 in [0, 1], to be reconstructed from their posterior mean.
       as_image: from what the decoder gives to values in [0, 1].
       samples: how many to draw, with seed 0.
     """
+    model = method.model
+    terms = (term for phase in method.routine.phases for term in phase.terms)
+    priors = [(term.name, term.prior) for term in terms if term.prior]
     x = jnp.asarray(images, jnp.float32) / (255 if images.dtype == np.uint8 else 1)
 
     def encode(x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
@@ -49,8 +51,9 @@ def gallery(
         return None if found is None else np.asarray(as_image(found))
 
     drawn = pseudo_inputs = components = None
-    if prior is not None:
-        own = params["terms"]["kl"]
+    if priors:
+        name, make = priors[0]
+        prior, own = make(model.latent_dim, method.classes), params["terms"][name]
         drawn = decode(prior.sample(own, jax.random.key(0), samples, encode))
         if isinstance(own, dict) and "pseudo_inputs" in own:
             pseudo_inputs = np.clip(np.asarray(own["pseudo_inputs"]), 0, 1)

@@ -26,7 +26,7 @@ def make(
     """Supervised steps minimise (1−α) L_S + α L_U, unsupervised ones α L_U.
 
     Args:
-      metric: the terms of L_S, which read the labelled stream.
+      metric: the terms of L_S.
       unsupervised: the terms of L_U.
       alpha: α in [0, 1].
       every: what takes turns: each `epoch`, or each `batch` of an epoch.
@@ -41,7 +41,7 @@ def make(
     Raises:
       ValueError: for an option that is not one of the above.
 
-    >>> terms = (Term("metric", print),), (Term("reconstruction", print),)
+    >>> terms = (Term("metric", "supervised", {}, print),), (Term("ae", "unsupervised", {}, print),)
     >>> make(*terms, every="batch", turns=(1, 3)).pattern(1)  # which phase each step is, repeated
     (0, 1, 1, 1)
     """
@@ -56,14 +56,12 @@ def make(
         raise ValueError(f"turns must be two whole numbers, but is {turns}")
     for turn in turns:
         at_least("turns", turn, 1)
-    terms = on("labelled", metric)
+    terms = metric
     if supervised == "weighted":
-        terms = on("labelled", weigh(1 - alpha, metric)) + on(
-            supervised_data, weigh(alpha, unsupervised)
-        )
+        terms = weigh(1 - alpha, metric) + on(supervised_data, weigh(alpha, unsupervised))
     phases = (
         Phase("supervised", terms, LENGTH[labelled_steps]),
-        Phase("unsupervised", on("all", weigh(alpha, unsupervised))),
+        Phase("unsupervised", weigh(alpha, unsupervised)),
     )
     runs = [(0,) * turns[0], (1,) * turns[1]]
     cycle = sum(runs if first == "supervised" else reversed(runs), ())

@@ -1,4 +1,4 @@
-"""How a routine weighs terms and places them on streams."""
+"""How a routine weighs terms and binds what they read to streams."""
 
 from jax.typing import ArrayLike
 
@@ -17,6 +17,14 @@ def weigh(factor: ArrayLike, terms: tuple[Term, ...]) -> tuple[Term, ...]:
     return tuple(scaled(term) for term in terms)
 
 
-def on(stream: str, terms: tuple[Term, ...]) -> tuple[tuple[Term, str], ...]:
-    """Each term beside the stream that it reads."""
-    return tuple((term, stream) for term in terms)
+def on(stream: str, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """The terms; what they read of all images they read of this stream: `all` or `labelled`."""
+
+    def bound(term: Term) -> Term:
+        roles = {
+            name: role._replace(stream=stream) if role.stream == "all" else role
+            for name, role in term.roles.items()
+        }
+        return term._replace(roles=roles)
+
+    return tuple(bound(term) for term in terms)

@@ -3,7 +3,7 @@
 from jax.typing import ArrayLike
 
 from jaxdml.options import at_least, between, one_of
-from jaxdml.routines.base import on, weigh
+from jaxdml.routines.base import weigh
 from jaxdml.types import Phase, Routine, Term
 
 
@@ -17,8 +17,8 @@ def make(
     """(1−α) L_S + α L_U on every step.
 
     Args:
-      metric: the terms of L_S, which read the labelled stream.
-      unsupervised: the terms of L_U, which read all images.
+      metric: the terms of L_S.
+      unsupervised: the terms of L_U.
       alpha: α in [0, 1].
       labelled_steps: `match`; a pass over the labelled images alone would not be joint.
 
@@ -44,5 +44,5 @@ def make_gamma(
 
 
 def _together(metric: tuple[Term, ...], unsupervised: tuple[Term, ...]) -> Routine:
-    terms = on("labelled", metric) + on("all", unsupervised)
+    terms = metric + unsupervised
     return Routine((Phase("joint", terms),), lambda epoch: (0,))

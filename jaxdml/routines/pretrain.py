@@ -3,7 +3,7 @@
 from jax.typing import ArrayLike
 
 from jaxdml.options import at_least, between, one_of
-from jaxdml.routines.base import LABELLED_STEPS, LENGTH, on, weigh
+from jaxdml.routines.base import LABELLED_STEPS, LENGTH, weigh
 from jaxdml.types import Phase, Routine, Term
 
 
@@ -19,8 +19,8 @@ def make(
     What only L_U reads (a decoder, a prior) stands still once fine-tuning begins.
 
     Args:
-      metric: the terms of L_S, which read the labelled stream.
-      unsupervised: the terms of L_U, which read all images.
+      metric: the terms of L_S.
+      unsupervised: the terms of L_U.
       pretrain_epochs: how many epochs of L_U, ≥ 1; what is left of the training is L_S.
       labelled_steps: a supervised epoch is as long as a pass over all images, its labelled batches
         drawn with replacement (`match`), or one pass over the labelled ones (`pass`).
@@ -28,12 +28,16 @@ def make(
     Raises:
       ValueError: for an option that is not one of the above.
 
-    >>> routine = make((Term("metric", print),), (Term("kl", print),), pretrain_epochs=2)
+    >>> routine = make(
+    ...     (Term("metric", "supervised", {}, print),),
+    ...     (Term("kl", "unsupervised", {}, print),),
+    ...     pretrain_epochs=2,
+    ... )
     >>> [routine.phases[i].name for n in (1, 2, 3) for i in routine.pattern(n)]
     ['pretrain', 'pretrain', 'finetune']
     """
     one_of("labelled_steps", labelled_steps, LABELLED_STEPS)
-    finetune = Phase("finetune", on("labelled", metric), LENGTH[labelled_steps])
+    finetune = Phase("finetune", metric, LENGTH[labelled_steps])
     return _then(finetune, unsupervised, pretrain_epochs)
 
 
@@ -46,11 +50,11 @@ def make_joint(
 ) -> Routine:
     """Epochs of L_U alone, then of (1−α) L_S + α L_U on every step; otherwise as `make`."""
     between("alpha", alpha, 0, 1)
-    terms = on("labelled", weigh(1 - alpha, metric)) + on("all", weigh(alpha, unsupervised))
+    terms = weigh(1 - alpha, metric) + weigh(alpha, unsupervised)
     return _then(Phase("finetune", terms), unsupervised, pretrain_epochs)
 
 
 def _then(finetune: Phase, unsupervised: tuple[Term, ...], pretrain_epochs: int) -> Routine:
     at_least("pretrain_epochs", pretrain_epochs, 1)
-    phases = (Phase("pretrain", on("all", unsupervised)), finetune)
+    phases = (Phase("pretrain", unsupervised), finetune)
     return Routine(phases, lambda epoch: (int(epoch > pretrain_epochs),))

@@ -1,7 +1,7 @@
 """One phase for every step: systems that have only a supervised or only an unsupervised loss."""
 
 from jaxdml.options import one_of
-from jaxdml.routines.base import LABELLED_STEPS, LENGTH, on
+from jaxdml.routines.base import LABELLED_STEPS, LENGTH
 from jaxdml.types import Phase, Routine, Term
 
 
@@ -14,10 +14,10 @@ def make_supervised(metric: tuple[Term, ...], *, labelled_steps: str = "match") 
         replacement (`match`), or one pass over the labelled ones (`pass`).
     """
     one_of("labelled_steps", labelled_steps, LABELLED_STEPS)
-    phase = Phase("supervised", on("labelled", metric), LENGTH[labelled_steps])
+    phase = Phase("supervised", metric, LENGTH[labelled_steps])
     return Routine((phase,), lambda epoch: (0,))
 
 
 def make_unsupervised(unsupervised: tuple[Term, ...]) -> Routine:
     """All images, without labels."""
-    return Routine((Phase("unsupervised", on("all", unsupervised)),), lambda epoch: (0,))
+    return Routine((Phase("unsupervised", unsupervised),), lambda epoch: (0,))

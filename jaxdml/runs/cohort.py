@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -15,18 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxdml import config, systems
+from jaxdml import config
 from jaxdml.evaluate import embed
 from jaxdml.options import ConfigError
-from jaxdml.runs import folder, interrupt
-from jaxdml.train import checkpoint, population, step, streams
+from jaxdml.runs import assembly, folder, interrupt, refreshing
+from jaxdml.train import checkpoint, epoch, population, programs, step, streams
 from jaxdml.types import (
-    Batch,
     Cohort,
     Dataset,
-    Images,
+    Method,
     Model,
-    Outputs,
     Params,
     PointConfig,
     Routine,
@@ -43,11 +42,8 @@ class Workshop:
 
     static: Static
     dataset: Dataset
-    assemble: population.Assemble  # from a point's numbers
-    model: Model
-    routine: (
-        Routine  # of the first point: names, lengths and pattern of phases are the same for all
-    )
+    assemble: programs.Assemble  # from a point's numbers
+    method: Method  # of the first point: names, lengths and pattern of phases are the same for all
     sizes: streams.Sizes
     encode: embed.Encode
     at_a_point: Callable[..., Array] | None  # see `_at_a_point`
@@ -56,7 +52,22 @@ class Workshop:
     @property
     def epochs(self) -> int:
         """How many a training has."""
-        return int(self.static["train.epochs"])
+        return config.epochs(dict(self.static.options))
+
+    @property
+    def model(self) -> Model:
+        """Of the first point, as all points have it."""
+        return self.method.model
+
+    @property
+    def routine(self) -> Routine:
+        """The same."""
+        return self.method.routine
+
+    @property
+    def lengths(self) -> list[int]:
+        """How many steps each epoch has."""
+        return epoch.lengths(self.routine, self.sizes, self.epochs)
 
     @property
     def bytes_of_a_point(self) -> int:
@@ -64,12 +75,16 @@ class Workshop:
         leaves = jax.tree.leaves(_template(self, 1))
         return int(sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
 
-    def patterns(self) -> dict[tuple[int, ...], int]:
-        """The different patterns of phases, and how many epochs each has: a program each."""
-        counts: dict[tuple[int, ...], int] = {}
-        for number in range(1, self.epochs + 1):
-            pattern = self.routine.pattern(number)
-            counts[pattern] = counts.get(pattern, 0) + 1
+    def embeddings(self, latents: np.ndarray) -> np.ndarray:
+        """What losses and classifiers read of latents, f32[N, D] each."""
+        return np.asarray(self.model.embedding(latents))
+
+    def patterns(self) -> dict[tuple[tuple[int, ...], int], int]:
+        """Pattern of phases and number of steps → how many epochs have both: a program each."""
+        counts: dict[tuple[tuple[int, ...], int], int] = {}
+        for number, length in enumerate(self.lengths, 1):
+            kind = self.routine.pattern(number), length
+            counts[kind] = counts.get(kind, 0) + 1
         return counts
 
 
@@ -77,62 +92,46 @@ class Placed(NamedTuple):
     """A cohort on the devices."""
 
     where: population.Layout
-    programs: population.Programs
-    images: Images
+    programs: programs.Programs
+    images: Any  # the training set's
 
 
 def workshop(members: Cohort, dataset: Dataset) -> Workshop:
     """The workshop of a cohort, from any of its points."""
     static = members.static
-    shape, classes = dataset.train.x.shape[1:], len(dataset.classes)
     options = dict(static.options)
-
-    def assemble(numbers: Mapping[str, Any]) -> tuple[Model, Routine]:
-        return systems.assemble(options | dict(numbers), shape, classes)[:2]
-
-    model, routine = assemble(config.numbers(members.points[0].config))
-    sizes = streams.Sizes(
-        static["train.batch_size"],
-        len(dataset.train.y),
-        static.labelled_count,
-        config.balanced(options, classes),
-    )
+    assemble = assembly.assembler(options, dataset)
+    method = assemble(config.numbers(members.points[0].config))
     return Workshop(
         static=static,
         dataset=dataset,
         assemble=assemble,
-        model=model,
-        routine=routine,
-        sizes=sizes,
-        encode=embed.encoder(model),
-        at_a_point=_at_a_point(assemble, model, routine),
+        method=method,
+        sizes=assembly.sizes_of(options, dataset, static.labelled_count, method.routine),
+        encode=embed.encoder(method.model),
+        at_a_point=_at_a_point(assemble, method),
         capacity=members.capacity,
     )
 
 
-def _at_a_point(
-    assemble: Callable[[Mapping[str, Any]], tuple[Model, Routine]], model: Model, routine: Routine
-) -> Callable[..., Array] | None:
+def _at_a_point(assemble: programs.Assemble, method: Method) -> Callable[..., Array] | None:
     """The metric loss of embeddings, and what it would be were all of them at their mean.
 
     Returns:
       `(numbers, z f32[B, D], y i32[B], valid bool[B]) → f32[2]`, or `None` where there is no such
       loss, or where it learns class weights, which cannot be had here.
     """
-    term = step.terms(routine).get("metric")
-    if term is None or jax.tree.leaves(jax.eval_shape(lambda: term.init(jax.random.key(0), None))):
+    names = [name for name, one in step.terms(method.routine).items() if one.of_embeddings]
+    if not names:
         return None
 
     @jax.jit
     def both(numbers: Mapping[str, Any], z: Array, y: Array, valid: Array) -> Array:
-        term = step.terms(assemble(numbers)[1])["metric"]
-        key = jax.random.key(0)
-        params, extra = term.init(key, None)
-        batch = Batch(z, y, valid, valid, y)
+        term = step.terms(assemble(numbers).routine)[names[0]]
 
         def loss(z: Array) -> Array:
-            own = {"model": {}, "terms": {"metric": params}}
-            return term.value(own, extra, model, Outputs(z, z, None, None), batch, key)[0]
+            assert term.of_embeddings is not None
+            return term.of_embeddings(z, y, valid)
 
         mean = jnp.mean(z, axis=0, keepdims=True, where=valid[:, None])
         return jnp.stack([loss(z), loss(jnp.broadcast_to(mean, z.shape))])
@@ -140,11 +139,18 @@ def _at_a_point(
     return both
 
 
+class Network(NamedTuple):
+    """What is scored and kept of a trained network; a leading axis P where there are several."""
+
+    params: Params  # {"model": …, "terms": …}: the last ones, or the average of all steps
+    kept: Any  # {term: …}; `None` where it was not written
+
+
 @dataclass(frozen=True)
 class Trained:
     """A chunk after its last epoch, in host memory; leading axis P."""
 
-    params: Params  # {"model": …, "terms": …}, arrays [P, …]
+    network: Network
     diverged: np.ndarray  # i32[P, 3]
     history: list[dict[str, Any]]  # an epoch each: its number, its phase, and lists of P values
     seconds: float  # of training in this process, compile time included
@@ -187,27 +193,38 @@ def train(
     done, history, diverged = 0, [], []
     if (saved / "progress.json").exists():
         progress = folder.read_json(saved / "progress.json")
-        done, history, diverged = (progress[k] for k in ("epoch", "history", "diverged"))
+        done, diverged = (progress[k] for k in ("epoch", "diverged"))
+        history = progress.get("history") or _read_history(saved)[:done]
         on_epoch(done, float("nan"))  # these are behind us
+    average = chunk[0].config["eval.parameters"] == "average"
     if done == shop.epochs:
-        params = _restored(saved / "final", _template(shop, len(chunk)).params)
-        return Trained(params, np.array(diverged), history, 0.0)
+        try:
+            network = networks(shop, saved / "final", len(chunk), average)
+        except (OSError, ValueError) as error:
+            raise ConfigError(_damaged(saved / "final")) from error
+        return Trained(network, np.array(diverged), history, 0.0)
 
+    y = np.asarray(shop.dataset.train.y, np.int32)
     seeds = [point.config["seed"] for point in chunk]
     numbers = [config.numbers(point.config) for point in chunk]
-    company = population.stack(seeds, numbers, labelled, shop.capacity, where)
+    company = population.stack(seeds, numbers, labelled, y, shop.capacity, where)
+    refresh = refreshing.refresher(shop, placed, company, seeds, numbers, labelled)
     if done:
-        kept = _restored(saved / f"epoch_{done}", _template(shop, len(chunk)))
+        try:
+            kept = checkpoint.restore(saved / f"epoch_{done}", _template(shop, len(chunk)))
+        except (OSError, ValueError) as error:
+            raise ConfigError(_damaged(saved / f"epoch_{done}")) from error
         states = population.place_states(kept, where)
     else:
-        states = programs.init(company, images)
-    with _Saver(saved, shop.epochs, chunk) as saver:
+        states = refresh(programs.init(company, images), 0)
+    with _Saver(saved, shop.epochs, chunk, history) as saver:
         for number in range(done + 1, shop.epochs + 1):
-            pattern = shop.routine.pattern(number)
-            program = programs.epoch(pattern)
+            pattern, length = shop.routine.pattern(number), shop.lengths[number - 1]
+            program = programs.epoch(pattern, length)
             states, metrics = devices(
                 functools.partial(program, states, company, images, np.int32(number))
             )
+            states = refresh(states, number)
             phase = "+".join(dict.fromkeys(shop.routine.phases[i].name for i in pattern))
             values = population.unstack(dict(sorted(metrics.items())), len(chunk), where)
             record = {name: _listed(value) for name, value in values.items()}
@@ -224,19 +241,39 @@ def train(
             if stopping:
                 saver.wait()
                 raise interrupt.Stopped(stopping)
-    return Trained(kept.params, kept.diverged, history, time.monotonic() - began)
+    network = Network(kept.average if average else kept.params, kept.kept)
+    return Trained(network, kept.diverged, history, time.monotonic() - began)
 
 
 def clean(saved: Path) -> None:
     """Drops what only resuming needed; the parameters stay."""
-    (saved / "progress.json").unlink(missing_ok=True)
+    for file in ("progress.json", "history.jsonl"):
+        (saved / file).unlink(missing_ok=True)
     for old in saved.glob("epoch_*"):
         shutil.rmtree(old)
 
 
-def trained_params(shop: Workshop, place: Path, rows: int) -> Params:
-    """The parameters of the `rows` points that `train` kept together; leading axis P."""
-    return checkpoint.restore(place, _template(shop, rows).params)
+def networks(shop: Workshop, path: Path, rows: int, average: bool) -> Network:
+    """What `train` kept of the `rows` points that were trained together; leading axis P.
+
+    Args:
+      shop: their cohort's.
+      path: the folder `final` of their checkpoints.
+      rows: how many they are.
+      average: whether the average of the weights is wanted, in the place of the last ones.
+
+    Raises:
+      OSError, ValueError: if it is missing or damaged.
+    """
+    template = _template(shop, rows)
+    beside = path.with_name("final_kept")
+    kept = {"average": template.average, "kept": template.kept}
+    if jax.tree.leaves(kept) and (beside.exists() or average):
+        kept = checkpoint.restore(beside, kept)
+    elif jax.tree.leaves(kept):
+        kept["kept"] = None  # of a run that was made before it was written
+    params = kept["average"] if average else checkpoint.restore(path, template.params)
+    return Network(params, kept["kept"])
 
 
 def chunk_name(chunk: Sequence[PointConfig]) -> str:
@@ -273,26 +310,35 @@ def chunks(
 def _template(shop: Workshop, rows: int) -> TrainState:
     """The shapes and dtypes of the states of so many points."""
     one = jax.eval_shape(
-        lambda images: step.init(shop.model, shop.routine, jnp.int32(0), images),
+        lambda images: step.init(shop.method, jnp.int32(0), images),
         population.described(shop.dataset, population.layout(1)),
     )
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), one)
 
 
-def _restored(path: Path, template: Any) -> Any:
-    try:
-        return checkpoint.restore(path, template)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{path} is missing or damaged: remove {path.parent} to train its points anew"
-        ) from error
+def _damaged(path: Path) -> str:
+    return f"{path} is missing or damaged: remove {path.parent} to train its points anew"
+
+
+def _read_history(saved: Path) -> list[dict[str, Any]]:
+    lines = (saved / "history.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
 
 
 class _Saver:
     """Writes checkpoints, one at a time, while training goes on. Use it as a context manager."""
 
-    def __init__(self, saved: Path, total: int, chunk: Sequence[PointConfig]) -> None:
+    def __init__(
+        self,
+        saved: Path,
+        total: int,
+        chunk: Sequence[PointConfig],
+        history: Sequence[Mapping[str, Any]],
+    ) -> None:
         self.saved, self.total, self.points = saved, total, [point.id for point in chunk]
+        self.written = 0  # records of the history
+        if history:  # what was cut off may have written more than it counted
+            self._write(history, "w")
         self.thread = ThreadPoolExecutor(1, "checkpoint")
         self.writing: Future[None] | None = None
 
@@ -309,9 +355,18 @@ class _Saver:
     def save(self, number: int, states: TrainState, history: list[dict[str, Any]]) -> None:
         """Begins to write the states after epoch `number`, as soon as the last one is written."""
         self.wait()
-        self.writing = self.thread.submit(
-            _save, self.saved, number, self.total, states, list(history), self.points
-        )
+        self.writing = self.thread.submit(self._save, number, states, list(history))
+
+    def _save(self, number: int, states: TrainState, history: list[dict[str, Any]]) -> None:
+        self._write(history, "a" if self.written else "w")
+        _save(self.saved, number, self.total, states, self.points)
+
+    def _write(self, history: Sequence[Mapping[str, Any]], mode: str) -> None:
+        """Adds what is new: a thousand epochs are not written a thousand times."""
+        self.saved.mkdir(parents=True, exist_ok=True)
+        with (self.saved / "history.jsonl").open(mode) as file:
+            file.writelines(f"{json.dumps(record)}\n" for record in history[self.written :])
+        self.written = len(history)
 
     def wait(self) -> None:
         """Until it is written.
@@ -323,25 +378,16 @@ class _Saver:
             self.writing.result()
 
 
-def _save(
-    saved: Path,
-    number: int,
-    total: int,
-    states: TrainState,
-    history: list[dict[str, Any]],
-    points: list[str],
-) -> None:
-    """A checkpoint counts once progress.json names its epoch; after the last, only parameters."""
+def _save(saved: Path, number: int, total: int, states: TrainState, points: list[str]) -> None:
+    """A checkpoint counts once progress.json names its epoch; after the last, less is kept."""
     if number == total:
         checkpoint.save(saved / "final", states.params)
+        beside = {"average": states.average, "kept": states.kept}
+        if jax.tree.leaves(beside):
+            checkpoint.save(saved / "final_kept", beside)
     else:
         checkpoint.save(saved / f"epoch_{number}", states)
-    progress = {
-        "epoch": number,
-        "points": points,
-        "diverged": states.diverged.tolist(),
-        "history": history,
-    }
+    progress = {"epoch": number, "points": points, "diverged": states.diverged.tolist()}
     folder.write_json(saved / "progress.json", progress)
     for old in saved.glob("epoch_*"):
         if old.name != f"epoch_{number}":

@@ -25,7 +25,7 @@ def lines(plan: Plan, worker: Worker) -> Iterator[str]:
             size = size._replace(width=size.width // 2, rounds=1)
             trial = worker.trial(members, size.width)
         where = population.layout(size.width, size.rounds)._replace(fed=trial.fed)
-        images = sizing.images_on_a_device(shop, shop.sizes, members.points, where)
+        images = sizing.images_on_a_device(shop, shop.sizes, members.points, where, shop.patterns())
         states = (size.rounds - 1) * size.width * shop.bytes_of_a_point
         # states before and after an epoch
         memory = trial.memory - trial.images + images + 2 * states

@@ -62,7 +62,7 @@ def run(
         ]
         if len(finished) < len(points):
             training = (point for members in left for point in members.points)
-            epochs = sum(p.config["train.epochs"] for p in training if p.id not in finished)
+            epochs = sum(config.epochs(p.config) for p in training if p.id not in finished)
             with (
                 Reporter(len(points), len(finished), epochs) as progress,
                 interrupt.heeded(progress.note) as stop,
@@ -138,7 +138,7 @@ def _on_cluster(
         def done(loss: float, chunk: work.Chunk) -> None:
             for point in chunk.members.points:
                 if point.id not in finished:
-                    progress.epoch(1, loss, point.config["train.epochs"])
+                    progress.epoch(1, loss, config.epochs(point.config))
                     progress.finished()
 
         for members in cohorts:
@@ -236,10 +236,10 @@ def _score(
     worker = work.Worker(place, load)
     with scoring.Scorer(len(jobs)) as scorer:
         for old, point in jobs:
-            shop, _, _, params = trained_point(place, old, worker)
+            shop, _, _, network = trained_point(place, old, worker)
             planning.check_scoring(point.config, shop.dataset)
             labelled = planning.select(point, shop.dataset)
-            judged = judge.judge(shop, point, params["model"], np.array(old["diverged"]), labelled)
+            judged = judge.judge(shop, point, network, np.array(old["diverged"]), labelled)
 
             def write(
                 scores: scoring.Scores,
@@ -318,10 +318,11 @@ def trained_point(
     kept = result["checkpoint"]
     path = place.checkpoints / kept["path"]
     try:
-        params = worker.trained(shop, path, kept["rows"])
+        average = point.config["eval.parameters"] == "average"
+        network = worker.trained(shop, path, kept["rows"], average)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is missing or damaged: it holds point {point.id}") from error
-    return shop, point, labelled, jax.tree.map(lambda leaf: leaf[kept["row"]], params)
+    return shop, point, labelled, jax.tree.map(lambda leaf: leaf[kept["row"]], network)
 
 
 def existing(workdir: Path) -> folder.Folder:

@@ -9,9 +9,9 @@ from jaxdml import config
 from jaxdml.evaluate import embed, neighbours, protocols
 from jaxdml.evaluate.protocols import Embedded
 from jaxdml.runs import plan
-from jaxdml.runs.cohort import Workshop
-from jaxdml.train import step
-from jaxdml.types import Params, PointConfig, Split
+from jaxdml.runs.cohort import Network, Workshop
+from jaxdml.train import epoch, step
+from jaxdml.types import PointConfig, Split
 
 SAME = 0.03  # how near to the loss of a single point counts as the same
 FINAL = "it is trained with all labels, to be used, and not scored: see the points of its folds"
@@ -29,7 +29,7 @@ class Judged(NamedTuple):
 def judge(
     shop: Workshop,
     point: PointConfig,
-    params: Params,
+    network: Network,
     diverged: np.ndarray,
     labelled: np.ndarray,
 ) -> Judged:
@@ -45,7 +45,7 @@ def judge(
     Args:
       shop: its cohort's.
       point: its identity and configuration.
-      params: of its model.
+      network: its trained network.
       diverged: i32[3], as in `TrainState`.
       labelled: rows of the training set.
     """
@@ -58,16 +58,16 @@ def judge(
         "config": dict(c),
         "labelled": len(labelled),
         **plan.counts(shop.dataset, c),
-        "steps": step.count_steps(shop.routine, shop.sizes, c["train.epochs"]),
+        "steps": epoch.count_steps(shop.routine, shop.sizes, shop.epochs),
         "diverged": [int(i) for i in diverged],
         "scores": [],
     }
     if diverged[0] >= 0:
         names = [*step.terms(shop.routine), "the gradient"]
-        epoch, at, code = (int(i) for i in diverged)
-        reason = f"{names[code]} was not finite in epoch {epoch}, step {at}"
+        number, at, code = (int(i) for i in diverged)
+        reason = f"{names[code]} was not finite in epoch {number}, step {at}"
         return Judged(result | {"status": "diverged", "reason": reason}, {}, {})
-    embedded = _embedded(shop, c, params, labelled)
+    embedded = _embedded(shop, c, network, labelled)
     mean, sample = embedded["mean"], embedded.get("sample")
     arrays = {
         "test": mean.test,
@@ -97,7 +97,7 @@ def judge(
 
 
 def _embedded(
-    shop: Workshop, resolved: Mapping[str, Any], params: Params, labelled: np.ndarray
+    shop: Workshop, resolved: Mapping[str, Any], network: Network, labelled: np.ndarray
 ) -> dict[str, Embedded]:
     """The posterior's mean, and a sample of it where one is asked for and there is a variance."""
     train = shop.dataset.train
@@ -110,9 +110,11 @@ def _embedded(
     means, samples, labels = {}, {}, {}
     for number, (name, (part, rows)) in enumerate(parts.items()):
         labels[f"{name}_labels"] = np.asarray(part.y if rows is None else part.y[rows])
-        means[name], logvar = shop.encode(params, part.x, rows)
+        latents, logvar = shop.encode(network.params["model"], part.x, rows)
+        means[name] = shop.embeddings(latents)
         if "sample" in resolved["eval.embeddings"] and logvar is not None:
-            samples[name] = embed.draw(means[name], logvar, (resolved["seed"], number))
+            drawn = embed.draw(latents, logvar, (resolved["seed"], number))
+            samples[name] = shop.embeddings(drawn)
     kinds = {"mean": means, "sample": samples}
     fold = resolved["data.fold"] is not None
     return {kind: Embedded(**z, **labels, fold=fold) for kind, z in kinds.items() if z}

@@ -11,7 +11,8 @@ from jaxdml import config, data, systems
 from jaxdml.data import labels
 from jaxdml.options import ConfigError
 from jaxdml.report.sharing import shared_labels
-from jaxdml.train import step, streams
+from jaxdml.runs.assembly import assembler, sizes_of
+from jaxdml.train import epoch
 from jaxdml.types import Cohort, Dataset, PointConfig, Routine, Split, Static
 
 LoadDataset = Callable[[Mapping[str, Any]], Dataset]  # of a resolved configuration
@@ -216,8 +217,9 @@ def describe(plan: Plan) -> str:
     for cohort in plan.cohorts:
         c = cohort.points[0].config
         routine = systems.assemble(c, (1, 1, 1), 2).routine
-        patterns = {routine.pattern(n) for n in range(1, c["train.epochs"] + 1)}
-        epochs = f"{c['train.epochs']} epochs of batches of {c['train.batch_size']}"
+        patterns = {routine.pattern(n) for n in range(1, config.epochs(c) + 1)}
+        path, _, number = _length(c).partition("=")
+        epochs = f"{number} {path.removeprefix('train.')} of batches of {c['train.batch_size']}"
         count = len(cohort.points)
         lines.append(
             f"{title(cohort)}: {_many(count, 'point')}, {epochs}, {_many(len(patterns), 'program')}"
@@ -258,6 +260,11 @@ def title(cohort: Cohort) -> str:
     return f"{parts} on {config.dataset_name(c)}, {c['model.latent_dim']}-D"
 
 
+def _length(resolved: Mapping[str, Any]) -> str:
+    path = "train.epochs" if resolved["train.steps"] is None else "train.steps"
+    return f"{path}={resolved[path]}"
+
+
 def _many(count: int, what: str) -> str:
     return f"{count} {what}" + ("" if count == 1 else "s")
 
@@ -287,22 +294,19 @@ def static(point: PointConfig, dataset: Dataset, labelled_count: int) -> Static:
 def _check(shape: Static, point: PointConfig, dataset: Dataset) -> None:
     """What only the data set and the number of epochs can tell."""
     c = point.config
-    per_batch = config.balanced(c, len(dataset.classes))
-    sizes = streams.Sizes(
-        c["train.batch_size"], len(dataset.train.y), shape.labelled_count, per_batch
-    )
-    counts = step.count_steps(routine(point, dataset), sizes, c["train.epochs"])
+    phases = routine(point, dataset)
+    sizes = sizes_of(c, dataset, shape.labelled_count, phases)
+    counts = epoch.count_steps(phases, sizes, config.epochs(c))
     for phase, count in counts.items():
         if not count:
             raise ConfigError(
-                f"routine.name={c['routine.name']} has no {phase} step in train.epochs="
-                f"{c['train.epochs']}: train longer, or let that phase begin sooner"
+                f"routine.name={c['routine.name']} has no {phase} step in {_length(c)}: train longer, or let that phase begin sooner"
             )
 
 
 def routine(point: PointConfig, dataset: Dataset) -> Routine:
     """The routine of a point, with its numbers as they are."""
-    return systems.assemble(point.config, image_shape(dataset), len(dataset.classes)).routine
+    return assembler(point.config, dataset)({}).routine
 
 
 def image_shape(dataset: Dataset) -> tuple[int, int, int]:

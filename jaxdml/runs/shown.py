@@ -7,12 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdml import systems
 from jaxdml.evaluate import gallery
 from jaxdml.options import ConfigError, listed
 from jaxdml.report import summary
 from jaxdml.report.summary import Group
-from jaxdml.runs import execute, folder, plan, work
+from jaxdml.runs import assembly, execute, folder, plan, work
 from jaxdml.types import Dataset, Split
 
 MOST = 12
@@ -111,11 +110,11 @@ def _gallery(
     channels = dataset.train.x.shape[3]
     if channels not in (1, 3):
         raise ConfigError(f"an image of {channels} channels is no picture: 1 and 3 are")
-    _, point, _, params = execute.trained_point(place, own, worker)
+    _, point, _, network = execute.trained_point(place, own, worker)
     c = point.config
-    assembly = systems.assemble(c, plan.image_shape(dataset), len(dataset.classes))
+    method = assembly.assembler(c, dataset)({})
     logits = c.get("reconstruction.name") == "bernoulli"
     part = plan.scored(dataset, c)
     images = part.x[examples(part)]
     as_image = jax.nn.sigmoid if logits else lambda x: jnp.clip(x, 0, 1)
-    return gallery.gallery(assembly.model, assembly.prior, params, images, as_image)
+    return gallery.gallery(method, network.params, images, as_image)

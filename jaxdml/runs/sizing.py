@@ -4,8 +4,8 @@ memory of a device, and by trial.
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,8 +13,9 @@ import numpy as np
 from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.runs.cohort import Placed, Workshop
-from jaxdml.train import population, step, streams
-from jaxdml.types import Images, PointConfig
+from jaxdml.train import epoch, population, streams
+from jaxdml.train import programs as compiled
+from jaxdml.types import PointConfig
 
 STEPS_OF_A_CHUNK = 10_000  # one after the other on a device: seconds to minutes of work
 MOST_ROUNDS = 32  # all states of a chunk lie in memory, more than once
@@ -26,7 +27,7 @@ GAIN = 0.95  # of the time a point: what is not faster than that is not taken
 # train.feed → whether batches come from the host, in the order in which it is tried
 FED = {"auto": (False, True), "device": (False,), "host": (True,)}
 
-PlaceImages = Callable[[population.Layout], Images]  # the training set, as a layout wants it
+PlaceImages = Callable[[population.Layout], Any]  # the training set, as a layout wants it
 
 
 class Trial(NamedTuple):
@@ -68,10 +69,10 @@ def place(
     if not where.fed and (feed == "host" or (feed == "auto" and size(shop) > limit)):
         where = fed
     while True:
-        programs = population.programs(shop.assemble, shop.sizes, where)
+        programs = compiled.programs(shop.assemble, shop.sizes, where)
         company = full_chunk(shop, points, where)
         described = population.described(shop.dataset, where)
-        needed = population.compile_all(programs, shop.patterns(), company, described, where)
+        needed = compiled.compile_all(programs, shop.patterns(), company, described, where)
         if needed <= limit:
             return Placed(where, programs, images(where))
         if where.rounds > 1:
@@ -99,20 +100,25 @@ def _too_much(needed: int, images: int, share: float, limit: float, fed: bool) -
 
 
 def images_on_a_device(
-    shop: Workshop, sizes: streams.Sizes, points: Sequence[PointConfig], where: population.Layout
+    shop: Workshop,
+    sizes: streams.Sizes,
+    points: Sequence[PointConfig],
+    where: population.Layout,
+    patterns: Iterable[tuple[tuple[int, ...], int]],
 ) -> int:
     """Bytes of images that lie on each device: all of them, or two blocks if the host feeds them.
 
     Args:
       shop, points, where: as for `place`.
       sizes: of the epochs that are trained.
+      patterns: of phases, and how many steps these epochs have.
     """
     if not where.fed:
         return size(shop)
-    programs = population.programs(shop.assemble, sizes, where)
+    programs = compiled.programs(shop.assemble, sizes, where)
     company = full_chunk(shop, points, where)
     images = population.described(shop.dataset, where)
-    return 2 * max(programs.epoch(p).ahead(company, images) for p in shop.patterns())
+    return 2 * max(programs.epoch(*p).ahead(company, images) for p in patterns)
 
 
 def too_wide(shop: Workshop, width: int, needed: int, limit: float) -> bool:
@@ -136,7 +142,7 @@ def rounds(shop: Workshop, points: int, width: int, devices: int) -> int:
       points: of the whole cohort.
       width, devices: a group has so many points on each device.
     """
-    steps = sum(step.count_steps(shop.routine, shop.sizes, shop.epochs).values())
+    steps = sum(shop.lengths)
     most = math.ceil(points / (width * devices))
     wanted = max(1, min(most, MOST_ROUNDS, STEPS_OF_A_CHUNK // steps))
     return 1 << (wanted - 1).bit_length()  # few different programs; rounds without points are free
@@ -188,29 +194,32 @@ def trial(
         return Trial(where.width, math.inf, 0.0, size(shop), size(shop))
     most = shop.sizes.batch_size * STEPS_OF_A_TRIAL
     few = shop.sizes._replace(
-        images=min(shop.sizes.images, most),
+        images=min(shop.sizes.images, shop.sizes.all_batch_size * STEPS_OF_A_TRIAL),
         labelled=None if shop.sizes.labelled is None else min(shop.sizes.labelled, most),
+        epoch=None if shop.sizes.epoch is None else min(shop.sizes.epoch, STEPS_OF_A_TRIAL),
     )
-    programs = population.programs(shop.assemble, few, where)
+    patterns = {pattern: _steps(shop, pattern, few) for pattern, _ in shop.patterns()}
+    programs = compiled.programs(shop.assemble, few, where)
     company = full_chunk(shop, points, where)
     began = time.monotonic()
     described = population.described(shop.dataset, where)
-    memory = population.compile_all(programs, shop.patterns(), company, described, where)
+    memory = compiled.compile_all(programs, patterns.items(), company, described, where)
     compiling = time.monotonic() - began
-    of_it = images_on_a_device(shop, few, points, where)
+    of_it = images_on_a_device(shop, few, points, where, patterns.items())
     if memory > limit:
         return Trial(where.width, math.inf, compiling, memory, of_it, where.fed)
     placed = images(where)
     seconds = 0.0
-    for pattern, epochs in shop.patterns().items():
+    for (pattern, steps), epochs in shop.patterns().items():
         states = programs.init(company, placed)
         turns = []
         for _ in range(1 + TURNS_OF_A_TRIAL):
             began = time.monotonic()
-            states, _ = programs.epoch(pattern)(states, company, placed, np.int32(1))
+            program = programs.epoch(pattern, patterns[pattern])
+            states, _ = program(states, company, placed, np.int32(1))
             jax.block_until_ready(states)
             turns.append(time.monotonic() - began)
-        times_as_many = _steps(shop, pattern, shop.sizes) / _steps(shop, pattern, few)
+        times_as_many = steps / patterns[pattern]
         seconds += epochs * times_as_many * min(turns[1:]) / where.chunk
     return Trial(where.width, seconds, compiling, memory, of_it, where.fed)
 
@@ -225,7 +234,7 @@ def gib(size: float) -> str:
 
 
 def _steps(shop: Workshop, pattern: tuple[int, ...], sizes: streams.Sizes) -> int:
-    return step.epoch_steps([shop.routine.phases[i] for i in pattern], sizes)
+    return epoch.epoch_steps([shop.routine.phases[i] for i in pattern], sizes)
 
 
 def full_chunk(
@@ -237,6 +246,7 @@ def full_chunk(
         [point.config["seed"] for point in chosen],
         [config.numbers(point.config) for point in chosen],
         [np.arange(shop.capacity)] * where.chunk,
+        np.asarray(shop.dataset.train.y, np.int32),
         shop.capacity,
         where,
     )

@@ -16,7 +16,7 @@ from jaxdml.options import ConfigError
 from jaxdml.runs import cohort, folder, interrupt, judge, scoring, sizing
 from jaxdml.runs import plan as planning
 from jaxdml.train import population
-from jaxdml.types import Cohort, Dataset, Images, Params, PointConfig, Static
+from jaxdml.types import Cohort, Dataset, PointConfig, Static
 
 
 class Size(NamedTuple):
@@ -60,8 +60,8 @@ class Worker:
         self._trials: dict[tuple[Static, int, int], sizing.Trial] = {}
         self._shops: dict[tuple[Static, int], cohort.Workshop] = {}
         self._placed: dict[tuple[Static, int, Size], cohort.Placed] = {}
-        self._images: tuple[Any, Images] | None = None  # one data set's at a time, and one way
-        self._trained: tuple[Path, Params] | None = None  # one chunk's at a time
+        self._images: tuple[Any, Any] | None = None  # one data set's at a time, and one way
+        self._trained: tuple[Path, cohort.Network] | None = None  # one chunk's at a time
 
     @property
     def programs(self) -> int:
@@ -88,10 +88,12 @@ class Worker:
                 stacklevel=2,
             )
 
-    def trained(self, shop: cohort.Workshop, path: Path, rows: int) -> Params:
-        """See `cohort.trained_params`; read once for points that were trained together."""
+    def trained(
+        self, shop: cohort.Workshop, path: Path, rows: int, average: bool
+    ) -> cohort.Network:
+        """See `cohort.networks`; read once for points that were trained together."""
         if self._trained is None or self._trained[0] != path:
-            self._trained = path, cohort.trained_params(shop, path, rows)
+            self._trained = path, cohort.networks(shop, path, rows, average)
         return self._trained[1]
 
     def width(self, members: Cohort, before: Size | None = None) -> Size:
@@ -220,7 +222,7 @@ class Worker:
                 judged = judge.judge(
                     shop,
                     points[row],
-                    jax.tree.map(lambda leaf, row=row: leaf[row], trained.params["model"]),
+                    jax.tree.map(lambda leaf, row=row: leaf[row], trained.network),
                     trained.diverged[row],
                     labelled[row],
                 )
@@ -245,7 +247,7 @@ class Worker:
 
     def _on_devices(
         self, shop: cohort.Workshop, point: PointConfig, where: population.Layout
-    ) -> Images:
+    ) -> Any:
         kind = *config.source(point.config), where.fed
         if self._images is None or self._images[0] != kind:
             self._images = None  # those of another data set are let go

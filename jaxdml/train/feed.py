@@ -2,7 +2,7 @@
 
 An epoch is cut into blocks of steps. The devices draw the rows of all its batches; the host gathers
 the images of one block while they work on the block before, so that there are two on a device.
-What is computed is what `step.epoch` computes: the same rows, through the same steps.
+What is computed is what `epoch.epoch` computes: the same rows, through the same steps.
 
 Nothing here calls back from a compiled program: a device never waits for Python in the middle of
 one, and JAX keeps such programs on disk as it keeps others.
@@ -10,16 +10,13 @@ one, and JAX keeps such programs on disk as it keeps others.
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from jaxdml.train import step
-from jaxdml.types import Images
-
-if TYPE_CHECKING:  # it makes what is here
-    from jaxdml.train.population import Company, Layout
+from jaxdml.train.epoch import finite_mean
+from jaxdml.train.population import Company, Layout
 
 BLOCK = 2**24  # bytes of images in a block on each device, unless a single step has more
 
@@ -29,18 +26,18 @@ class Init(NamedTuple):
 
     asked: Any  # jitted: (company, x) → rows of the examples that terms begin with, i32[P, K] each
     given: Any  # jitted: (company, x, examples u8[P, K, H, W, C] each) → states P
-    where: "Layout"
+    where: Layout
 
-    def __call__(self, company: "Company", images: Images) -> Any:
+    def __call__(self, company: Company, images: Any) -> Any:
         """As the jitted function of images on the devices."""
-        x = _described(images.x)
+        x = _described(images)
         rows, there = jax.device_get((self.asked(company, x), company.there))
-        examples = [gather(images.x, r[:, None], there, 1)[:, 0] for r in rows]
+        examples = [gather(images, r[:, None], there, 1)[:, 0] for r in rows]
         return self.given(company, x, self.where.put(tuple(examples)))
 
-    def lower(self, company: "Company", images: Images) -> Any:
+    def lower(self, company: Company, images: Any) -> Any:
         """As the method of a jitted function; what comes before it is compiled."""
-        x = _described(images.x)
+        x = _described(images)
         asked = self.asked.lower(company, x)
         asked.compile()
         examples = tuple(_images(images, rows.shape) for rows in asked.out_info)
@@ -50,58 +47,56 @@ class Init(NamedTuple):
 class Epoch(NamedTuple):
     """An epoch in blocks, `(states, company, images, number) → states, metrics`."""
 
-    draw: Any  # jitted: (company, y, number) → rows by stream, i32[P, steps, B]
-    block: Any  # jitted: (states, company, y, rows, x, number, first) → states, values f[P, S]
-    where: "Layout"
+    draw: Any  # jitted: (company, number) → rows by stream, i32[P, steps, B]
+    block: Any  # jitted: (states, company, rows, x, number, first) → states, values f[P, S]
+    where: Layout
 
     def __call__(
-        self, states: Any, company: "Company", images: Images, number: np.int32
+        self, states: Any, company: Company, images: Any, number: np.int32
     ) -> tuple[Any, Any]:
         """As the jitted function of images on the devices, but it returns when they are done."""
-        drawn = self.draw(company, images.y, number)
+        drawn = self.draw(company, number)
         rows, there = jax.device_get((drawn, company.there))
         steps, room = self._steps(rows, images)
 
         def fed(first: int) -> Any:
             some = {stream: all_[:, first : first + room] for stream, all_ in rows.items()}
-            return self.where.put({s: gather(images.x, r, there, room) for s, r in some.items()})
+            return self.where.put({s: gather(images, r, there, room) for s, r in some.items()})
 
         values, here = [], fed(0)
         for first in range(0, steps, room):
-            states, found = self.block(
-                states, company, images.y, drawn, here, number, np.int32(first)
-            )
+            states, found = self.block(states, company, drawn, here, number, np.int32(first))
             if first + room < steps:
                 here = fed(first + room)  # while the devices work
             values.append(jax.device_get(found))  # no third block before they are done
         joined = jax.tree.map(lambda *found: np.concatenate(found, axis=1)[:, :steps], *values)
         return states, _means(joined)
 
-    def lower(self, states: Any, company: "Company", images: Images, number: np.int32) -> Any:
+    def lower(self, states: Any, company: Company, images: Any, number: np.int32) -> Any:
         """As the method of a jitted function: the program of a block; that before is compiled."""
-        draw = self.draw.lower(company, images.y, number)
+        draw = self.draw.lower(company, number)
         draw.compile()
         rows = self.where.described(draw.out_info)
         x = self.where.described(self._block(rows, images))
-        return self.block.lower(states, company, images.y, rows, x, number, np.int32(0))
+        return self.block.lower(states, company, rows, x, number, np.int32(0))
 
-    def ahead(self, company: "Company", images: Images) -> int:
+    def ahead(self, company: Company, images: Any) -> int:
         """Bytes on a device of the block that waits while another is worked on."""
-        rows = jax.eval_shape(self.draw, company, images.y, np.int32(1))
+        rows = jax.eval_shape(self.draw, company, np.int32(1))
         leaves = self._block(rows, images).values()
         size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
         return size // int(self.where.mesh.size)
 
-    def _block(self, rows: Mapping[str, Any], images: Images) -> dict[str, jax.ShapeDtypeStruct]:
+    def _block(self, rows: Mapping[str, Any], images: Any) -> dict[str, jax.ShapeDtypeStruct]:
         """The images of a block, by stream."""
         room = self._steps(rows, images)[1]
         shapes = {stream: (r.shape[0], room, r.shape[2]) for stream, r in rows.items()}
         return {stream: _images(images, shape) for stream, shape in shapes.items()}
 
-    def _steps(self, rows: Mapping[str, Any], images: Images) -> tuple[int, int]:
+    def _steps(self, rows: Mapping[str, Any], images: Any) -> tuple[int, int]:
         """How many steps an epoch has, and a block."""
         places, steps, _ = next(iter(rows.values())).shape
-        image = math.prod(images.x.shape[1:]) * images.x.dtype.itemsize
+        image = math.prod(images.shape[1:]) * images.dtype.itemsize
         each = places // int(self.where.mesh.size) * sum(r.shape[2] for r in rows.values()) * image
         blocks = math.ceil(steps / max(1, BLOCK // each))
         return steps, math.ceil(steps / blocks)  # all blocks about equally long
@@ -137,11 +132,11 @@ def _described(x: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(x.shape, x.dtype)
 
 
-def _images(images: Images, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+def _images(images: Any, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
     """So many of them."""
-    return jax.ShapeDtypeStruct((*shape, *images.x.shape[1:]), images.x.dtype)
+    return jax.ShapeDtypeStruct((*shape, *images.shape[1:]), images.dtype)
 
 
 @jax.jit
 def _means(values: Any) -> Any:
-    return jax.tree.map(jax.vmap(step.finite_mean), values)
+    return jax.tree.map(jax.vmap(finite_mean), values)

@@ -4,9 +4,8 @@ Each device gets its own points, works on `width` of them at once, and on one su
 other; nothing is exchanged between devices. Only this file and `checkpoint` name devices.
 """
 
-import functools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +15,9 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxdml.train import feed, step, streams
-from jaxdml.types import Dataset, Images, Model, Point, Routine, TrainState
+from jaxdml.types import Dataset, Point, TrainState
 
 AXIS = "points"
-Assemble = Callable[[Any], tuple[Model, Routine]]
 
 
 class Layout(NamedTuple):
@@ -99,109 +96,7 @@ class Company(NamedTuple):
     there: Array  # bool[P], False for copies
 
 
-class Programs(NamedTuple):
-    """The compiled functions of one cohort, for any chunk of its points."""
-
-    init: Any  # (company, the training set) → states P
-    epoch: Callable[[tuple[int, ...]], Any]  # pattern of phases → one epoch
-
-
-def programs(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
-    """What trains a cohort.
-
-    Args:
-      assemble: from a point's numbers (traced) to its model and routine.
-      sizes: what shapes an epoch.
-      where: how the points lie on the devices.
-
-    Returns:
-      Functions of arrays with a leading axis of `where.chunk` points. `epoch` is given which phase
-      each step is, and gives one program for each such pattern: `(states, company, images, number)
-      → states, metrics`. It uses up the states that it takes; epochs count from 1.
-    """
-    return _fed(assemble, sizes, where) if where.fed else _resident(assemble, sizes, where)
-
-
-def _resident(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
-    """A program each, of images on the devices."""
-
-    @jax.jit
-    def init(company: Company, images: Images) -> TrainState:
-        def one(point: Point, images: Images) -> TrainState:
-            return step.init(*assemble(point.numbers), point.seed, images)
-
-        return _over_points(where, one, company, (), (images,))
-
-    @functools.cache
-    def epoch(pattern: tuple[int, ...]) -> Callable[..., Any]:
-        def one(point: Point, state: TrainState, images: Images, number: Array) -> Any:
-            model, routine = assemble(point.numbers)
-            return step.epoch(model, routine, pattern, sizes, state, point, images, number)
-
-        def run(states: TrainState, company: Company, images: Images, number: Array) -> Any:
-            return _over_points(where, one, company, (states,), (images, number))
-
-        return jax.jit(run, donate_argnums=0)
-
-    return Programs(init, epoch)
-
-
-def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
-    """Programs that are handed images by the host, see `feed`.
-
-    The initial state is made twice: once to hear which rows it asks for, once with their images.
-    """
-
-    def asked(company: Company, x: jax.ShapeDtypeStruct) -> tuple[Array, ...]:
-        def one(point: Point) -> tuple[Array, ...]:
-            wanted = []
-
-            def take(rows: Array) -> Array:
-                wanted.append(rows)
-                return jnp.zeros((*rows.shape, *x.shape[1:]), x.dtype)
-
-            step.init(*assemble(point.numbers), point.seed, Images(x, None), take)
-            return tuple(wanted)
-
-        return _over_points(where, one, company, (), ())
-
-    def given(company: Company, x: jax.ShapeDtypeStruct, taken: tuple[Array, ...]) -> TrainState:
-        def one(point: Point, taken: tuple[Array, ...]) -> TrainState:
-            left = iter(taken)
-            model, routine = assemble(point.numbers)
-            return step.init(model, routine, point.seed, Images(x, None), lambda _: next(left))
-
-        return _over_points(where, one, company, (taken,), ())
-
-    @functools.cache
-    def epoch(pattern: tuple[int, ...]) -> feed.Epoch:
-        def one_draw(point: Point, y: Array, number: Array) -> Any:
-            routine = assemble(point.numbers)[1]
-            drawn = step.draw(routine, pattern, sizes, point, y, number)
-            return {stream: d.rows for stream, d in drawn.items()}
-
-        def one_block(
-            point: Point, state: TrainState, rows: Any, x: Any, y: Array, *when: Array
-        ) -> Any:
-            return step.block(
-                *assemble(point.numbers), pattern, sizes, state, point, y, rows, x, *when
-            )
-
-        def draw(company: Company, y: Array, number: Array) -> Any:
-            return _over_points(where, one_draw, company, (), (y, number))
-
-        def block(
-            states: TrainState, company: Company, y: Array, rows: Any, x: Any, *when: Array
-        ) -> Any:
-            return _over_points(where, one_block, company, (states, rows, x), (y, *when))
-
-        return feed.Epoch(jax.jit(draw), jax.jit(block, donate_argnums=0), where)
-
-    static = functools.partial(jax.jit, static_argnums=1)
-    return Programs(feed.Init(static(asked), static(given), where), epoch)
-
-
-def _over_points(
+def over_points(
     where: Layout,
     function: Callable[..., Any],
     company: Company,
@@ -251,59 +146,19 @@ def _over_points(
     )(company.there, (company.points, *own), shared)
 
 
-def compile_all(
-    programs: Programs,
-    patterns: Iterable[tuple[int, ...]],
-    company: Company,
-    images: Images,
-    where: Layout,
-) -> int:
-    """Compiles a cohort's programs, so that later calls need not.
-
-    Args:
-      programs: from `programs`.
-      patterns: of phases, of all epochs.
-      company: a chunk.
-      images: the training set, or its shapes: see `described`.
-      where: as for `programs`.
-
-    Returns:
-      Bytes that the largest of them needs on each device, all that it is given included.
-    """
-    init = programs.init.lower(company, images)
-    init.compile()
-    states = where.described(init.out_info)
-    sizes = []
-    for pattern in patterns:
-        program = programs.epoch(pattern)
-        needed = program.lower(states, company, images, np.int32(1)).compile().memory_analysis()
-        sizes.append(
-            needed.argument_size_in_bytes
-            + needed.output_size_in_bytes
-            + needed.temp_size_in_bytes
-            - needed.alias_size_in_bytes
-            + (program.ahead(company, images) if where.fed else 0)
-        )
-    return int(max(sizes))
-
-
-def described(dataset: Dataset, where: Layout) -> Images:
-    """Shapes and dtypes of what `place_images` gives, at no cost."""
-    x, y = dataset.train.x, dataset.train.y
+def described(dataset: Dataset, where: Layout) -> jax.ShapeDtypeStruct:
+    """Shape and dtype of what `place_images` gives, at no cost."""
+    x = dataset.train.x
     place = None if where.fed else where.everywhere
-    return Images(
-        jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
-        jax.ShapeDtypeStruct((len(y),), np.dtype(np.int32), sharding=where.everywhere),
-    )
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place)
 
 
-def place_images(dataset: Dataset, where: Layout) -> Images:
-    """The training set on every device, as it is: uint8 stays uint8.
+def place_images(dataset: Dataset, where: Layout) -> Any:
+    """The training images on every device, as they are: uint8 stays uint8.
 
     Where batches are fed from the host, the images stay there, and are not even read.
     """
-    x = dataset.train.x if where.fed else jax.device_put(dataset.train.x, where.everywhere)
-    return Images(x, jax.device_put(np.asarray(dataset.train.y, np.int32), where.everywhere))
+    return dataset.train.x if where.fed else jax.device_put(dataset.train.x, where.everywhere)
 
 
 def place_states(states: TrainState, where: Layout) -> TrainState:
@@ -317,6 +172,7 @@ def stack(
     seeds: Sequence[int],
     numbers: Sequence[dict[str, float]],
     labelled: Sequence[np.ndarray],
+    y: np.ndarray,
     capacity: int,
     where: Layout,
 ) -> Company:
@@ -324,13 +180,16 @@ def stack(
 
     Args:
       seeds, numbers, labelled: of each point; `labelled` holds rows of the training set.
+      y: i32[N], the labels of the training set: those of labelled rows are read, and no others.
       capacity: room for so many labelled rows, the same for all chunks of a cohort.
       where: how the points lie on the devices.
     """
     rows = _rows(len(seeds), where)
     there = np.zeros(where.chunk, bool)
     there[where.places(len(seeds))] = True
-    padded = [np.pad(indices, (0, capacity - len(indices))) for indices in labelled]
+    room = [(0, capacity - len(indices)) for indices in labelled]
+    padded = [np.pad(indices, more) for indices, more in zip(labelled, room, strict=True)]
+    known = [np.pad(y[indices], more) for indices, more in zip(labelled, room, strict=True)]
     arrays = (
         np.array([seeds[i] for i in rows], np.int32),
         {
@@ -338,6 +197,7 @@ def stack(
             for path in numbers[0]
         },
         np.array([padded[i] for i in rows], np.int32),
+        np.array([known[i] for i in rows], np.int32),
         np.array([len(labelled[i]) for i in rows], np.int32),
     )
     return Company(

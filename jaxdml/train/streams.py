@@ -11,35 +11,50 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxdml.types import Batch, Images, Phase, Point
+from jaxdml.types import Batch, Phase, Point
 
 
 class Sizes(NamedTuple):
     """What shapes an epoch (static)."""
 
-    batch_size: int
+    batch_size: int  # of the labelled stream
     images: int  # N
     labelled: int | None  # only where an epoch is a pass over the labelled images
     balanced: tuple[int, int] | None = None  # classes in a labelled batch, and how many there are
+    unlabelled_batch_size: int | None = None  # of the stream of all images; `None`: the same
+    epoch: int | None = None  # steps of an epoch, where it is no pass
+    training: int | None = None  # steps of the whole training, where a schedule asks for them
+
+    @property
+    def all_batch_size(self) -> int:
+        """Of the stream of all images."""
+        return self.unlabelled_batch_size or self.batch_size
 
 
 class Draw(NamedTuple):
     """Rows of the training set for each step of an epoch."""
 
     rows: Array  # i32[steps, B]
+    labels: Array  # i32[steps, B], -1 where the stream gives none
     valid: Array  # bool[steps, B]
 
 
 def steps(phase: Phase, sizes: Sizes) -> int:
     """How many steps an epoch of this phase has: one pass over the stream that `length` names."""
+    if sizes.epoch is not None:
+        return sizes.epoch
     if phase.length == "all":
-        return math.ceil(sizes.images / sizes.batch_size)
+        return math.ceil(sizes.images / sizes.all_batch_size)
     assert sizes.labelled is not None, "a pass over the labelled images needs their number"
     return math.ceil(sizes.labelled / sizes.batch_size)
 
 
-def one_pass(key: Array, size: int, steps: int, batch_size: int) -> Draw:
-    """Every row once, in random order, then padding; begun anew where steps are left."""
+def one_pass(key: Array, size: int, steps: int, batch_size: int) -> tuple[Array, Array]:
+    """Every row once, in random order, then padding; begun anew where steps are left.
+
+    Returns:
+      Rows, i32[steps, B], and which of them are no padding, bool[steps, B].
+    """
     passes = math.ceil(steps * batch_size / size) if steps * batch_size > size + batch_size else 1
     keys = jax.random.split(key, passes)
     order = jax.vmap(lambda k: jax.random.permutation(k, size))(keys).reshape(-1)
@@ -47,33 +62,43 @@ def one_pass(key: Array, size: int, steps: int, batch_size: int) -> Draw:
     padding = max(0, wanted - order.size)
     index = jnp.pad(order[:wanted], (0, padding)).astype(jnp.int32)
     valid = jnp.arange(wanted) < order.size
-    return Draw(index.reshape(steps, batch_size), valid.reshape(steps, batch_size))
+    return index.reshape(steps, batch_size), valid.reshape(steps, batch_size)
 
 
-def labelled(key: Array, point: Point, y: Array, passes: bool, steps: int, sizes: Sizes) -> Draw:
+def unlabelled(key: Array, steps: int, sizes: Sizes) -> Draw:
+    """The stream of all images, without labels."""
+    rows, valid = one_pass(key, sizes.images, steps, sizes.all_batch_size)
+    return Draw(rows, jnp.full(rows.shape, -1, jnp.int32), valid)
+
+
+def labelled(key: Array, point: Point, passes: bool, steps: int, sizes: Sizes) -> Draw:
     """The labelled stream: balanced if `sizes` says so; else a padded pass, or with replacement.
 
     Args:
       key: for the draw.
       point: whose labelled images are drawn.
-      y: i32[N], the labels of the training set.
       passes: whether the epoch is a pass over the labelled images.
       steps: how many batches.
       sizes: static sizes.
     """
     if sizes.balanced is not None:
-        return balanced(key, point, y, steps, sizes.batch_size, *sizes.balanced)
+        return balanced(key, point, steps, sizes.batch_size, *sizes.balanced)
     if passes:
         assert sizes.labelled is not None
-        draw = one_pass(key, sizes.labelled, steps, sizes.batch_size)
-        return Draw(point.labelled_indices[draw.rows], draw.valid)
+        places, valid = one_pass(key, sizes.labelled, steps, sizes.batch_size)
+        return _drawn(point, places, valid)
     shape = (steps, sizes.batch_size)
-    rows = jax.random.randint(key, shape, 0, point.labelled_count)
-    return Draw(point.labelled_indices[rows], jnp.ones(shape, bool))
+    places = jax.random.randint(key, shape, 0, point.labelled_count)
+    return _drawn(point, places, jnp.ones(shape, bool))
+
+
+def _drawn(point: Point, places: Array, valid: Array) -> Draw:
+    """From places among the labelled images to a draw."""
+    return Draw(point.labelled_indices[places], point.labelled_labels[places], valid)
 
 
 def balanced(
-    key: Array, point: Point, y: Array, steps: int, batch_size: int, per_batch: int, classes: int
+    key: Array, point: Point, steps: int, batch_size: int, per_batch: int, classes: int
 ) -> Draw:
     """Batches of P classes × K images, K = batch_size // P, without an image twice.
 
@@ -82,7 +107,7 @@ def balanced(
     that follow each other, from a random one on.
 
     Args:
-      key, point, y, steps, batch_size: as for `labelled`.
+      key, point, steps, batch_size: as for `labelled`.
       per_batch: P, at most `classes`.
       classes: how many there are.
 
@@ -93,7 +118,7 @@ def balanced(
     each = batch_size // per_batch  # K
     capacity = len(point.labelled_indices)
     known = jnp.arange(capacity) < point.labelled_count
-    label = jnp.where(known, y[point.labelled_indices], classes)
+    label = jnp.where(known, point.labelled_labels, classes)
     # by class, in random order within: drawn for each place, so that room for more changes nothing
     chance = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(order_key, i)))
     order = jnp.lexsort((chance(jnp.arange(capacity)), label))
@@ -106,8 +131,8 @@ def balanced(
     place = start[:, :, None] + jnp.arange(each)[None, None, :]  # [steps, P, K]
     place = begin[chosen][:, :, None] + place % jnp.maximum(there, 1)[:, :, None]
     valid = jnp.arange(each)[None, None, :] < there[:, :, None]
-    rows = point.labelled_indices[order[jnp.minimum(place, capacity - 1)]]
-    return Draw(rows.reshape(steps, -1), valid.reshape(steps, -1))
+    places = order[jnp.minimum(place, capacity - 1)]
+    return _drawn(point, places.reshape(steps, -1), valid.reshape(steps, -1))
 
 
 def pixels(x: Array) -> Array:
@@ -115,22 +140,13 @@ def pixels(x: Array) -> Array:
     return x.astype(jnp.result_type(float)) / 255 if x.dtype == jnp.uint8 else x
 
 
-def gather(images: Images, index: Array, valid: Array, stream: str) -> Batch:
-    """The images at `index`, as `batch` gives them."""
-    return batch(images.x[index], images.y, index, valid, stream)
-
-
-def batch(x: Array, y: Array, index: Array, valid: Array, stream: str) -> Batch:
-    """Images as a batch, as floats in [0, 1]; only the labelled stream has labels.
+def batch(x: Array, rows: Array, labels: Array, valid: Array, stream: str) -> Batch:
+    """One step's rows as a batch, with images as floats in [0, 1].
 
     Args:
       x: u8[B, H, W, C], or f32 in [0, 1].
-      y: i32[N], the labels of the training set.
-      index: i32[B], which rows of the training set these are.
-      valid: bool[B], False for padding.
+      rows, labels, valid: of one step of a `Draw`.
       stream: `labelled` or `all`.
     """
-    if stream == "labelled":
-        return Batch(pixels(x), y[index], valid, valid, index)
-    labels = jnp.full(index.shape, -1, jnp.int32)
-    return Batch(pixels(x), labels, jnp.zeros_like(valid), valid, index)
+    labelled = valid if stream == "labelled" else jnp.zeros_like(valid)
+    return Batch(pixels(x), labels, labelled, valid, rows)

@@ -1,0 +1,34 @@
+"""Terms of an objective: what is minimised, on which batches, with which weight.
+
+A term is `make(*parts, **options) → Term`. Its parts (a loss, a prior) are other functions that a
+configuration names. A user's own term has no parts and needs no entry here: a dotted path finds it.
+
+    "metric"          a metric loss on labelled rows           L_S
+    "reconstruction"  images from their latents                L_U
+    "kl"              the divergence of posteriors from a prior L_U
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from jaxdml.losses import KL, METRIC, RECONSTRUCTION
+from jaxdml.objectives import kl, metric, reconstruction
+from jaxdml.objectives.sources import SOURCES
+from jaxdml.priors import PRIORS
+from jaxdml.types import Term
+
+__all__ = ["KINDS", "SOURCES", "Kind"]
+
+
+class Kind(NamedTuple):
+    """A term that the library has."""
+
+    make: Callable[..., Term]
+    parts: Mapping[str, Mapping[str, Callable[..., Any]]]  # section, `""` its own → its parts
+
+
+KINDS: dict[str, Kind] = {
+    "metric": Kind(metric.make, {"": METRIC}),
+    "reconstruction": Kind(reconstruction.make, {"": RECONSTRUCTION}),
+    "kl": Kind(kl.make, {"": KL, "prior": PRIORS}),
+}

@@ -1,0 +1,96 @@
+"""Class scores of embeddings where a loss has no class weights: from running means of the classes.
+
+A mean μ_c is an exponential average over the labelled embeddings of class c. Scores are compared
+in units of the spread of the means, so that one temperature fits embeddings of any length.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxdml import masks
+from jaxdml.arguments import checked
+from jaxdml.distances import unit
+
+DECAY = 0.99  # of what was seen before, in each step that sees labels
+SCORES = ("distance", "cosine")
+
+
+class ClassMeans(NamedTuple):
+    """Running sums of labelled embeddings."""
+
+    total: Array  # f32[C, D]
+    count: Array  # f32[C]
+
+    @property
+    def means(self) -> Array:
+        """μ, f32[C, D]; 0 for a class that was never seen."""
+        return self.total / jnp.where(self.count > 0, self.count, 1)[:, None]
+
+
+def empty(classes: int, latent_dim: int) -> ClassMeans:
+    """Before the first step."""
+    return ClassMeans(jnp.zeros((classes, latent_dim)), jnp.zeros(classes))
+
+
+@checked
+def updated(
+    total: Float[Array, "classes dim"],
+    count: Float[Array, " classes"],
+    embeddings: Float[Array, "batch dim"],
+    labels: Int[Array, " batch"],
+    labelled: Bool[Array, " batch"],
+) -> ClassMeans:
+    """The sums after one more batch; a class without a row in it keeps its mean.
+
+    >>> sums = updated(*empty(2, 1), jnp.array([[1.0], [3.0]]), jnp.array([0, 0]), jnp.ones(2, bool))
+    >>> sums.means.tolist(), sums.count.tolist()
+    ([[2.0], [0.0]], [2.0, 0.0])
+    """
+    embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
+    member = (labels[:, None] == jnp.arange(len(count))[None, :]) & labelled[:, None]
+    member = member.astype(embeddings.dtype)
+    return ClassMeans(DECAY * total + member.T @ embeddings, DECAY * count + member.sum(axis=0))
+
+
+@checked
+def scores(
+    embeddings: Float[Array, "batch dim"],
+    total: Float[Array, "classes dim"],
+    count: Float[Array, " classes"],
+    temperature: ArrayLike = 0.2,
+    kind: str = "distance",
+) -> Float[Array, "batch classes"]:
+    """Logits of classes: −‖z − μ_c‖² / (T s²), or 2 cos(z, μ_c) / T.
+
+    s² is the mean squared distance of the seen classes' means from their centre. For embeddings of
+    unit length with well separated classes it is about 1, and both kinds are the same.
+
+    Args:
+      embeddings: z, f32[B, D].
+      total, count: see `ClassMeans`.
+      temperature: T > 0. The default makes of unit vectors the softmax of 10 cos(z, μ_c).
+      kind: `distance` or `cosine`.
+
+    Returns:
+      f32[B, C]; a class that was never seen is 10⁴ below all others.
+
+    >>> seen = ClassMeans(jnp.array([[1.0], [-1.0]]), jnp.ones(2))
+    >>> scores(jnp.array([[1.0], [0.0]]), *seen, temperature=1.0).tolist()
+    [[0.0, -4.0], [-1.0, -1.0]]
+    """
+    seen = count > 0
+    means = ClassMeans(total, count).means
+    if kind == "cosine":
+        logits = 2 * unit(embeddings) @ unit(means).T
+    else:
+        among = jnp.broadcast_to(seen[:, None], means.shape)
+        centre = (jnp.where(among, means, 0).sum(axis=0) / jnp.maximum(seen.sum(), 1))[None, :]
+        spread = masks.mean(jnp.sum((means - centre) ** 2, axis=1), seen)
+        squared = jnp.sum((embeddings[:, None, :] - means[None, :, :]) ** 2, axis=2)
+        logits = -squared / jnp.where(spread > 0, spread, 1)
+    logits = logits / jnp.asarray(temperature, logits.dtype)
+    lowest = jnp.where(seen[None, :], logits, 0).min()
+    return jnp.where(seen[None, :], logits, lowest - 1e4)

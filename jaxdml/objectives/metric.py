@@ -1,0 +1,145 @@
+"""A metric loss on labelled rows, L_S; the labels may come from several sources."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxdml.objectives import class_means
+from jaxdml.objectives.learned import Loss, learned
+from jaxdml.objectives.sources import Rows, Source, joined
+from jaxdml.options import ConfigError, at_least, one_of
+from jaxdml.types import Context, InitContext, Learned, Metrics, Outputs, Params, Term
+
+
+def make(
+    loss: Loss,
+    sources: Mapping[str, Source],
+    scored: bool,
+    *,
+    on: str = "sample",
+    normalizer: str = "rows",
+    class_scores: str = "distance",
+    temperature_of_scores: ArrayLike = 0.2,
+) -> Term:
+    """A metric loss as a term.
+
+    Its metric `spread` is the root mean square distance of the embeddings from their mean: a loss
+    that has collapsed to a point shows it. The metrics of its sources are its own.
+
+    Args:
+      loss: a function of embeddings and labels, or a `Learned` one.
+      sources: name → where labels come from. With `true` alone the loss is called without weights.
+      scored: whether another part reads class scores. Where the loss has no class weights, running
+        means of the labelled embeddings are then kept.
+      on: the embeddings are a `sample` of the posterior (Algorithms 3 and 5), or its `mean`.
+      normalizer: of a loss with several sources: each is a mean over its own `rows`, as in
+        FixMatch; or all rows together are divided by the sum of their `weights`.
+      class_scores: of a loss without class weights: from the `distance` to the means of classes, or
+        the `cosine`.
+      temperature_of_scores: T > 0, see `class_means.scores`.
+
+    Raises:
+      ValueError: for an option that is not one of the above.
+      ConfigError: if the loss takes no weights, and a source needs them.
+    """
+    one_of("on", on, ("sample", "mean"))
+    one_of("normalizer", normalizer, ("rows", "weights"))
+    one_of("class_scores", class_scores, class_means.SCORES)
+    at_least("temperature_of_scores", temperature_of_scores, 1e-6)
+    own_loss = learned(loss)
+    plain = tuple(sources) == ("true",)
+    if not plain:
+        _takes_weights(loss)
+    keeps_means = scored and own_loss.scores is None
+
+    def init(key: Array, context: InitContext) -> tuple[Params, Any]:
+        own, kept = own_loss.init(key, context.classes, context.latent_dim)
+        means = class_means.empty(context.classes, context.latent_dim) if keeps_means else {}
+        states = {name: source.init(context) for name, source in sources.items()}
+        return own, {"loss": kept, "means": means, "sources": states}
+
+    def value(own: Params, kept: Any, context: Context, key: Array) -> tuple[Array, Any, Metrics]:
+        def embedding(outputs: Outputs) -> Array:
+            return context.embedding(outputs.z if on == "sample" else outputs.mean)
+
+        parts: dict[str, tuple[Rows, ArrayLike]] = {}
+        states, metrics = {}, {}
+        for i, (name, source) in enumerate(sources.items()):
+            rows, states[name], said = source.rows(
+                kept["sources"][name], context, embedding, jax.random.fold_in(key, i)
+            )
+            parts[name] = rows, source.weight
+            metrics |= said if name == "true" else {f"{name}.{k}": v for k, v in said.items()}
+        first = next(iter(parts.values()))[0]
+        if plain:
+            result, kept_loss = own_loss.value(
+                own, kept["loss"], first.embeddings, first.labels, labelled=first.mask
+            )
+        else:
+            rows = joined(parts, normalizer)
+            result, kept_loss = own_loss.value(
+                own,
+                kept["loss"],
+                rows.embeddings,
+                rows.labels,
+                labelled=rows.mask,
+                weights=rows.weights,
+                normalizer=normalizer,
+            )
+        result = jnp.asarray(result)
+        if result.shape != ():
+            raise ConfigError(
+                f"loss.name: a loss must return one number, but returns {result.shape}"
+            )
+        means = kept["means"]
+        if keeps_means and "labelled" in context.batches:
+            batch = context.batches["labelled"]
+            z = context.embed(batch.x, of="teacher")
+            means = class_means.updated(*means, z, batch.y, batch.labelled & batch.valid)
+        metrics |= {"spread": _spread(first.embeddings, first.mask)}
+        return result, {"loss": kept_loss, "means": means, "sources": states}, metrics
+
+    def scores(own: Params, kept: Any, embeddings: Array) -> Array:
+        if own_loss.scores is not None:
+            return own_loss.scores(own, kept["loss"], embeddings)
+        return class_means.scores(embeddings, *kept["means"], temperature_of_scores, class_scores)
+
+    def of_embeddings(embeddings: Array, labels: Array, labelled: Array) -> Array:
+        return jnp.asarray(own_loss.value({}, {}, embeddings, labels, labelled=labelled)[0])
+
+    return Term(
+        "metric",
+        "supervised",
+        {role: bound for source in sources.values() for role, bound in source.roles.items()},
+        value,
+        init,
+        needs=tuple({need for source in sources.values() for need in source.needs}),
+        class_scores=scores if keeps_means or own_loss.scores is not None else None,
+        of_embeddings=None if isinstance(loss, Learned) else of_embeddings,
+    )
+
+
+def _spread(embeddings: Array, labelled: Array) -> Array:
+    rows = jnp.broadcast_to(labelled[:, None], embeddings.shape)
+    count = jnp.maximum(labelled.sum(), 1)
+    centre = jnp.where(rows, embeddings, 0).sum(axis=0, keepdims=True) / count
+    return jnp.sqrt(jnp.where(rows, (embeddings - centre) ** 2, 0).sum() / count)
+
+
+def _takes_weights(loss: Loss) -> None:
+    """Refuses a loss without the arguments that rows of several sources need."""
+    function = loss.value if isinstance(loss, Learned) else loss
+    parameters = inspect.signature(function).parameters.values()
+    names = {p.name for p in parameters}
+    if not {"weights", "normalizer"} <= names and not any(
+        p.kind is p.VAR_KEYWORD for p in parameters
+    ):
+        raise ConfigError(
+            "loss.sources has labels that are not true, but this loss takes no weights: give it "
+            "the arguments weights=None and normalizer='weights', or set loss.sources to true"
+        )

@@ -1,0 +1,148 @@
+"""Where the labels of rows come from: labels that are true, and labels that the network gives.
+
+    source    rows                             labels                             weights
+    true      labelled images                  theirs                             1
+    teacher   all images, strongly augmented   the teacher's, of the weak view    1 if it is sure
+
+A metric loss reads the rows of several sources as one batch, so that every loss can be trained with
+labelled and with confident images together.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxdml import masks
+from jaxdml.options import at_least, between
+from jaxdml.types import Context, InitContext, Metrics, Outputs, Role
+
+
+class Rows(NamedTuple):
+    """Rows for a metric loss."""
+
+    embeddings: Array  # f32[B, D]
+    labels: Array  # i32[B], or the probabilities of classes, f32[B, C]
+    mask: Array  # bool[B], False for rows that take part in nothing
+    weights: Array | None  # f32[B], ≥ 0; `None`: 1 each
+
+
+class Source(NamedTuple):
+    """One source of labels.
+
+    `rows(kept, context, embedding, key) → (Rows, kept, metrics)`; `embedding(outputs) → f32[B, D]`
+    is what the loss reads of a model's outputs. Its kept state begins as `init(context)`.
+    """
+
+    roles: Mapping[str, Role]
+    rows: Callable[..., tuple[Rows, Any, Metrics]]
+    init: Callable[[InitContext], Any] = lambda context: {}
+    weight: ArrayLike = 1.0  # λ of its rows' mean loss
+    needs: tuple[str, ...] = ()
+
+
+def make_true() -> Source:
+    """Labelled images with their labels, each with the weight 1."""
+
+    def rows(
+        kept: Any, context: Context, embedding: Callable[[Outputs], Array], key: Array
+    ) -> tuple[Rows, Any, Metrics]:
+        batch = context.batches["labelled"]
+        mask = batch.labelled & batch.valid
+        return Rows(embedding(context.outputs["labelled"]), batch.y, mask, None), kept, {}
+
+    return Source({"labelled": Role("labelled")}, rows)
+
+
+def make_teacher(
+    *, threshold: ArrayLike = 0.95, weight: ArrayLike = 1.0, sharpness: ArrayLike | None = None
+) -> Source:
+    """All images with the labels that the teacher gives to them where it is sure.
+
+    The teacher scores an image's weak view; where its largest probability is `threshold` or more,
+    the strong view is a row of that class (FixMatch, Sohn et al. 2020; with an average of the
+    weights as the teacher, Tarvainen and Valpola 2017). Rows below it have the weight 0, and still
+    count in a mean over rows. Its metrics are `confident`, the share of rows above the threshold,
+    and `confidence`, the mean of the largest probability.
+
+    Args:
+      threshold: in [0, 1].
+      weight: λ ≥ 0, of these rows' mean loss.
+      sharpness: `None`, or > 0: rows have soft labels, the teacher's probabilities to this power
+        and normalised, in the place of the most probable class; for losses that take them.
+
+    Raises:
+      ValueError: for a value out of range.
+    """
+    between("threshold", threshold, 0, 1)
+    at_least("weight", weight, 0)
+    if sharpness is not None:
+        at_least("sharpness", sharpness, 1e-6)
+
+    def rows(
+        kept: Any, context: Context, embedding: Callable[[Outputs], Array], key: Array
+    ) -> tuple[Rows, Any, Metrics]:
+        weak, strong = context.batches["weak"], context.batches["strong"]
+        scores = context.class_scores(context.embed(weak.x, of="teacher"), of="teacher")
+        scores = jax.lax.stop_gradient(scores)
+        probabilities = jax.nn.softmax(scores, axis=-1)
+        confidence = probabilities.max(axis=-1)
+        sure = confidence >= jnp.asarray(threshold, confidence.dtype)
+        labels = probabilities.argmax(axis=-1).astype(jnp.int32)
+        if sharpness is not None:
+            labels = jax.nn.softmax(jnp.asarray(sharpness, scores.dtype) * scores, axis=-1)
+        found = Rows(
+            embedding(context.outputs["strong"]),
+            labels,
+            strong.valid,
+            sure.astype(confidence.dtype),
+        )
+        metrics = {
+            "confident": masks.mean(found.weights, strong.valid),
+            "confidence": masks.mean(confidence, strong.valid),
+        }
+        return found, kept, metrics
+
+    roles = {"weak": Role("all", "weak"), "strong": Role("all", "strong")}
+    return Source(roles, rows, weight=weight, needs=("class_scores",))
+
+
+SOURCES: dict[str, Callable[..., Source]] = {"true": make_true, "teacher": make_teacher}
+
+
+def joined(parts: Mapping[str, tuple[Rows, ArrayLike]], normalizer: str) -> Rows:
+    """The rows of several sources as one batch.
+
+    Args:
+      parts: source → its rows, and its weight λ.
+      normalizer: of the loss. By `rows` each source counts with the mean over its own rows, times
+        λ; by `weights` a row counts with its weight times λ, of whatever source.
+
+    >>> z = jnp.zeros((3, 1))
+    >>> known = Rows(z[:1], jnp.array([4]), jnp.array([True]), None)
+    >>> guessed = Rows(z, jnp.array([0, 1, 2]), jnp.ones(3, bool), jnp.array([1.0, 0.0, 1.0]))
+    >>> joined({"true": (known, 1.0), "teacher": (guessed, 0.75)}, "rows").weights.tolist()
+    [4.0, 1.0, 0.0, 1.0]
+    """
+    rows = [part for part, _ in parts.values()]
+    dtype = jnp.result_type(*(part.embeddings.dtype for part in rows))
+    classes = max((part.labels.shape[1] for part in rows if part.labels.ndim == 2), default=0)
+    total = sum(part.mask.sum() for part in rows)
+    weights, labels = [], []
+    for part, weight in parts.values():
+        each = jnp.ones(part.mask.shape, dtype) if part.weights is None else part.weights
+        each = each * jnp.asarray(weight, dtype)
+        if normalizer == "rows":
+            each = each * (total / jnp.maximum(part.mask.sum(), 1)).astype(dtype)
+        weights.append(each)
+        soft = classes and part.labels.ndim == 1
+        labels.append(jax.nn.one_hot(part.labels, classes, dtype=dtype) if soft else part.labels)
+    return Rows(
+        jnp.concatenate([part.embeddings for part in rows]),
+        jnp.concatenate(labels),
+        jnp.concatenate([part.mask for part in rows]),
+        jnp.concatenate(weights),
+    )

@@ -1,0 +1,181 @@
+"""The compiled functions that train the points of a cohort."""
+
+import functools
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxdml.train import epoch as epochs
+from jaxdml.train import feed, step, streams
+from jaxdml.train.population import Company, Layout, over_points
+from jaxdml.types import Method, Point, TrainState
+
+Assemble = Callable[[Any], Method]  # from a point's numbers (traced)
+EMBEDDED = 1000  # images that are embedded at once, between epochs
+MOST_VALUES = 2**24  # of pixels among these
+
+
+class Programs(NamedTuple):
+    """The compiled functions of one cohort, for any chunk of its points."""
+
+    init: Any  # (company, the training images) → states P
+    epoch: Callable[[tuple[int, ...], int], Any]  # pattern of phases, steps → one epoch
+    embed: Callable[..., np.ndarray]  # (states, company, the training images) → f32[P, N, D]
+
+
+def programs(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
+    """What trains a cohort.
+
+    Args:
+      assemble: from a point's numbers (traced) to its method.
+      sizes: what shapes an epoch.
+      where: how the points lie on the devices.
+
+    Returns:
+      Functions of arrays with a leading axis of `where.chunk` points. `epoch` is given which phase
+      each step is, and how many steps there are, and gives one program for each such pair:
+      `(states, company, images, number) → states, metrics`. It uses up the states that it takes;
+      epochs count from 1.
+    """
+    made = _fed(assemble, sizes, where) if where.fed else _resident(assemble, sizes, where)
+    return Programs(*made, _embedder(assemble, where))
+
+
+def _resident(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, Any]:
+    """A program each, of images on the devices."""
+
+    @jax.jit
+    def init(company: Company, images: Array) -> TrainState:
+        def one(point: Point, images: Array) -> TrainState:
+            return step.init(assemble(point.numbers), point.seed, images)
+
+        return over_points(where, one, company, (), (images,))
+
+    @functools.cache
+    def epoch(pattern: tuple[int, ...], steps: int) -> Callable[..., Any]:
+        def one(point: Point, state: TrainState, images: Array, number: Array) -> Any:
+            method = assemble(point.numbers)
+            return epochs.epoch(method, pattern, steps, sizes, state, point, images, number)
+
+        def run(states: TrainState, company: Company, images: Array, number: Array) -> Any:
+            return over_points(where, one, company, (states,), (images, number))
+
+        return jax.jit(run, donate_argnums=0)
+
+    return init, epoch
+
+
+def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, Any]:
+    """Programs that are handed images by the host, see `feed`.
+
+    The initial state is made twice: once to hear which rows it asks for, once with their images.
+    """
+
+    def asked(company: Company, x: jax.ShapeDtypeStruct) -> tuple[Array, ...]:
+        def one(point: Point) -> tuple[Array, ...]:
+            wanted = []
+
+            def take(rows: Array) -> Array:
+                wanted.append(rows)
+                return jnp.zeros((*rows.shape, *x.shape[1:]), x.dtype)
+
+            step.init(assemble(point.numbers), point.seed, x, take)
+            return tuple(wanted)
+
+        return over_points(where, one, company, (), ())
+
+    def given(company: Company, x: jax.ShapeDtypeStruct, taken: tuple[Array, ...]) -> TrainState:
+        def one(point: Point, taken: tuple[Array, ...]) -> TrainState:
+            left = iter(taken)
+            return step.init(assemble(point.numbers), point.seed, x, lambda _: next(left))
+
+        return over_points(where, one, company, (taken,), ())
+
+    @functools.cache
+    def epoch(pattern: tuple[int, ...], steps: int) -> feed.Epoch:
+        def one_draw(point: Point, number: Array) -> Any:
+            routine = assemble(point.numbers).routine
+            drawn = epochs.draw(routine, pattern, steps, sizes, point, number)
+            return {stream: d.rows for stream, d in drawn.items()}
+
+        def one_block(point: Point, state: TrainState, rows: Any, x: Any, *when: Array) -> Any:
+            method = assemble(point.numbers)
+            return epochs.block(method, pattern, steps, sizes, state, point, rows, x, *when)
+
+        def draw(company: Company, number: Array) -> Any:
+            return over_points(where, one_draw, company, (), (number,))
+
+        def block(states: TrainState, company: Company, rows: Any, x: Any, *when: Array) -> Any:
+            return over_points(where, one_block, company, (states, rows, x), when)
+
+        return feed.Epoch(jax.jit(draw), jax.jit(block, donate_argnums=0), where)
+
+    static = functools.partial(jax.jit, static_argnums=1)
+    return feed.Init(static(asked), static(given), where), epoch
+
+
+def _embedder(assemble: Assemble, where: Layout) -> Callable[..., np.ndarray]:
+    """Embeddings of all training images, by the teacher where there is one."""
+
+    @jax.jit
+    def some(states: TrainState, company: Company, x: Array) -> Array:
+        def one(point: Point, state: TrainState, x: Array) -> Array:
+            method = assemble(point.numbers)
+            context = step.context_of(method, state.params, state)
+            return context.embed(streams.pixels(x), of="teacher")
+
+        return over_points(where, one, company, (states,), (x,))
+
+    def embed(states: TrainState, company: Company, images: Any) -> np.ndarray:
+        count = len(images)
+        size = max(1, min(EMBEDDED, count, MOST_VALUES // math.prod(images.shape[1:])))
+        parts = []
+        for first in range(0, count, size):
+            x = images[first : first + size]
+            short = [(0, size - len(x))] + [(0, 0)] * (x.ndim - 1)
+            x = jax.device_put((np if where.fed else jnp).pad(x, short), where.everywhere)
+            parts.append(jax.device_get(some(states, company, x))[:, : count - first])
+        return np.concatenate(parts, axis=1)
+
+    return embed
+
+
+def compile_all(
+    programs: Programs,
+    patterns: Iterable[tuple[tuple[int, ...], int]],
+    company: Company,
+    images: Any,
+    where: Layout,
+) -> int:
+    """Compiles a cohort's programs, so that later calls need not.
+
+    Args:
+      programs: from `programs`.
+      patterns: of phases, and how many steps, of all epochs.
+      company: a chunk.
+      images: the training set, or its shapes: see `described`.
+      where: as for `programs`.
+
+    Returns:
+      Bytes that the largest of them needs on each device, all that it is given included.
+    """
+    init = programs.init.lower(company, images)
+    init.compile()
+    states = where.described(init.out_info)
+    sizes = []
+    for pattern in patterns:
+        program = programs.epoch(*pattern)
+        needed = program.lower(states, company, images, np.int32(1)).compile().memory_analysis()
+        sizes.append(
+            needed.argument_size_in_bytes
+            + needed.output_size_in_bytes
+            + needed.temp_size_in_bytes
+            - needed.alias_size_in_bytes
+            + (program.ahead(company, images) if where.fed else 0)
+        )
+    return int(max(sizes))
