@@ -14,6 +14,7 @@ what this needs.
 
 import importlib.util
 import itertools
+import math
 import os
 import re
 import statistics
@@ -31,9 +32,9 @@ import numpy as np
 from absl import flags
 
 from experiments import cli
-from jaxdml import config, systems
+from jaxdml import assembly, config
 from jaxdml.options import ConfigError
-from jaxdml.train import population, streams
+from jaxdml.train import population, programs, streams
 from jaxdml.types import Dataset, Split
 
 ROUNDS = flags.DEFINE_integer("rounds", 5, "How often each contestant has its turn.", lower_bound=1)
@@ -113,19 +114,20 @@ def ours(system: str, encoder: str, labelled: int, x: np.ndarray, y: np.ndarray)
     where = population.layout(1)
 
     def assemble(numbers: Any) -> Any:
-        return systems.assemble(resolved | dict(numbers), (28, 28, 1), 10)[:2]
+        return assembly.assemble(resolved | dict(numbers), (28, 28, 1), 10)
 
     split = Split(x, y)
     dataset = Dataset("random", split, split, split, tuple("0123456789"), "made here")
-    programs = population.programs(assemble, streams.Sizes(BATCH, len(x), None), where)
+    compiled = programs.programs(assemble, streams.Sizes(BATCH, len(x), None), where)
     rows = [np.arange(labelled)]
-    company = population.stack([0], [config.numbers(resolved)], rows, labelled, where)
+    company = population.stack([0], [config.numbers(resolved)], rows, y, labelled, where)
     images = population.place_images(dataset, where)
-    states = programs.init(company, images)
+    states = compiled.init(company, images)
+    program = compiled.epoch((0,), math.ceil(len(x) / BATCH))
 
     def epoch() -> None:
         nonlocal states
-        states, metrics = programs.epoch((0,))(states, company, images, np.int32(1))
+        states, metrics = program(states, company, images, np.int32(1))
         jax.block_until_ready((states, metrics))
 
     return epoch

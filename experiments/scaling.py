@@ -23,7 +23,7 @@ from configs import digits
 from experiments import cli
 from jaxdml import config
 from jaxdml.runs import execute, folder, grid, plan, sizing, work
-from jaxdml.train import population, step
+from jaxdml.train import population, programs
 from jaxdml.types import Cohort
 
 POINTS = flags.DEFINE_list("points", ["1", "10", "100", "1000"], "Sizes of the grids.")
@@ -81,7 +81,7 @@ def widths(system: str, name: str, labelled: int) -> list[tuple[int, float, int,
     [members] = plan.plan(points, load).cohorts
     worker = work.Worker(folder.Folder(Path("nowhere")), load)
     shop = worker.shop(members)
-    steps = sum(step.count_steps(shop.routine, shop.sizes, 1).values())
+    steps = sum(shop.lengths)
     found = []
     for width in WIDTHS:
         trial = worker.trial(members, width)
@@ -93,12 +93,12 @@ def widths(system: str, name: str, labelled: int) -> list[tuple[int, float, int,
 def compiled(worker: work.Worker, members: Cohort, width: int) -> tuple[int, float]:
     """Operations and flops of an epoch's program, whose loop over steps counts once."""
     shop, where = worker.shop(members), population.layout(width)
-    programs = population.programs(shop.assemble, shop.sizes, where)
+    made = programs.programs(shop.assemble, shop.sizes, where)
     images = population.place_images(shop.dataset, where)
     company = sizing.full_chunk(shop, members.points, where)
-    states = programs.init(company, images)
+    states = made.init(company, images)
     [pattern] = shop.patterns()
-    program = programs.epoch(pattern).lower(states, company, images, np.int32(1)).compile()
+    program = made.epoch(*pattern).lower(states, company, images, np.int32(1)).compile()
     blocks = re.split(r"\n\n", program.as_text())
     own = [block for block in blocks if not re.match(r"%?(fused|parallel_fused|region)", block)]
     count = sum(len(OPERATION.findall(block)) for block in own)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxdml import systems
+from jaxdml import assembly, parts, systems
 from jaxdml.data import DATASETS
 from jaxdml.evaluate.baselines import BASELINES
 from jaxdml.evaluate.classifiers import CLASSIFIERS, DEFAULTS, Options
@@ -182,7 +182,7 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     system = systems.system_of(name)
     base = {"system": name} | {
         path: coerce(path, given.get(path, default), default)
-        for path, default in (COMMON | SAMPLER | systems.NAMES).items()
+        for path, default in (COMMON | SAMPLER | parts.NAMES).items()
     }
     if base["terms"] is not None:
         base["terms"] = coerce("terms", base["terms"], ("metric",))
@@ -190,11 +190,11 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     for path in (path for path in given if path.endswith(".sources")):
         named[path] = coerce(path, given[path] or ("true",), ("true",))
     named |= {p: v for p, v in base.items() if p.endswith(".name")}
-    read = {path: base[path] for path in COMMON} | systems.names(named)
+    read = {path: base[path] for path in COMMON} | parts.names(named)
     if labels_read(named):
         read |= {path: base[path] for path in SAMPLER}
-    numeric = systems.optional(named) | {"train.average"}
-    for path, default in (_of_data(base) | systems.options(named)).items():
+    numeric = parts.optional(named) | {"train.average"}
+    for path, default in (_of_data(base) | parts.options(named)).items():
         value = system.defaults.get(path) if given.get(path) is None else given[path]
         read[path] = default if value is None else coerce(path, value, default)
     for path in numeric & read.keys():
@@ -208,13 +208,13 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     _refuse_unknown(given, named)
     _check(read)
     resolved = {"system": name} | dict(sorted(read.items()))
-    systems.assemble(resolved, (1, 1, 1), 1)  # each part checks its own options
+    assembly.assemble(resolved, (1, 1, 1), 1)  # each part checks its own options
     return resolved
 
 
 def labels_read(config: Mapping[str, Any]) -> bool:
     """Whether a term reads labelled images."""
-    return any(systems.kind_of(term) == "supervised" for term in systems.instances(config).values())
+    return any(parts.kind_of(term) == "supervised" for term in parts.instances(config).values())
 
 
 def epochs(resolved: Mapping[str, Any]) -> int:
@@ -298,8 +298,8 @@ def numbers(resolved: Mapping[str, Any]) -> dict[str, float]:
     >>> numbers(resolve({"system": "ae"}))
     {'train.learning_rate': 0.001}
     """
-    options = systems.options(resolved)
-    paths = {*NUMBERS, *systems.optional(resolved)}
+    options = parts.options(resolved)
+    paths = {*NUMBERS, *parts.optional(resolved)}
     paths |= {path for path, default in options.items() if isinstance(default, float)}
     return {path: resolved[path] for path in sorted(paths) if resolved.get(path) is not None}
 
@@ -392,7 +392,7 @@ def _of_data(base: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_unknown(given: Mapping[str, Any], named: Mapping[str, Any]) -> None:
     """An option of a part that this system does not read is no mistake: a grid may hold both."""
-    known = {*COMMON, *SAMPLER, *systems.NAMES, *_of_data(named), *systems.known(named)}
+    known = {*COMMON, *SAMPLER, *parts.NAMES, *_of_data(named), *parts.known(named)}
     known |= {f"data.{o}" for make in DATASETS.values() for o in defaults(make)}
     for path in given:
         if path not in known:

@@ -21,13 +21,13 @@ SCORES = ("distance", "cosine")
 class ClassMeans(NamedTuple):
     """Running sums of labelled embeddings."""
 
-    total: Array  # f32[C, D]
-    count: Array  # f32[C]
+    total: Float[Array, "classes dim"]
+    rows: Float[Array, " classes"]
 
     @property
     def means(self) -> Array:
         """μ, f32[C, D]; 0 for a class that was never seen."""
-        return self.total / jnp.where(self.count > 0, self.count, 1)[:, None]
+        return self.total / jnp.where(self.rows > 0, self.rows, 1)[:, None]
 
 
 def empty(classes: int, latent_dim: int) -> ClassMeans:
@@ -37,29 +37,29 @@ def empty(classes: int, latent_dim: int) -> ClassMeans:
 
 @checked
 def updated(
-    total: Float[Array, "classes dim"],
-    count: Float[Array, " classes"],
+    sums: ClassMeans,
     embeddings: Float[Array, "batch dim"],
     labels: Int[Array, " batch"],
     labelled: Bool[Array, " batch"],
 ) -> ClassMeans:
     """The sums after one more batch; a class without a row in it keeps its mean.
 
-    >>> sums = updated(*empty(2, 1), jnp.array([[1.0], [3.0]]), jnp.array([0, 0]), jnp.ones(2, bool))
-    >>> sums.means.tolist(), sums.count.tolist()
+    >>> sums = updated(empty(2, 1), jnp.array([[1.0], [3.0]]), jnp.zeros(2, int), jnp.ones(2, bool))
+    >>> sums.means.tolist(), sums.rows.tolist()
     ([[2.0], [0.0]], [2.0, 0.0])
     """
     embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
-    member = (labels[:, None] == jnp.arange(len(count))[None, :]) & labelled[:, None]
+    member = (labels[:, None] == jnp.arange(len(sums.rows))[None, :]) & labelled[:, None]
     member = member.astype(embeddings.dtype)
-    return ClassMeans(DECAY * total + member.T @ embeddings, DECAY * count + member.sum(axis=0))
+    return ClassMeans(
+        DECAY * sums.total + member.T @ embeddings, DECAY * sums.rows + member.sum(axis=0)
+    )
 
 
 @checked
 def scores(
     embeddings: Float[Array, "batch dim"],
-    total: Float[Array, "classes dim"],
-    count: Float[Array, " classes"],
+    sums: ClassMeans,
     temperature: ArrayLike = 0.2,
     kind: str = "distance",
 ) -> Float[Array, "batch classes"]:
@@ -70,7 +70,7 @@ def scores(
 
     Args:
       embeddings: z, f32[B, D].
-      total, count: see `ClassMeans`.
+      sums: of the labelled embeddings.
       temperature: T > 0. The default makes of unit vectors the softmax of 10 cos(z, μ_c).
       kind: `distance` or `cosine`.
 
@@ -78,11 +78,11 @@ def scores(
       f32[B, C]; a class that was never seen is 10⁴ below all others.
 
     >>> seen = ClassMeans(jnp.array([[1.0], [-1.0]]), jnp.ones(2))
-    >>> scores(jnp.array([[1.0], [0.0]]), *seen, temperature=1.0).tolist()
-    [[0.0, -4.0], [-1.0, -1.0]]
+    >>> scores(jnp.array([[1.0], [0.0]]), seen, temperature=1.0).tolist()
+    [[-0.0, -4.0], [-1.0, -1.0]]
     """
-    seen = count > 0
-    means = ClassMeans(total, count).means
+    seen = sums.rows > 0
+    means = sums.means
     if kind == "cosine":
         logits = 2 * unit(embeddings) @ unit(means).T
     else:

@@ -68,7 +68,8 @@ def make(
             return context.embedding(outputs.z if on == "sample" else outputs.mean)
 
         parts: dict[str, tuple[Rows, ArrayLike]] = {}
-        states, metrics = {}, {}
+        states: dict[str, Any] = {}
+        metrics: Metrics = {}
         for i, (name, source) in enumerate(sources.items()):
             rows, states[name], said = source.rows(
                 kept["sources"][name], context, embedding, jax.random.fold_in(key, i)
@@ -100,14 +101,14 @@ def make(
         if keeps_means and "labelled" in context.batches:
             batch = context.batches["labelled"]
             z = context.embed(batch.x, of="teacher")
-            means = class_means.updated(*means, z, batch.y, batch.labelled & batch.valid)
+            means = class_means.updated(means, z, batch.y, batch.labelled & batch.valid)
         metrics |= {"spread": _spread(first.embeddings, first.mask)}
         return result, {"loss": kept_loss, "means": means, "sources": states}, metrics
 
     def scores(own: Params, kept: Any, embeddings: Array) -> Array:
         if own_loss.scores is not None:
             return own_loss.scores(own, kept["loss"], embeddings)
-        return class_means.scores(embeddings, *kept["means"], temperature_of_scores, class_scores)
+        return class_means.scores(embeddings, kept["means"], temperature_of_scores, class_scores)
 
     def of_embeddings(embeddings: Array, labels: Array, labelled: Array) -> Array:
         return jnp.asarray(own_loss.value({}, {}, embeddings, labels, labelled=labelled)[0])

@@ -94,14 +94,10 @@ def make_teacher(
         labels = probabilities.argmax(axis=-1).astype(jnp.int32)
         if sharpness is not None:
             labels = jax.nn.softmax(jnp.asarray(sharpness, scores.dtype) * scores, axis=-1)
-        found = Rows(
-            embedding(context.outputs["strong"]),
-            labels,
-            strong.valid,
-            sure.astype(confidence.dtype),
-        )
+        weights = sure.astype(confidence.dtype)
+        found = Rows(embedding(context.outputs["strong"]), labels, strong.valid, weights)
         metrics = {
-            "confident": masks.mean(found.weights, strong.valid),
+            "confident": masks.mean(weights, strong.valid),
             "confidence": masks.mean(confidence, strong.valid),
         }
         return found, kept, metrics

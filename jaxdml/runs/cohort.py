@@ -19,7 +19,7 @@ from jax import Array
 from jaxdml import config
 from jaxdml.evaluate import embed
 from jaxdml.options import ConfigError
-from jaxdml.runs import assembly, folder, interrupt, refreshing
+from jaxdml.runs import folder, interrupt, methods, refreshing
 from jaxdml.train import checkpoint, epoch, population, programs, step, streams
 from jaxdml.types import (
     Cohort,
@@ -77,7 +77,7 @@ class Workshop:
 
     def embeddings(self, latents: np.ndarray) -> np.ndarray:
         """What losses and classifiers read of latents, f32[N, D] each."""
-        return np.asarray(self.model.embedding(latents))
+        return np.asarray(self.model.embedding(jnp.asarray(latents)))
 
     def patterns(self) -> dict[tuple[tuple[int, ...], int], int]:
         """Pattern of phases and number of steps → how many epochs have both: a program each."""
@@ -100,14 +100,14 @@ def workshop(members: Cohort, dataset: Dataset) -> Workshop:
     """The workshop of a cohort, from any of its points."""
     static = members.static
     options = dict(static.options)
-    assemble = assembly.assembler(options, dataset)
+    assemble = methods.assembler(options, dataset)
     method = assemble(config.numbers(members.points[0].config))
     return Workshop(
         static=static,
         dataset=dataset,
         assemble=assemble,
         method=method,
-        sizes=assembly.sizes_of(options, dataset, static.labelled_count, method.routine),
+        sizes=methods.sizes_of(options, dataset, static.labelled_count, method.routine),
         encode=embed.encoder(method.model),
         at_a_point=_at_a_point(assemble, method),
         capacity=members.capacity,
@@ -190,7 +190,8 @@ def train(
     """
     began = last_saved = time.monotonic()
     where, programs, images = placed
-    done, history, diverged = 0, [], []
+    done, diverged = 0, []
+    history: list[dict[str, Any]] = []
     if (saved / "progress.json").exists():
         progress = folder.read_json(saved / "progress.json")
         done, diverged = (progress[k] for k in ("epoch", "diverged"))

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml import config, data, systems
+from jaxdml import assembly, config, data
 from jaxdml.data import labels
 from jaxdml.options import ConfigError
 from jaxdml.report.sharing import shared_labels
-from jaxdml.runs.assembly import assembler, sizes_of
+from jaxdml.runs.methods import assembler, sizes_of
 from jaxdml.train import epoch
 from jaxdml.types import Cohort, Dataset, PointConfig, Routine, Split, Static
 
@@ -216,7 +216,7 @@ def describe(plan: Plan) -> str:
     points = programs = 0
     for cohort in plan.cohorts:
         c = cohort.points[0].config
-        routine = systems.assemble(c, (1, 1, 1), 2).routine
+        routine = assembly.assemble(c, (1, 1, 1), 2).routine
         patterns = {routine.pattern(n) for n in range(1, config.epochs(c) + 1)}
         path, _, number = _length(c).partition("=")
         epochs = f"{number} {path.removeprefix('train.')} of batches of {c['train.batch_size']}"

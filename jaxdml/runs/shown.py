@@ -11,7 +11,7 @@ from jaxdml.evaluate import gallery
 from jaxdml.options import ConfigError, listed
 from jaxdml.report import summary
 from jaxdml.report.summary import Group
-from jaxdml.runs import assembly, execute, folder, plan, work
+from jaxdml.runs import execute, folder, methods, plan, work
 from jaxdml.types import Dataset, Split
 
 MOST = 12
@@ -112,7 +112,7 @@ def _gallery(
         raise ConfigError(f"an image of {channels} channels is no picture: 1 and 3 are")
     _, point, _, network = execute.trained_point(place, own, worker)
     c = point.config
-    method = assembly.assembler(c, dataset)({})
+    method = methods.assembler(c, dataset)({})
     logits = c.get("reconstruction.name") == "bernoulli"
     part = plan.scored(dataset, c)
     images = part.x[examples(part)]

@@ -72,7 +72,12 @@ def epoch(
     def body(state: TrainState, drawn: Any) -> tuple[TrainState, Metrics]:
         i, drawn = drawn
         return advance(
-            state, i, {s: streams.batch(images[d.rows], *d, s) for s, d in drawn.items()}
+            state,
+            i,
+            {
+                s: streams.batch(images[d.rows], d.rows, d.labels, d.valid, s)
+                for s, d in drawn.items()
+            },
         )
 
     state, values = jax.lax.scan(body, state, (jnp.arange(steps), draws))

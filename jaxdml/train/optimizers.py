@@ -109,7 +109,7 @@ def scheduled(
         at_least("weight_decay", weight_decay, 0)
 
     def rate(step: Array, steps: int | None) -> ArrayLike:
-        factor = 1.0
+        factor: ArrayLike = 1.0
         if schedule != "constant":
             assert steps is not None, "a schedule needs the number of steps"
             share = step / steps

@@ -81,9 +81,11 @@ def test_full_is_fitted_on_the_training_images_in_their_order(finished):
 
     [result] = finished.results()
     worker = work.Worker(finished, planning.loader(finished.path))
-    shop, _, _, params = execute.trained_point(finished, result, worker)
+    shop, _, _, network = execute.trained_point(finished, result, worker)
     train, test = shop.dataset.train, shop.dataset.test
-    z, scored = (shop.model.encode(params["model"], split.x / 255.0)[0] for split in (train, test))
+    z, scored = (
+        shop.model.encode(network.params["model"], split.x / 255.0)[0] for split in (train, test)
+    )
     accuracy = KNeighborsClassifier(3).fit(z, train.y).score(scored, test.y)
     [found] = [r["value"] for r in rows(finished)
                if (r["protocol"], r["classifier"], r["embedding"], r["metric"])
@@ -102,8 +104,8 @@ def test_only_the_embeddings_of_scored_and_labelled_images_are_kept(finished):
 def test_a_sample_is_spread_about_the_mean_as_the_encoder_says_and_follows_the_seed(finished):
     [result] = finished.results()
     worker = work.Worker(finished, planning.loader(finished.path))
-    shop, _, _, params = execute.trained_point(finished, result, worker)
-    mean, logvar = shop.model.encode(params["model"], shop.dataset.test.x / 255.0)
+    shop, _, _, network = execute.trained_point(finished, result, worker)
+    mean, logvar = shop.model.encode(network.params["model"], shop.dataset.test.x / 255.0)
     noise = (arrays(finished)["test_sample"] - mean) / np.exp(logvar / 2)
     assert abs(noise.mean()) < 0.1
     assert abs(noise.std() - 1) < 0.1

@@ -293,11 +293,11 @@ def test_scores_are_added_to_those_that_there_are(finished, tmp_path):
 
 def test_embeddings_belong_to_the_images_and_labels_beside_them(finished):
     result = finished.results()[0]
-    shop, _, labelled, params = execute.trained_point(finished, result, worker(finished))
+    shop, _, labelled, network = execute.trained_point(finished, result, worker(finished))
     with np.load(finished.point(result["point"]) / "embeddings.npz") as arrays:
         test = shop.dataset.test
         np.testing.assert_allclose(
-            arrays["test"], shop.encode(params["model"], test.x)[0], rtol=1e-5
+            arrays["test"], shop.encode(network.params["model"], test.x)[0], rtol=1e-5
         )
         np.testing.assert_array_equal(arrays["test_labels"], test.y)
         np.testing.assert_array_equal(arrays["labelled_index"], labelled)
@@ -332,9 +332,9 @@ def test_scoring_on_validation_images_needs_some(tmp_path):
     base = BASE | {"eval": {"split": "validation"}, "system": "ae"}
     place = execute.run(base, ({},), tmp_path / "run", tmp_path)
     result = place.results()[0]
-    shop, _, _, params = execute.trained_point(place, result, worker(place))
+    shop, _, _, network = execute.trained_point(place, result, worker(place))
     with np.load(place.point(result["point"]) / "embeddings.npz") as arrays:
-        expected = shop.encode(params["model"], shop.dataset.validation.x)[0]
+        expected = shop.encode(network.params["model"], shop.dataset.validation.x)[0]
         np.testing.assert_allclose(arrays["test"], expected, rtol=1e-5)
 
 

@@ -16,6 +16,7 @@ from jaxdml.options import ConfigError
 from jaxdml.runs import cluster, estimate, execute, folder, grid, sizing, work
 from jaxdml.runs import plan as planning
 from jaxdml.train import population
+from jaxdml.train import programs as compiled
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 COLLECTIVES = re.compile(r"all-reduce|all-gather|collective-permute|all-to-all|reduce-scatter")
@@ -57,7 +58,8 @@ def test_the_benchmarks_grid_lies_on_four_devices_that_exchange_nothing():
         _, programs, images = placed(members, worker, where, 0.75)
         company = sizing.full_chunk(worker.shop(members), members.points, where)
         states = programs.init(company, images)
-        program = programs.epoch((0,))
+        [pattern] = worker.shop(members).patterns()
+        program = programs.epoch(*pattern)
         text = program.lower(states, company, images, np.int32(1)).compile().as_text()
         assert not COLLECTIVES.search(text)
         states, _ = program(states, company, images, np.int32(1))
@@ -74,7 +76,12 @@ def test_points_are_dealt_out_evenly_and_come_back_in_their_order():
     assert len(set(places)) == 9
     assert np.bincount(places // 6, minlength=4).tolist() == [3, 2, 2, 2]
     company = population.stack(
-        list(range(9)), [{"a": float(i)} for i in range(9)], [np.arange(1)] * 9, 2, where
+        list(range(9)),
+        [{"a": float(i)} for i in range(9)],
+        [np.arange(1)] * 9,
+        np.arange(1),
+        2,
+        where,
     )
     assert np.asarray(company.there).sum() == 9
     back = population.unstack(company.points, 9, where)
@@ -88,10 +95,10 @@ def test_more_points_need_more_memory():
 
     def needed(width, rounds):
         where = population.layout(width, rounds)
-        programs = population.programs(shop.assemble, shop.sizes, where)
+        programs = compiled.programs(shop.assemble, shop.sizes, where)
         company = sizing.full_chunk(shop, members.points, where)
         images = population.described(shop.dataset, where)
-        return population.compile_all(programs, shop.patterns(), company, images, where)
+        return compiled.compile_all(programs, shop.patterns(), company, images, where)
 
     assert needed(4, 3) > needed(1, 3) > 3 * shop.dataset.train.x.nbytes
 
@@ -108,7 +115,7 @@ def test_what_does_not_fit_goes_in_fewer_rounds_then_in_narrower_groups(
     def needed(programs, patterns, company, images, where):
         return 100 * where.width * where.rounds
 
-    monkeypatch.setattr(population, "compile_all", needed)
+    monkeypatch.setattr(compiled, "compile_all", needed)
     monkeypatch.setattr(population, "memory", lambda where: 2 * allowed)
     where = placed(members, worker, population.layout(4, 3), 0.5, "device").where
     assert (where.width, where.rounds) == (width, rounds)
@@ -135,7 +142,7 @@ def test_images_that_do_not_fit_beside_a_round_are_fed_before_it_is_made_narrowe
     def needed(programs, patterns, company, described, where):
         return 100 * where.width * where.rounds + images * (not where.fed)
 
-    monkeypatch.setattr(population, "compile_all", needed)
+    monkeypatch.setattr(compiled, "compile_all", needed)
     monkeypatch.setattr(population, "memory", lambda where: 2 * allowed)
     monkeypatch.setattr(sizing, "size", lambda shop: images)
     where = placed(members, worker, population.layout(4, 3), 0.5, feed).where
@@ -143,7 +150,7 @@ def test_images_that_do_not_fit_beside_a_round_are_fed_before_it_is_made_narrowe
 
 
 def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatch):
-    needed = population.compile_all
+    needed = compiled.compile_all
     sizes = []
 
     def spy(programs, patterns, company, images, where):
@@ -152,7 +159,7 @@ def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatc
 
     over = ({"system": ("ae",), "seed": tuple(range(20))},)
     whole = execute.run(BASE, over, tmp_path / "whole", tmp_path)
-    monkeypatch.setattr(population, "compile_all", spy)
+    monkeypatch.setattr(compiled, "compile_all", spy)
     monkeypatch.setattr(population, "memory", lambda where: 2**20)
     place = execute.run(
         config.flatten(BASE) | {"train.width": 2, "train.memory_share": 1.0},
@@ -269,7 +276,7 @@ def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
     def needed(programs, patterns, company, images, where):
         return 1000 * where.rounds
 
-    monkeypatch.setattr(population, "compile_all", needed)
+    monkeypatch.setattr(compiled, "compile_all", needed)
     monkeypatch.setattr(population, "memory", lambda where: 1500)
     chunk = work.Chunk(members, work.Size(2, 1, 1))  # three rounds of it do not fit
     cluster.carry_out((str(tmp_path), str(tmp_path), None), chunk, frozenset())

@@ -6,7 +6,7 @@ from jaxdml.types import Phase, Routine
 def make(metric, unsupervised, *, weight: float = 2.0):
     heavy = tuple(t._replace(weight=lambda step, t=t: weight * t.weight(step)) for t in metric)
     phases = (
-        Phase("labels", tuple((t, "labelled") for t in heavy)),
-        Phase("images", tuple((t, "all") for t in unsupervised)),
+        Phase("labels", heavy),
+        Phase("images", unsupervised),
     )
     return Routine(phases, lambda epoch: (0,) if epoch % 3 == 0 else (1,))

@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdml import config, systems
+from jaxdml import assembly, config
 from jaxdml.train import feed, population, streams
+from jaxdml.train import programs as compiled
 from jaxdml.types import Split
 from tests.third_party.shelf import Shelf
 
@@ -19,15 +20,16 @@ def made(where, image=(4, 4, 1), images=30, **options):
     resolved = config.resolve(COMMON | options)
 
     def assemble(numbers):
-        return systems.assemble(resolved | dict(numbers), image, 3)[:2]
+        return assembly.assemble(resolved | dict(numbers), image, 3)
 
     sizes = streams.Sizes(7, images, None, config.balanced(resolved, 3))
-    return population.programs(assemble, sizes, where), assemble, config.numbers(resolved)
+    return compiled.programs(assemble, sizes, where), assemble, config.numbers(resolved)
 
 
 def company(numbers, count, where):
     points = [numbers | {"train.learning_rate": 1e-3 * (1 + i)} for i in range(count)]
-    return population.stack(range(count), points, [np.arange(9)] * count, 9, where)
+    y = np.arange(30) % 3
+    return population.stack(range(count), points, [np.arange(9)] * count, y, 9, where)
 
 
 def trained(dataset, where, count, epochs=2, **options):
@@ -36,8 +38,8 @@ def trained(dataset, where, count, epochs=2, **options):
     images, points = population.place_images(dataset, where), company(numbers, count, where)
     states, history = programs.init(points, images), []
     for number in range(1, epochs + 1):
-        pattern = assemble(numbers)[1].pattern(number)
-        states, metrics = programs.epoch(pattern)(states, points, images, np.int32(number))
+        pattern = assemble(numbers).routine.pattern(number)
+        states, metrics = programs.epoch(pattern, STEPS)(states, points, images, np.int32(number))
         history.append(population.unstack(metrics, count, where))
     return population.unstack(states, count, where), history
 
@@ -83,11 +85,11 @@ def test_an_epoch_is_cut_into_blocks_that_are_about_equally_long(tiny, monkeypat
     where = population.layout(1)._replace(fed=True)
     programs, _, numbers = made(where, system="dml_ae")
     images, points = population.place_images(tiny, where), company(numbers, 4, where)
-    epoch, blocks = programs.epoch((0,)), []
+    epoch, blocks = programs.epoch((0,), STEPS), []
 
-    def spy(states, company, y, rows, x, number, first):
+    def spy(states, company, rows, x, number, first):
         blocks.append((int(first), x["all"].shape))
-        return epoch.block(states, company, y, rows, x, number, first)
+        return epoch.block(states, company, rows, x, number, first)
 
     for most, room, first in ((1, 1, [0, 1, 2, 3, 4]), (4, 3, [0, 3]), (9, 5, [0])):
         blocks.clear()
@@ -120,15 +122,15 @@ def test_a_set_of_any_size_takes_two_blocks_on_a_device(tiny):
     x = np.broadcast_to(np.uint8(0), (1_000_000, 64, 64, 3))
     y = np.broadcast_to(np.int32(0), len(x))
     dataset = dataclasses.replace(tiny, train=Split(x, y))
-    needed = {}
+    needed, steps = {}, -(-len(x) // 7)
     for fed in (False, True):
         where = population.layout(1)._replace(fed=fed)
         programs, _, numbers = made(where, (64, 64, 3), len(x), system="ae")
         points = company(numbers, 4, where)
         images = population.described(dataset, where)
-        needed[fed] = population.compile_all(programs, [(0,)], points, images, where)
+        needed[fed] = compiled.compile_all(programs, [((0,), steps)], points, images, where)
         if fed:
-            ahead = programs.epoch((0,)).ahead(points, images)
+            ahead = programs.epoch((0,), steps).ahead(points, images)
     assert needed[False] > x.size
     assert feed.BLOCK / 2 < ahead <= feed.BLOCK
     assert 2 * ahead < needed[True] < 2 * ahead + 64 * 2**20

@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdml import config, systems
+from jaxdml import assembly, config
 from jaxdml.train import checkpoint, population, streams
+from jaxdml.train import programs as compiled
 
 COLLECTIVES = re.compile(r"all-reduce|all-gather|collective-permute|all-to-all|reduce-scatter")
 
@@ -19,9 +20,9 @@ def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, images=30):
     where = population.Layout(mesh, width, rounds)
 
     def assemble(numbers):
-        return systems.assemble(resolved | dict(numbers), (4, 4, 1), 3)[:2]
+        return assembly.assemble(resolved | dict(numbers), (4, 4, 1), 3)
 
-    programs = population.programs(assemble, streams.Sizes(8, images, None), where)
+    programs = compiled.programs(assemble, streams.Sizes(8, images, None), where)
     placed = population.place_images(dataset, where)
     found = {}
     for start in range(0, len(seeds), where.chunk):
@@ -30,11 +31,12 @@ def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, images=30):
             config.numbers(resolved) | {"train.learning_rate": 1e-3 * (1 + s)} for s in chunk
         ]
         labelled = [np.arange(3 + s) for s in chunk]
-        company = population.stack(chunk, numbers, labelled, 12, where)
+        company = population.stack(chunk, numbers, labelled, dataset.train.y, 12, where)
         states = programs.init(company, placed)
         for number in range(1, epochs + 1):
-            pattern = assemble(numbers[0])[1].pattern(number)
-            states, _ = programs.epoch(pattern)(states, company, placed, np.int32(number))
+            pattern = assemble(numbers[0]).routine.pattern(number)
+            program = programs.epoch(pattern, -(-images // 8))
+            states, _ = program(states, company, placed, np.int32(number))
         params = population.unstack(states.params, len(chunk), where)
         for i, seed in enumerate(chunk):
             found[seed] = jax.tree.map(lambda leaf, i=i: leaf[i], params)
@@ -87,16 +89,16 @@ def test_points_lie_on_all_devices_and_exchange_nothing(tiny):
     assert where.mesh.size == 4
 
     def assemble(numbers):
-        return systems.assemble(resolved | dict(numbers), (4, 4, 1), 3)[:2]
+        return assembly.assemble(resolved | dict(numbers), (4, 4, 1), 3)
 
-    programs = population.programs(assemble, streams.Sizes(8, 30, None), where)
+    programs = compiled.programs(assemble, streams.Sizes(8, 30, None), where)
     numbers, labelled = [config.numbers(resolved)] * 4, [np.arange(3)] * 4
-    points = population.stack(range(4), numbers, labelled, 3, where)
+    points = population.stack(range(4), numbers, labelled, tiny.train.y, 3, where)
     images = population.place_images(tiny, where)
     states = programs.init(points, images)
     leaf = states.params["model"]["encoder"]["Dense_0"]["kernel"]
     assert len({shard.device for shard in leaf.addressable_shards}) == 4
-    text = programs.epoch((0,)).lower(states, points, images, np.int32(1)).compile().as_text()
+    text = programs.epoch((0,), 4).lower(states, points, images, np.int32(1)).compile().as_text()
     assert not COLLECTIVES.search(text)
 
 

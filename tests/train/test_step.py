@@ -4,9 +4,10 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdml import config, systems
-from jaxdml.train import step, streams
-from jaxdml.types import Images, Phase, Point, Routine, Term
+from jaxdml import assembly, config
+from jaxdml.train import epoch, step, streams
+from jaxdml.train.gradients import gradients_of
+from jaxdml.types import Phase, Point, Role, Routine, Term
 
 SMALL = {"model.hidden": (16, 8), "model.latent_dim": 2, "train.batch_size": 8}
 
@@ -14,29 +15,43 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 def setting(dataset, labelled=range(9), seed=3, **options):
-    """A model, a routine and all else that an epoch takes."""
+    """A method and all else that an epoch takes."""
     resolved = config.resolve(SMALL | options)
-    model, routine, _ = systems.assemble(resolved, (4, 4, 1), 3)
+    method = assembly.assemble(resolved, (4, 4, 1), 3)
+    rows = jnp.array(labelled, jnp.int32)
     point = Point(
         jnp.int32(seed),
         {path: jnp.asarray(value) for path, value in config.numbers(resolved).items()},
-        jnp.array(labelled, jnp.int32),
+        rows,
+        jnp.asarray(dataset.train.y, jnp.int32)[rows],
         jnp.int32(len(labelled)),
     )
-    images = Images(jnp.asarray(dataset.train.x), jnp.asarray(dataset.train.y))
     sizes = streams.Sizes(8, len(dataset.train.y), len(labelled))
-    return model, routine, sizes, point, images
+    return method, sizes, point, jnp.asarray(dataset.train.x)
 
 
-def run(model, routine, sizes, point, images, epochs=1, state=None):
-    state = state or step.init(model, routine, point.seed, images)
+def run(method, sizes, point, images, epochs=1, state=None):
+    state = state or step.init(method, point.seed, images)
     means = []
-    for number in range(1, epochs + 1):
-        state, metrics = jax.jit(step.epoch, static_argnums=(0, 1, 2, 3))(
-            model, routine, routine.pattern(number), sizes, state, point, images, jnp.int32(number)
-        )
+    lengths = epoch.lengths(method.routine, sizes, epochs)
+    for number, steps in enumerate(lengths, 1):
+        pattern = method.routine.pattern(number)
+        state, metrics = jax.jit(
+            lambda state, number, pattern=pattern, steps=steps: epoch.epoch(
+                method, pattern, steps, sizes, state, point, images, number
+            )
+        )(state, jnp.int32(number))
         means.append({name: float(value) for name, value in metrics.items()})
     return state, means
+
+
+def step_counts(state):
+    """How many steps of Adam arrays have had."""
+    return {
+        int(s.count)
+        for s in jax.tree.leaves(state.opt, is_leaf=lambda s: isinstance(s, optax.ScaleByAdamState))
+        if isinstance(s, optax.ScaleByAdamState)
+    }
 
 
 def same(a, b):
@@ -57,34 +72,38 @@ def test_a_pass_that_is_too_short_for_the_epoch_begins_anew():
 
 
 def test_labelled_batches_hold_labelled_images_and_their_labels(tiny):
-    _, _, sizes, point, images = setting(tiny, [4, 7, 20], system="dml")
-    draw = streams.labelled(jax.random.key(0), point, images.y, False, 6, sizes)
+    _, sizes, point, images = setting(tiny, [4, 7, 20], system="dml")
+    draw = streams.labelled(jax.random.key(0), point, False, 6, sizes)
     assert set(np.asarray(draw.rows).ravel().tolist()) == {4, 7, 20}
-    batch = streams.gather(images, draw.rows[0], draw.valid[0], "labelled")
+    batch = streams.batch(images[draw.rows[0]], *(part[0] for part in draw), "labelled")
     np.testing.assert_array_equal(batch.y, tiny.train.y[np.asarray(batch.row)])
     np.testing.assert_allclose(batch.x, tiny.train.x[np.asarray(batch.row)] / 255, rtol=1e-6)
-    unlabelled = streams.gather(images, draw.rows[0], draw.valid[0], "all")
+    draw = streams.unlabelled(jax.random.key(0), 4, sizes)
+    unlabelled = streams.batch(images[draw.rows[0]], *(part[0] for part in draw), "all")
     assert (unlabelled.y == -1).all()
     assert not unlabelled.labelled.any()
 
 
 def test_padding_past_the_labelled_count_is_never_drawn(tiny):
     *setup, point, images = setting(tiny, [4, 7, 20], system="dml")
-    longer = point._replace(labelled_indices=jnp.array([4, 7, 20, 0, 0, 0], jnp.int32))
+    longer = point._replace(
+        labelled_indices=jnp.array([4, 7, 20, 0, 0, 0], jnp.int32),
+        labelled_labels=jnp.pad(point.labelled_labels, (0, 3)),
+    )
     assert same(run(*setup, point, images, 2)[0], run(*setup, longer, images, 2)[0])
 
 
 def test_an_epoch_equals_a_plain_loop_with_optax(tiny, float64):
-    model, routine, sizes, point, images = setting(tiny, system="dml_ae", **{"routine.alpha": 0.3})
-    start = step.init(model, routine, point.seed, images)
-    ours, _ = run(model, routine, sizes, point, images)
+    method, sizes, point, images = setting(tiny, system="dml_ae", **{"routine.alpha": 0.3})
+    start, model = step.init(method, point.seed, images), method.model
+    ours, _ = run(method, sizes, point, images)
 
     key = jax.random.fold_in(jax.random.split(jax.random.key(point.seed))[1], 1)
     labelled_key, all_key, _ = jax.random.split(key, 3)
-    labelled = streams.labelled(labelled_key, point, images.y, False, 4, sizes).rows
+    labelled = streams.labelled(labelled_key, point, False, 4, sizes).rows
     everything, valid = streams.one_pass(all_key, 30, 4, 8)
     labelled, everything, valid = map(np.asarray, (labelled, everything, valid))
-    x, y = np.asarray(images.x) / 255.0, np.asarray(images.y)
+    x, y = np.asarray(images) / 255.0, np.asarray(tiny.train.y)
     from jaxdml.losses import triplet
 
     @jax.jit
@@ -112,36 +131,33 @@ def test_an_epoch_equals_a_plain_loop_with_optax(tiny, float64):
 
 def test_an_array_without_a_gradient_stands_still_and_so_do_its_moments(tiny):
     options = {"routine.name": "alternate", "routine.supervised": "metric_only"}
-    model, routine, sizes, point, images = setting(
-        tiny, system="dml_ae", **options, **{"routine.first": "unsupervised"}
-    )
-    after_one, _ = run(model, routine, sizes, point, images, 1)
-    after_two, _ = run(model, routine, sizes, point, images, 2)  # the second has no reconstruction
+    setup = setting(tiny, system="dml_ae", **options, **{"routine.first": "unsupervised"})
+    after_one, _ = run(*setup, 1)
+    after_two, _ = run(*setup, 2)  # the second has no reconstruction
     one, two = after_one.params["model"], after_two.params["model"]
     assert same(one["decoder"], two["decoder"])
-    assert same(after_one.opt["model"]["decoder"], after_two.opt["model"]["decoder"])
+    for name, one_state in after_one.opt.items():
+        assert same(one_state, after_two.opt[name]) == name.startswith("model/decoder")
     assert not same(one["encoder"], two["encoder"])
     assert after_two.step == 8
-    counts = {
-        int(s.count)
-        for s in jax.tree.leaves(
-            after_two.opt["model"], is_leaf=lambda s: isinstance(s, optax.ScaleByAdamState)
-        )
-    }
-    assert counts == {4, 8}
+    assert step_counts(after_two) == {4, 8}
 
 
-def test_what_a_phase_reads_is_found_from_its_program():
-    params = {"a": jnp.ones(2), "b": jnp.ones(2), "c": jnp.ones(2)}
+def test_what_a_phase_reads_is_found_from_its_gradient():
+    params = {name: jnp.ones(2) for name in "abcd"}
 
     def compiled(p):
-        return jax.jit(lambda p: {"x": p["a"] + p["c"], "y": p["b"]})(p)["x"].sum()
+        return jax.jit(lambda p: {"x": p["a"] + p["c"], "y": p["b"]})(p)["x"].sum(), p["d"]
 
     def masked(p):
-        return jnp.sum(jnp.where(p["c"] > 0, p["a"], 0))
+        return jnp.sum(jnp.where(p["b"] > 0, p["a"] * p["c"], 0)), None
 
-    for function in (compiled, masked):
-        assert step.reached(function, params) == [True, False, True]
+    def fixed(p):
+        return jnp.sum(p["a"] * p["c"] + jax.lax.stop_gradient(p["b"]) * p["a"]), None
+
+    for function in (compiled, masked, fixed):
+        for transformed in (lambda f: f, jax.jit, jax.checkpoint):
+            assert gradients_of(transformed(function), params)[2] == [True, False, True, False]
 
 
 def test_a_longer_training_with_the_same_seed_begins_alike_and_another_seed_does_not(tiny):
@@ -158,77 +174,66 @@ def test_training_lowers_the_loss(tiny):
 
 
 def test_two_phases_in_one_epoch_take_turns(tiny):
-    model, routine, sizes, point, images = setting(
+    method, sizes, point, images = setting(
         tiny, system="dml_ae", **{"routine.name": "alternate", "routine.supervised": "metric_only"}
     )
-    by_batch = routine._replace(pattern=lambda epoch: (0, 1))
-    assert step.count_steps(by_batch, sizes, 3) == {"supervised": 6, "unsupervised": 6}
-    state, [means] = run(model, by_batch, sizes, point, images)
+    by_batch = method.routine._replace(pattern=lambda epoch: (0, 1))
+    assert epoch.count_steps(by_batch, sizes, 3) == {"supervised": 6, "unsupervised": 6}
+    state, [means] = run(method._replace(routine=by_batch), sizes, point, images)
     assert {"metric", "reconstruction", "loss"} <= set(means)
-    counts = {
-        int(s.count)
-        for s in jax.tree.leaves(
-            state.opt["model"], is_leaf=lambda s: isinstance(s, optax.ScaleByAdamState)
-        )
-    }
-    assert counts == {2, 4}  # the decoder has half of the steps
+    assert step_counts(state) == {2, 4}  # the decoder has half of the steps
 
 
 def test_turns_of_batches_go_on_from_epoch_to_epoch(tiny):
     options = {"routine.name": "alternate", "routine.every": "batch", "routine.turns": (1, 5)}
-    model, routine, sizes, point, images = setting(
-        tiny, system="dml_ae", **options, **{"routine.supervised": "metric_only"}
-    )
-    assert step.count_steps(routine, sizes, 4) == {"supervised": 3, "unsupervised": 13}
-    state, means = run(model, routine, sizes, point, images, 4)  # four steps an epoch
+    setup = setting(tiny, system="dml_ae", **options, **{"routine.supervised": "metric_only"})
+    counts = epoch.count_steps(setup[0].routine, setup[1], 4)
+    assert counts == {"supervised": 3, "unsupervised": 13}
+    state, means = run(*setup, 4)  # four steps an epoch
     # steps 0, 6 and 12 are supervised: none of the third epoch, 8 to 11
-    assert [not np.isnan(epoch["metric"]) for epoch in means] == [True, True, False, True]
-    counts = {
-        int(s.count)
-        for s in jax.tree.leaves(
-            state.opt["model"], is_leaf=lambda s: isinstance(s, optax.ScaleByAdamState)
-        )
-    }
-    assert counts == {13, 16}
+    assert [not np.isnan(one["metric"]) for one in means] == [True, True, False, True]
+    assert step_counts(state) == {13, 16}
 
 
 def test_what_a_term_keeps_must_stay_finite(tiny):
-    def evaluate(params, extra, model, outputs, batch, key):
-        return 0.0 * outputs.z.sum(), {"kept": extra["kept"] * 1e20}, {}
+    def evaluate(own, kept, context, key):
+        return 0.0 * context.outputs["images"].z.sum(), {"kept": kept["kept"] * 1e20}, {}
 
-    term = Term("own", evaluate, init=lambda key, examples: ({}, {"kept": jnp.ones(())}))
+    term = own_term(evaluate, lambda key, context: ({}, {"kept": jnp.ones(())}))
     state, _ = run(*with_term(tiny, term))
     assert state.diverged[0] == 1
 
 
 def test_steps_are_counted_by_phase(tiny):
     options = {"routine.name": "alternate", "routine.labelled_steps": "pass"}
-    _, routine, sizes, *_ = setting(tiny, range(9), system="dml_ae", **options)
-    assert step.count_steps(routine, sizes, 5) == {"supervised": 6, "unsupervised": 8}
+    method, sizes, *_ = setting(tiny, range(9), system="dml_ae", **options)
+    assert epoch.count_steps(method.routine, sizes, 5) == {"supervised": 6, "unsupervised": 8}
 
 
 def counting(value, learns=True):
     """A term that learns one number and counts its steps in `extra`."""
 
-    def evaluate(params, extra, model, outputs, batch, key):
-        own = params["terms"]["own"]["number"] if learns else 0.0
-        return value(own, extra["steps"]), {"steps": extra["steps"] + 1}, {}
+    def evaluate(own, kept, context, key):
+        number = own["number"] if learns else 0.0
+        return value(number, kept["steps"]), {"steps": kept["steps"] + 1}, {}
 
-    own = {"number": jnp.ones(())} if learns else {}
-    return Term(
-        "own", evaluate, init=lambda key, examples: (own, {"steps": jnp.zeros((), jnp.int32)})
-    )
+    first = {"number": jnp.ones(())} if learns else {}
+    return own_term(evaluate, lambda key, context: (first, {"steps": jnp.zeros((), jnp.int32)}))
+
+
+def own_term(value, init):
+    return Term("own", "unsupervised", {"images": Role("all")}, value, init)
 
 
 def with_term(tiny, term):
-    model, _, sizes, point, images = setting(tiny, system="ae")
-    routine = Routine((Phase("own", ((term, "all"),)),), lambda epoch: (0,))
-    return model, routine, sizes, point, images
+    method, sizes, point, images = setting(tiny, system="ae")
+    routine = Routine((Phase("own", (term,)),), lambda epoch: (0,))
+    return method._replace(routine=routine), sizes, point, images
 
 
 def test_a_term_may_learn_and_may_keep_what_gradients_do_not_move(tiny):
     state, _ = run(*with_term(tiny, counting(lambda own, steps: (own - 3.0) ** 2)), epochs=2)
-    assert state.extra["own"]["steps"] == 8
+    assert state.kept["own"]["steps"] == 8
     assert state.params["terms"]["own"]["number"] == pytest.approx(1.008, abs=1e-4)
 
 

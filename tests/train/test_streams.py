@@ -14,8 +14,8 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 def drawn(labelled, per_batch, size=12, steps=40, capacity=None):
     rows = np.array(labelled)
     padded = np.pad(rows, (0, (capacity or len(rows)) - len(rows)))
-    point = Point(jnp.int32(0), {}, jnp.array(padded), jnp.int32(len(rows)))
-    draw = streams.balanced(jax.random.key(1), point, Y, steps, size, per_batch, 5)
+    point = Point(jnp.int32(0), {}, jnp.array(padded), Y[padded], jnp.int32(len(rows)))
+    draw = streams.balanced(jax.random.key(1), point, steps, size, per_batch, 5)
     return np.asarray(draw.rows), np.asarray(draw.valid)
 
 
@@ -59,8 +59,8 @@ def test_room_for_more_labelled_images_changes_nothing():
 
     def first(capacity):
         padded = jnp.array(np.pad(rows, (0, capacity - 600)))
-        point = Point(jnp.int32(0), {}, padded, jnp.int32(600))
-        return streams.balanced(jax.random.key(1), point, y, 4, 20, 5, 5)
+        point = Point(jnp.int32(0), {}, padded, y[padded], jnp.int32(600))
+        return streams.balanced(jax.random.key(1), point, 4, 20, 5, 5)
 
     for capacity in (1700, 2900):
         np.testing.assert_array_equal(first(600).rows, first(capacity).rows)

@@ -3,12 +3,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml import losses, terms
+from jaxdml import losses
 from jaxdml.losses import KL
+from jaxdml.objectives import kl, metric, reconstruction, sources
 from jaxdml.priors import PRIORS
-from jaxdml.types import Batch, Model, Outputs
+from jaxdml.types import Batch, Context, InitContext, Outputs
 
-MODEL = Model(None, None, None, None, latent_dim=2)
+INIT = InitContext(None, 4, 3, 2)
+TRUE = {"true": sources.make_true()}
 
 
 def batch(valid):
@@ -21,20 +23,29 @@ def outputs():
     return Outputs(mean + 0.1, mean, jnp.full((4, 2), -1.0), jnp.zeros((4, 2, 2, 1)))
 
 
-def evaluate(term, params=None, valid=(True, True, False, True), extra=None):
-    own, first = term.init(jax.random.key(0), None)
+def context(rows, of):
+    names = ("images", "labelled")
+    batches, out = dict.fromkeys(names, rows), dict.fromkeys(names, of)
+    rest = dict.fromkeys(("encode", "embed", "decode", "class_scores"))
+    return Context(batches, out, jnp.int32(0), 3, lambda z: z, **rest)
+
+
+def evaluate(term, own=None, valid=(True, True, False, True), kept=None):
+    first = term.init(jax.random.key(0), INIT)
     return term.value(
-        {"model": {}, "terms": {term.name: own if params is None else params}},
-        first if extra is None else extra,
-        MODEL,
-        outputs(),
-        batch(jnp.array(valid)),
+        first[0] if own is None else own,
+        first[1] if kept is None else kept,
+        context(batch(jnp.array(valid)), outputs()),
         jax.random.key(1),
     )
 
 
+def unit_prior(latent_dim, classes):
+    return PRIORS["unit"](latent_dim, classes)
+
+
 def kl_term(**options):
-    return terms.kl_term(KL["analytic"](), PRIORS["unit"](2, 3), **options)
+    return kl.make(KL["analytic"](), unit_prior, **options)
 
 
 def test_the_divergence_is_averaged_over_valid_rows_and_tells_mean_and_width():
@@ -54,8 +65,7 @@ def test_free_bits_cost_nothing_and_have_no_slope():
     def of(shift, free):
         moved = outputs()._replace(mean=outputs().mean + shift)
         term = kl_term(free_bits=free)
-        params = {"model": {}, "terms": {"kl": {}}}
-        return term.value(params, {}, MODEL, moved, batch(jnp.ones(4, bool)), None)[0]
+        return term.value({}, {}, context(batch(jnp.ones(4, bool)), moved), None)[0]
 
     assert jax.grad(of)(0.1, 0.0) != 0
     assert jax.grad(of)(0.1, 1e3) == 0
@@ -80,8 +90,8 @@ def test_a_metric_loss_reads_the_sample_or_the_mean_of_labelled_rows():
         return jnp.where(labelled[:, None], embeddings, 0).sum()
 
     rows = outputs().mean[jnp.array([0, 1, 3])]
-    on_mean, _, metrics = evaluate(terms.metric_term(sums, MODEL, 3, on="mean"))
-    on_sample, *_ = evaluate(terms.metric_term(sums, MODEL, 3))
+    on_mean, _, metrics = evaluate(metric.make(sums, TRUE, False, on="mean"))
+    on_sample, *_ = evaluate(metric.make(sums, TRUE, False))
     np.testing.assert_allclose(on_mean, rows.sum(), rtol=1e-6)
     np.testing.assert_allclose(on_sample, rows.sum() + 0.6, rtol=1e-6)
     np.testing.assert_allclose(
@@ -92,17 +102,18 @@ def test_a_metric_loss_reads_the_sample_or_the_mean_of_labelled_rows():
 
 
 def test_a_learned_variance_is_a_parameter_of_its_term():
-    term = terms.reconstruction_term(losses.RECONSTRUCTION["gaussian"](), MODEL, 3)
-    value, *_ = evaluate(term, params={"logvar": jnp.asarray(0.3)})
+    term = reconstruction.make(losses.RECONSTRUCTION["gaussian"]())
+    value, *_ = evaluate(term, own={"logvar": jnp.asarray(0.3)})
     exact = losses.gaussian(jnp.ones((3, 2, 2, 1)), jnp.zeros((3, 2, 2, 1)), 0.3)
     np.testing.assert_allclose(value, exact, rtol=1e-6)
 
 
 def test_centres_are_kept_and_moved_by_wen_s_rule_and_not_by_gradients():
-    term = terms.metric_term(losses.METRIC["center"](), MODEL, 3)
-    params, centres = term.init(jax.random.key(0), None)
-    assert set(params) == {"weights", "bias"}
-    _, after, _ = evaluate(term, extra=centres)
+    term = metric.make(losses.METRIC["center"](), TRUE, False)
+    own, kept = term.init(jax.random.key(0), INIT)
+    assert set(own) == {"weights", "bias"}
+    _, after, _ = evaluate(term, kept=kept)
+    after = after["loss"]
     z = outputs().z
     np.testing.assert_allclose(after[0], 0.5 * (z[0] + z[1]) / 3, rtol=1e-5)
     np.testing.assert_allclose(after[1], 0.5 * z[3] / 2, rtol=1e-5)
@@ -111,15 +122,14 @@ def test_centres_are_kept_and_moved_by_wen_s_rule_and_not_by_gradients():
 
 def test_an_estimate_below_zero_is_not_cut_off():
     """The printed form, minimised, runs away from the prior: as a term too."""
-    term = terms.kl_term(KL["printed"](), PRIORS["unit"](2, 3))
+    term = kl.make(KL["printed"](), unit_prior)
     value, *_ = evaluate(term)
     assert value < 0
 
     def of(mean):
         moved = outputs()._replace(mean=mean)
-        params = {"model": {}, "terms": {"kl": {}}}
         rows = batch(jnp.ones(4, bool))
-        return term.value(params, {}, MODEL, moved, rows, jax.random.key(0))[0]
+        return term.value({}, {}, context(rows, moved), jax.random.key(0))[0]
 
     mean = outputs().mean
     assert (jax.grad(of)(mean) * mean).sum() < -1  # descent leads outwards

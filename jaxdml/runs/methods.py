@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jaxdml import augment, config, systems
+from jaxdml import assembly, augment, config
 from jaxdml.train import epoch, programs, streams
 from jaxdml.types import Dataset, Method, Routine
 
@@ -20,7 +20,7 @@ def assembler(options: Mapping[str, Any], dataset: Dataset) -> programs.Assemble
 
     def assemble(numbers: Mapping[str, Any]) -> Method:
         shape = height, width, channels
-        return systems.assemble({**options, **numbers}, shape, len(dataset.classes), known)
+        return assembly.assemble({**options, **numbers}, shape, len(dataset.classes), known)
 
     return assemble
 

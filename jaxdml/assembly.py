@@ -1,0 +1,141 @@
+"""From a resolved configuration to a method: all that a training step is made of."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxdml import parts
+from jaxdml.augment import POLICIES
+from jaxdml.layers import Part, viewed
+from jaxdml.options import ConfigError, find, where
+from jaxdml.parts import Instance
+from jaxdml.train import optimizers
+from jaxdml.types import Method, ModelSpec, Optimizer, Prior, Routine, Term
+
+
+def assemble(
+    config: Mapping[str, Any],
+    image_shape: tuple[int, int, int],
+    classes: int,
+    invariances: tuple[str, ...] = (),
+) -> Method:
+    """All that a training step of a resolved configuration is made of.
+
+    Inside a compiled program the numbers of `config` may be traced.
+
+    Args:
+      config: config path → value, as `jaxdml.config.resolve` gives it.
+      image_shape: (H, W, C).
+      classes: how many classes there are.
+      invariances: what keeps an image's class, see `jaxdml.augment`.
+
+    Raises:
+      ConfigError: if a part refuses one of its options.
+    """
+    found = parts.parts(config)
+    named = parts.instances(config)
+    scored = parts.scored(named)
+    terms: dict[str, Term] = {}
+    priors: list[Callable[[int, int], Prior]] = []
+    for name, instance in named.items():
+        terms[name] = _term(instance, config, scored, priors)._replace(name=name)
+    plain = {r.view for t in terms.values() for r in t.roles.values()} == {"plain"}
+    if config.get("augment.weak") is not None:
+        terms = {
+            name: term
+            if config.get(f"{named[name].own.section}.view") is not None
+            else term._replace(roles=viewed(term.roles, "weak"))
+            for name, term in terms.items()
+        }
+        plain = False
+    needs = {need for term in terms.values() for need in term.needs}
+    spec = ModelSpec(image_shape, classes, "variance" in needs, "decoder" in needs)
+    model = found["model"].call(1, config, found["model"].call(0, config, spec))
+    for prior in priors:
+        prior(model.latent_dim, classes)  # refuses its options here
+    if "class_scores" in needs and not any(term.class_scores for term in terms.values()):
+        raise ConfigError("terms: class scores are read, but no metric loss is there to give them")
+    groups = [
+        tuple(term for term in terms.values() if term.kind == kind)
+        for kind in ("supervised", "unsupervised")
+    ]
+    routine = found["routine"].call(0, config, *(group for group in groups if group))
+    return Method(
+        model,
+        routine,
+        _optimizer(found["optimizer"], config),
+        image_shape,
+        classes,
+        {} if plain else _views(config, image_shape, invariances, routine),
+        config.get("train.average"),
+    )
+
+
+def _term(
+    instance: Instance,
+    config: Mapping[str, Any],
+    scored: bool,
+    priors: list[Callable[[int, int], Prior]],
+) -> Term:
+    own = instance.own
+    term: Term
+    if instance.kind is None:
+        term = own.call(0, config)
+        if not isinstance(term, Term):
+            raise ConfigError(f"{where(instance.make)} must return a jaxdml.types.Term")
+        term = own.call(1, config, term)
+    elif instance.sources:
+        sources = {
+            parts.split("sources", entry)[0]: source.call(0, config)
+            for entry, source in zip(instance.sources, instance.others, strict=True)
+        }
+        term = own.call(1, config, own.call(0, config), sources, scored)
+        term = own.call(3, config, term)
+    else:
+        beside = [functools.partial(part.call, 0, config) for part in instance.others]
+        priors += beside
+        term = own.call(1, config, own.call(0, config), *beside)
+        term = own.call(2, config, term)
+    return term
+
+
+def _optimizer(part: Part, config: Mapping[str, Any]) -> Optimizer:
+    def transformation(rate: ArrayLike) -> Any:
+        return part.call(0, config, rate)
+
+    together = part.layers[0] not in optimizers.OPTIMIZERS.values()
+    made: Optimizer = part.call(
+        1, config, transformation, config["train.learning_rate"], together, part.layers[0]
+    )
+    return made
+
+
+def _views(
+    config: Mapping[str, Any],
+    image_shape: tuple[int, int, int],
+    invariances: tuple[str, ...],
+    routine: Routine,
+) -> dict[str, Callable[[Array, Array], Array]]:
+    used = {r.view for phase in routine.phases for t in phase.terms for r in t.roles.values()}
+    views = {}
+    for view in sorted(used - {"plain"}):
+        path = f"augment.{view}"
+        name = config.get(path) or view
+        views[view] = _view(path, name, find(path, name, POLICIES)(image_shape, invariances))
+    return views
+
+
+def _view(path: str, name: str, view: Any) -> Callable[[Array, Array], Array]:
+    def checked(key: Array, x: Array) -> Array:
+        changed = jnp.asarray(view(key, x))
+        if changed.shape != x.shape:
+            raise ConfigError(
+                f"{path}={name} must keep the shape of a batch, {x.shape}, but gives {changed.shape}"
+            )
+        return changed.astype(x.dtype)
+
+    return checked

@@ -1,0 +1,116 @@
+"""Sections of a configuration, and what is made of them, layer by layer.
+
+The options of a part and of what it stands in share a section:
+
+    loss.name = "triplet"    loss.margin   an option of the loss
+                             loss.on       an option of the term in which the loss stands
+                             loss.view     an option of every term
+
+Where two of them have an option of the same name, the inner one has it, and the other one's is
+called `term_…`, like `loss.term_on`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+from jax.typing import ArrayLike
+
+from jaxdml.distances import unit
+from jaxdml.options import ConfigError, at_least, defaults, one_of, optional_numbers, where
+from jaxdml.types import Model, Role, Term
+
+VIEWS = ("plain", "weak", "strong")
+
+
+class Part(NamedTuple):
+    """What is made of one section of a configuration: each layer of what the one before gives."""
+
+    section: str
+    layers: tuple[Callable[..., Any], ...]
+
+    def options(self) -> dict[str, tuple[int, str]]:
+        """The name of each option in its section → its layer, and its name there."""
+        named: dict[str, tuple[int, str]] = {}
+        for number, layer in enumerate(self.layers):
+            for option in defaults(layer):
+                taken = option in named
+                named[f"term_{option}" if taken else option] = number, option
+        return named
+
+    def defaults(self) -> dict[str, Any]:
+        """The config path of each option, and its default."""
+        return {
+            f"{self.section}.{name}": defaults(self.layers[number])[option]
+            for name, (number, option) in self.options().items()
+        }
+
+    def numbers(self) -> set[str]:
+        """The config paths of options which are numbers, or `None`."""
+        return {
+            f"{self.section}.{name}"
+            for name, (number, option) in self.options().items()
+            if option in optional_numbers(self.layers[number])
+        }
+
+    def call(self, number: int, config: Mapping[str, Any], *arguments: Any) -> Any:
+        """What a layer makes, with the options that a configuration gives to it.
+
+        Raises:
+          ConfigError: if it refuses one of them.
+        """
+        make = self.layers[number]
+        paths = {o: f"{self.section}.{n}" for n, (at, o) in self.options().items() if at == number}
+        try:
+            return make(*arguments, **{o: config[p] for o, p in paths.items() if p in config})
+        except ConfigError:
+            raise
+        except ValueError as error:
+            raise ConfigError(f"{self.section}.{error}") from error
+        except jax.errors.TracerBoolConversionError as error:
+            raise ConfigError(
+                f"{where(make)} branches on a number of {self.section}, which is traced: use "
+                "jnp.where, or give the option a default that is no float"
+            ) from error
+        except TypeError as error:
+            raise ConfigError(
+                f"{where(make)} cannot make a part of {self.section}: {error}"
+            ) from error
+
+
+def placed(term: Term, *, view: str | None = None, weight: ArrayLike | None = None) -> Term:
+    """A term with a view and a weight of its own: options that every term has.
+
+    Args:
+      term: reads the roles that it names.
+      view: of the images that its roles read plainly: `plain`, `weak` or `strong`.
+      weight: ≥ 0, in L_S or L_U; `None`: 1.
+    """
+    if view is not None:
+        one_of("view", view, VIEWS)
+        term = term._replace(roles=viewed(term.roles, view))
+    if weight is not None:
+        at_least("weight", weight, 0)
+        inner = term.weight
+        term = term._replace(weight=lambda step: weight * inner(step))
+    return term
+
+
+def viewed(roles: Mapping[str, Role], view: str) -> dict[str, Role]:
+    return {
+        n: role._replace(view=view) if role.view == "plain" else role for n, role in roles.items()
+    }
+
+
+def with_sources(term: Term, *, sources: tuple[str, ...] = ("true",)) -> Term:
+    """The term as it is: its sources are named here, and were given to it when it was made."""
+    return term
+
+
+def with_embedding(model: Model, *, unit_length: bool = False) -> Model:
+    """A model whose embeddings have the length 1, if it is asked for.
+
+    Losses, class scores and scores of an evaluation read z/‖z‖ then; decoder and divergence read
+    the latent z as it is.
+    """
+    return model._replace(embedding=unit) if unit_length else model
