@@ -11,6 +11,7 @@ tables name what a config can select; a user's own loss needs no entry here: a d
 from collections.abc import Callable
 from typing import Any
 
+from jaxdml.losses import adacos as _adacos
 from jaxdml.losses import angular as _angular
 from jaxdml.losses import center as _center
 from jaxdml.losses import contrastive as _contrastive
@@ -19,7 +20,8 @@ from jaxdml.losses import npair as _npair
 from jaxdml.losses import reconstruction as _reconstruction
 from jaxdml.losses import supcon as _supcon
 from jaxdml.losses import triplet as _triplet
-from jaxdml.losses.angular import adacos, arcface, cosface, sphereface
+from jaxdml.losses.adacos import adacos
+from jaxdml.losses.angular import arcface, cosface, sphereface
 from jaxdml.losses.center import center
 from jaxdml.losses.contrastive import contrastive
 from jaxdml.losses.npair import npair
@@ -56,7 +58,7 @@ METRIC: dict[str, Callable[..., Any]] = {
     "sphereface": _angular.make_sphereface,
     "cosface": _angular.make_cosface,
     "arcface": _angular.make_arcface,
-    "adacos": _angular.make_adacos,
+    "adacos": _adacos.make,
 }
 RECONSTRUCTION: dict[str, Callable[..., Any]] = {
     "mse": _reconstruction.make_mse,
