@@ -129,10 +129,10 @@ def shape_of(value: Any) -> tuple[int, ...]:
 # what an annotation says: the dimensions of one array and its type, or of the fields of a tuple
 Dims = tuple[str, ...]
 Plan = tuple[Dims, Any] | dict[str, Any]
-Union = list[tuple[tuple[str, ...], Plan]]  # of arrays: their dtypes, and what they say
+Members = list[tuple[tuple[str, ...], tuple[Dims, Any]]]  # of a union: each with its dtypes
 
 
-def _read(annotation: Any) -> Plan | Union | None:
+def _read(annotation: Any) -> Plan | Members | None:
     if annotation == ArrayLike:
         return (), ArrayLike
     if isinstance(annotation, type) and issubclass(annotation, AbstractArray):
@@ -141,15 +141,17 @@ def _read(annotation: Any) -> Plan | Union | None:
         hints = typing.get_type_hints(annotation)
         fields = {name: _read(hint) for name, hint in hints.items()}
         return {name: found for name, found in fields.items() if isinstance(found, tuple)} or None
-    union = [
+    union: Members = [
         (tuple(member.dtypes), (tuple(member.dim_str.split()), member.array_type))
         for member in typing.get_args(annotation)
         if isinstance(member, type) and issubclass(member, AbstractArray)
     ]
-    return union if len(union) > 1 else union[0][1] if union else None
+    if len(union) == 1:
+        return union[0][1]
+    return union or None
 
 
-def _chosen(plan: Plan | Union, value: Any) -> Plan:
+def _chosen(plan: Plan | Members, value: Any) -> Plan:
     """Of a union, the array that the value is meant to be."""
     if not isinstance(plan, list):
         return plan

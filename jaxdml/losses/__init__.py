@@ -1,11 +1,20 @@
 """Losses as pure functions of arrays.
 
-A metric loss is `loss(embeddings f32[B, D], labels i32[B], *, labelled bool[B] | None, …) →
-f32[]`, with class weights or centres after the labels where it learns some; a reconstruction loss
-is `loss(images, reconstruction, *, valid bool[B] | None, …) → f32[]`; a divergence is in `kl`.
-All of them refuse arrays whose shapes do not agree with a `ValueError`, compute float16 and
-bfloat16 in float32, and hold no array of B² D entries; a metric loss of an empty batch is 0. The
-tables name what a config can select; a user's own loss needs no entry here: a dotted path finds it.
+A metric loss is `loss(embeddings f32[B, D], labels i32[B], *, labelled bool[B] | None, weights
+f32[B] | None, normalizer, …) → f32[]`, with class weights or centres after the labels where it
+learns some. A reconstruction loss is `loss(images, reconstruction, *, valid bool[B] | None, …) →
+f32[]`; a divergence is in `kl`. All of them refuse arrays whose shapes do not agree with a
+`ValueError`, compute float16 and bfloat16 in float32, and hold no array of B² D entries; a metric
+loss of an empty batch is 0.
+
+`weights` ≥ 0 are confidences of the rows' labels; see `rows` for what the `normalizer` divides by.
+`contrastive`, `supcon`, `center` and `triplet` (mining all or semihard) also take soft labels,
+f32[B, C]: distributions over classes. Losses with class weights give class scores by
+`Learned.scores`.
+
+The tables name what a config can select. A user's own loss needs no entry here: a dotted path finds
+it. It must take embeddings, labels and `labelled`. It needs `weights` and `normalizer` only where
+rows are weighted: all true labels weigh 1, and are passed without them.
 """
 
 from collections.abc import Callable

@@ -225,7 +225,7 @@ def _with_target(cosine: Array, labels: Array, target: Array) -> Array:
     return jnp.where(here, target[:, None], cosine)
 
 
-def _learned(loss: Callable[..., Array], factor: Callable[[Array], ArrayLike]) -> Learned:
+def _learned(loss: Callable[..., Array], factor: Callable[[Array], Any]) -> Learned:
     """The loss with class weights; its class scores are factor(embeddings) · cos θ."""
 
     def init(key: Array, classes: int, latent_dim: int) -> tuple[Any, Any]:

@@ -8,11 +8,12 @@ and count in N.
     weights      1    0    0.5
     values       4    9    2        Σ w v = 5;  "weights": 5 / 1.5;  "rows": 5 / 3
 
-A soft label is a distribution over classes. Two rows are then of one class with a probability
-(Wu et al. 2020 train on such labels). Weights and labels are constants to every gradient.
+A soft label is a distribution over classes (Wu et al. 2020 train on such labels). Two rows are then
+of one class with the probability Σ_c p_ic p_jc. Weights and labels are constants to every gradient.
+A weight below 0 counts as 0.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -139,7 +140,7 @@ def refuse_soft(loss: str, labels: Array) -> None:
 
 @checked
 def alike(
-    labels: Int[Array, " batch"] | Float[Array, "batch classes"], dtype: jnp.dtype = jnp.float32
+    labels: Int[Array, " batch"] | Float[Array, "batch classes"], dtype: Any = jnp.float32
 ) -> tuple[Float[Array, "batch batch"], Float[Array, "batch batch"]]:
     """The probability that two rows are of one class, and that they are not; 0 on both diagonals.
 

@@ -37,11 +37,21 @@ def supcon(
     P(i) are the other labelled rows of the anchor's class. Anchors without one are left out of the
     mean; a batch of one class has its positive value. Time O(B² D), memory O(B²).
 
+    Let w be the weights, s_a = zᵢ·z_a/τ, and g_ip the probability that two rows are of one class.
+    With weights or soft labels the shares of the positives are π_p = w_p g_ip / Σ_p w_p g_ip, and
+    an anchor's value is
+
+        out: −Σ_p π_p log(w_p exp(s_p) / Σ_a w_a exp(s_a))
+        in:  −log(Σ_p π_p exp(s_p) / Σ_a w_a exp(s_a)) − Σ_p π_p log w_p
+
+    The terms in log w_p have no gradient; they make the value independent of the weights' unit.
+    An anchor weighs wᵢ times the probability that it has a positive, 1 − Π_p (1 − g_ip).
+
     Args:
       embeddings: f32[B, D].
-      labels: i32[B], or soft, f32[B, C]; see `_weighted`.
+      labels: i32[B], or soft, f32[B, C]: g_ip = Σ_c p_ic p_pc.
       labelled: bool[B]; rows without are neither anchor nor partner. `None` means all.
-      weights: f32[B] ≥ 0; `None` means 1. A row of weight w stands in sums as w rows would.
+      weights: f32[B] ≥ 0; `None` means 1.
       normalizer: what the mean divides by: the anchors' `weights`, or their number if all labelled
         rows had the weight 1, `rows`.
       temperature: τ > 0.
@@ -85,16 +95,7 @@ def _similarity(embeddings: Array, temperature: ArrayLike, normalize: bool) -> A
 def _weighted(
     similarity: Array, labels: Array, labelled: Array, weights: Array, counts: Array, form: str
 ) -> Array:
-    """The same with weights w, and the probability g_ip that two rows are of one class.
-
-    The shares of the positives are π_p = w_p g_ip / Σ_p w_p g_ip. With s_a = zᵢ·z_a/τ,
-
-        out: −Σ_p π_p log(w_p exp(s_p) / Σ_a w_a exp(s_a))
-        in:  −log(Σ_p π_p exp(s_p) / Σ_a w_a exp(s_a)) − Σ_p π_p log w_p
-
-    The last term makes both independent of the weights' unit, and has no gradient. An anchor weighs
-    wᵢ times the probability that it has a positive, 1 − Π_p (1 − g_ip).
-    """
+    """The loss of rows with weights, f32[B], or soft labels."""
     genuine, _ = alike(labels, similarity.dtype)
     itself = jnp.eye(len(genuine), dtype=bool)
     positive = genuine * weights[None, :]

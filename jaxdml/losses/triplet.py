@@ -55,7 +55,8 @@ def triplet(
       labels: i32[B], or soft, f32[B, C], unless the mining is `hard`. With s_ij = Σ_c p_ic p_jc a
         triplet weighs s_ap (1 − s_an).
       labelled: bool[B]; rows without take part in no triplet. `None` means all.
-      weights: f32[B] ≥ 0; a triplet weighs w_a w_p w_n. `None` means 1.
+      weights: f32[B] ≥ 0; a triplet weighs w_a w_p w_n. `None` means 1. Rows of weight 0 are no
+        one's hardest.
       normalizer: what the mean divides by: the triplets' `weights`, or their number if all labelled
         rows had the weight 1, `rows`. A `sum` divides by nothing, so it grows with the weights.
       margin: ≥ 0, in units of the distance.
@@ -149,7 +150,8 @@ def _times(values: Array, mined: Array) -> Array:
 def _scale(reduction: str, nonzero: Array, mined: Array, dtype: Any, weighted: bool) -> Array:
     """What each triplet's value is multiplied by before they are summed."""
     count = {"mean_nonzero": nonzero, "mean": mined, "sum": jnp.ones_like(mined)}[reduction]
-    return 1 / jnp.maximum(count, 1e-30 if weighted else 1).astype(dtype)
+    least = 1e-30 if weighted else 1  # 1 / least is finite in float32
+    return 1 / jnp.maximum(count, least).astype(dtype)
 
 
 def _hardest(
@@ -162,14 +164,12 @@ def _hardest(
 ) -> Array:
     """Batch-hard: one triplet for each anchor that has a positive and a negative."""
     values, mined = _hard(form, distances, margin, *pairs)
-    others, counts = (
-        (values, mined) if counted is None else _hard(form, distances, margin, *counted)
-    )
-    if mined.dtype == bool:
-        nonzero = jnp.sum(others > 0)
-    else:
-        values, nonzero = _times(values, mined), jnp.sum(jnp.where(others > 0, counts, 0))
+    others, counts = values, mined
+    if counted is not None:
+        others, counts = _hard(form, distances, margin, *counted)
     weighted = mined.dtype != bool
+    nonzero = jnp.sum(jnp.where(others > 0, counts, 0) if weighted else others > 0)
+    values = _times(values, mined) if weighted else values
     return jnp.sum(values * _scale(reduction, nonzero, jnp.sum(counts), values.dtype, weighted))
 
 
@@ -177,7 +177,7 @@ def _hard(
     form: str, distances: Array, margin: Array, positive: Array, negative: Array
 ) -> tuple[Array, Array]:
     """Each anchor's value, f32[B], and whether it has a triplet, or its weight."""
-    is_positive, is_negative = (x if x.dtype == bool else x > 0 for x in (positive, negative))
+    is_positive, is_negative = (x if x.dtype == bool else x != 0 for x in (positive, negative))
     anchors = is_positive.any(axis=1) & is_negative.any(axis=1)
     farthest = jnp.argmax(jnp.where(is_positive, distances, -1), axis=1)
     nearest = jnp.argmin(jnp.where(is_negative, distances, jnp.inf), axis=1)
