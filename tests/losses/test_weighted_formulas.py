@@ -1,5 +1,6 @@
 """Weights of rows, normalisers and soft labels: every formula against naive loops in float64."""
 
+import functools
 import sys
 
 import jax
@@ -133,12 +134,12 @@ def test_centres_move_by_the_weights_of_rows_and_of_classes(float64):
 
 def test_the_scale_of_adacos_is_that_of_weighted_statistics(float64):
     w = jnp.array(np.random.default_rng(8).normal(size=(DIM, CLASSES)))
-    for seed in range(3):
-        z, y, _, labelled, weights = batch(seed)
-        for normalizer in ("weights", "rows"):
-            _, found = losses.adacos(
-                z, y, w, jnp.asarray(2.0), labelled=labelled, weights=weights, normalizer=normalizer
-            )
+    scale = jnp.asarray(2.0)
+    for normalizer in ("weights", "rows"):
+        adacos = jax.jit(functools.partial(losses.adacos, normalizer=normalizer))
+        for seed in range(3):
+            z, y, _, labelled, weights = batch(seed)
+            _, found = adacos(z, y, w, scale, labelled=labelled, weights=weights)
             certain = np.where(labelled, weights, 0)
             exact = oracle.adapted(*map(np.asarray, (z, jnp.eye(CLASSES)[y], certain, w)), 2.0)
             np.testing.assert_allclose(found, exact, rtol=1e-12)
@@ -147,6 +148,7 @@ def test_the_scale_of_adacos_is_that_of_weighted_statistics(float64):
 def test_blocks_of_anchors_change_nothing_for_weighted_triplets(monkeypatch, float64):
     z, _, soft, labelled, weights = batch(3, size=20)
     options = {"labelled": labelled, "weights": weights, "normalizer": "rows"}
-    whole = losses.triplet(z, soft, **options)
+    whole = jax.jit(lambda z: losses.triplet(z, soft, **options))(z)
     monkeypatch.setattr(sys.modules["jaxdml.losses.triplet"], "BLOCK", 3 * 20 * 20)
-    np.testing.assert_allclose(losses.triplet(z, soft, **options), whole, rtol=1e-12)
+    blocks = jax.jit(lambda z: losses.triplet(z, soft, **options))(z)
+    np.testing.assert_allclose(blocks, whole, rtol=1e-12)
