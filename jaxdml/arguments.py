@@ -31,7 +31,9 @@ def checked(function: F) -> F:
     It reads the jaxtyping annotations of the signature. A name such as `batch` stands for one size
     in all of them; a number for itself; `*name` for any number of axes; with `#` before the name
     axes may be broadcast. An argument that is annotated `ArrayLike` is one number. The fields of a
-    named tuple count as arguments. `None`, other annotations and dtypes are not checked.
+    named tuple count as arguments. In a union of arrays the first one counts that has the value's
+    kind of dtype and number of axes, else the first of all. `None`, other annotations and dtypes
+    are not checked.
 
     Shapes are read while JAX traces: a compiled program has no trace of it. A float of fewer than
     32 bits becomes float32, so that counts and sums do not overflow; in a NumPy array that is meant
@@ -56,7 +58,7 @@ def checked(function: F) -> F:
     dtype('float32')
     """
     signature = inspect.signature(function)
-    plan = {
+    plans = {
         name: found
         for name, parameter in signature.parameters.items()
         if (found := _read(parameter.annotation)) is not None
@@ -69,15 +71,18 @@ def checked(function: F) -> F:
         bound = signature.bind(*arguments, **options)
         sizes: Sizes = {}
         narrow = False
-        for name, value in bound.arguments.items():
-            if name not in plan or value is None:
-                continue
-            for label, array, dims, _ in _leaves(name, value, plan[name]):
+        plan = {  # of this call
+            name: _chosen(plans[name], value)
+            for name, value in bound.arguments.items()
+            if name in plans and value is not None
+        }
+        for name in plan:
+            for label, array, dims, _ in _leaves(name, bound.arguments[name], plan[name]):
                 _agree(title, label, dims, shape_of(array), sizes)
                 narrow = narrow or _is_narrow(array)
         if not narrow:
             return function(*arguments, **options)
-        for name in plan.keys() & bound.arguments.keys():
+        for name in plan:
             bound.arguments[name] = _widened(bound.arguments[name], plan[name])
         return function(*bound.args, **bound.kwargs)
 
@@ -124,9 +129,10 @@ def shape_of(value: Any) -> tuple[int, ...]:
 # what an annotation says: the dimensions of one array and its type, or of the fields of a tuple
 Dims = tuple[str, ...]
 Plan = tuple[Dims, Any] | dict[str, Any]
+Members = list[tuple[tuple[str, ...], tuple[Dims, Any]]]  # of a union: each with its dtypes
 
 
-def _read(annotation: Any) -> Plan | None:
+def _read(annotation: Any) -> Plan | Members | None:
     if annotation == ArrayLike:
         return (), ArrayLike
     if isinstance(annotation, type) and issubclass(annotation, AbstractArray):
@@ -134,11 +140,26 @@ def _read(annotation: Any) -> Plan | None:
     if isinstance(annotation, type) and hasattr(annotation, "_fields"):
         hints = typing.get_type_hints(annotation)
         fields = {name: _read(hint) for name, hint in hints.items()}
-        return {name: found for name, found in fields.items() if found is not None} or None
-    for member in typing.get_args(annotation):  # of a union, the only array
-        if isinstance(member, type) and issubclass(member, AbstractArray):
-            return _read(member)
-    return None
+        return {name: found for name, found in fields.items() if isinstance(found, tuple)} or None
+    union: Members = [
+        (tuple(member.dtypes), (tuple(member.dim_str.split()), member.array_type))
+        for member in typing.get_args(annotation)
+        if isinstance(member, type) and issubclass(member, AbstractArray)
+    ]
+    if len(union) == 1:
+        return union[0][1]
+    return union or None
+
+
+def _chosen(plan: Plan | Members, value: Any) -> Plan:
+    """Of a union, the array that the value is meant to be."""
+    if not isinstance(plan, list):
+        return plan
+    for dtypes, (dims, kind) in plan:
+        fits = _parts(dims, shape_of(value)) is not None
+        if fits and str(getattr(value, "dtype", None)) in dtypes:
+            return dims, kind
+    return plan[0][1]
 
 
 def _leaves(name: str, value: Any, plan: Plan) -> Iterator[tuple[str, Any, Dims, Any]]:

@@ -56,20 +56,35 @@ def one_row_at_least(
 
 
 @checked
-def mean(values: Float[Array, "*shape"], where: Bool[Array, "*shape"]) -> Float[Array, ""]:
+def mean(
+    values: Float[Array, "*shape"],
+    where: Bool[Array, "*shape"],
+    weights: Float[Array, "*shape"] | None = None,
+    counts: Float[Array, "*shape"] | None = None,
+) -> Float[Array, ""]:
     """The mean of the values that the mask names, 0 where it names none.
 
-    Each is divided before they are added: a sum of large finite values could overflow.
+    With weights it is Σ w v / Σ n over the values that the mask names, and all n. Each is divided
+    before they are added: a sum of large finite values could overflow.
 
     Args:
       values: f32[…].
       where: bool[…], of the same shape.
+      weights: w ≥ 0, f32[…]; `None` means 1.
+      counts: n ≥ 0, f32[…], what each value adds to the denominator; `None` means `weights`.
 
-    >>> float(mean(jnp.array([1.0, 3.0, jnp.nan]), jnp.array([True, True, False])))
+    >>> values, where = jnp.array([1.0, 3.0, jnp.nan]), jnp.array([True, True, False])
+    >>> float(mean(values, where))
     2.0
+    >>> weights, counts = jnp.array([3.0, 1.0, 0.0]), jnp.ones(3)
+    >>> float(mean(values, where, weights)), float(mean(values, where, weights, counts))
+    (1.5, 2.0)
     """
-    count = jnp.maximum(where.sum(), 1).astype(values.dtype)
-    return jnp.sum(jnp.where(where, values, 0) / count)
+    if weights is None:
+        count = jnp.maximum(where.sum(), 1).astype(values.dtype)
+        return jnp.sum(jnp.where(where, values, 0) / count)
+    total = jnp.sum(weights if counts is None else counts)
+    return jnp.sum(jnp.where(where, values * (weights / jnp.where(total == 0, 1, total)), 0))
 
 
 @checked

@@ -25,6 +25,14 @@ def loss(
     return jnp.sum(embeddings**2 * margin) + jnp.sum(jnp.asarray(labels))
 
 
+@checked
+def labelled(
+    embeddings: Float[Array, "batch dim"],
+    labels: Int[Array, " batch"] | Float[Array, "batch classes"] | None = None,
+) -> Array:
+    return labels
+
+
 class Pair(NamedTuple):
     left: Float[Array, "rows dim"]
     right: Float[Array, " rows"]
@@ -71,6 +79,19 @@ def test_arrays_of_numpy_nested_lists_and_traced_ones_are_taken():
 def test_none_and_what_has_no_shape_in_its_annotation_are_not_checked():
     assert loss(jnp.ones((3, 2)), jnp.arange(3), labelled=None, margin=np.float64(1)) == 9
     assert paired(jnp.ones((1, 2)), Pair(jnp.ones((4, 2)), jnp.ones(4)), 2).right.shape == (4,)
+
+
+def test_of_a_union_of_arrays_the_one_counts_that_the_value_is_meant_to_be():
+    z = jnp.ones((3, 2))
+    assert labelled(z) is None
+    for taken in (jnp.arange(3), np.arange(3, dtype=np.uint8), jnp.ones((3, 5)), jnp.ones(3)):
+        assert labelled(z, taken) is taken
+    assert labelled(z, jnp.ones((3, 5), "float16")).dtype == jnp.float32
+    for wrong in (jnp.ones((3, 1), int), jnp.ones((3, 5), int), jnp.ones(2), [[0], [1], [2]]):
+        with pytest.raises(ValueError, match=r"labels must be \(batch,\) = \(3,\), as that of emb"):
+            labelled(z, wrong)
+    with pytest.raises(ValueError, match=r"labels must be \(batch, classes\) = \(3, classes\), as"):
+        labelled(z, jnp.ones((1, 5)))
 
 
 def test_fields_of_a_named_tuple_are_arguments_like_others():

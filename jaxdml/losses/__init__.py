@@ -1,16 +1,26 @@
 """Losses as pure functions of arrays.
 
-A metric loss is `loss(embeddings f32[B, D], labels i32[B], *, labelled bool[B] | None, …) →
-f32[]`, with class weights or centres after the labels where it learns some; a reconstruction loss
-is `loss(images, reconstruction, *, valid bool[B] | None, …) → f32[]`; a divergence is in `kl`.
-All of them refuse arrays whose shapes do not agree with a `ValueError`, compute float16 and
-bfloat16 in float32, and hold no array of B² D entries; a metric loss of an empty batch is 0. The
-tables name what a config can select; a user's own loss needs no entry here: a dotted path finds it.
+A metric loss is `loss(embeddings f32[B, D], labels i32[B], *, labelled bool[B] | None, weights
+f32[B] | None, normalizer, …) → f32[]`, with class weights or centres after the labels where it
+learns some. A reconstruction loss is `loss(images, reconstruction, *, valid bool[B] | None, …) →
+f32[]`; a divergence is in `kl`. All of them refuse arrays whose shapes do not agree with a
+`ValueError`, compute float16 and bfloat16 in float32, and hold no array of B² D entries; a metric
+loss of an empty batch is 0.
+
+`weights` ≥ 0 are confidences of the rows' labels; see `rows` for what the `normalizer` divides by.
+`contrastive`, `supcon`, `center` and `triplet` (mining all or semihard) also take soft labels,
+f32[B, C]: distributions over classes. Losses with class weights give class scores by
+`Learned.scores`.
+
+The tables name what a config can select. A user's own loss needs no entry here: a dotted path finds
+it. It must take embeddings, labels and `labelled`. It needs `weights` and `normalizer` only where
+rows are weighted: all true labels weigh 1, and are passed without them.
 """
 
 from collections.abc import Callable
 from typing import Any
 
+from jaxdml.losses import adacos as _adacos
 from jaxdml.losses import angular as _angular
 from jaxdml.losses import center as _center
 from jaxdml.losses import contrastive as _contrastive
@@ -19,7 +29,8 @@ from jaxdml.losses import npair as _npair
 from jaxdml.losses import reconstruction as _reconstruction
 from jaxdml.losses import supcon as _supcon
 from jaxdml.losses import triplet as _triplet
-from jaxdml.losses.angular import adacos, arcface, cosface, sphereface
+from jaxdml.losses.adacos import adacos
+from jaxdml.losses.angular import arcface, cosface, sphereface
 from jaxdml.losses.center import center
 from jaxdml.losses.contrastive import contrastive
 from jaxdml.losses.npair import npair
@@ -56,7 +67,7 @@ METRIC: dict[str, Callable[..., Any]] = {
     "sphereface": _angular.make_sphereface,
     "cosface": _angular.make_cosface,
     "arcface": _angular.make_arcface,
-    "adacos": _angular.make_adacos,
+    "adacos": _adacos.make,
 }
 RECONSTRUCTION: dict[str, Callable[..., Any]] = {
     "mse": _reconstruction.make_mse,

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxdml import masks
 from jaxdml.arguments import checked
 from jaxdml.distances import matmul
+from jaxdml.losses.rows import is_soft, read
 from jaxdml.losses.softmax import cross_entropy
 from jaxdml.options import at_least, between
 from jaxdml.types import Learned
@@ -21,12 +22,14 @@ from jaxdml.types import Learned
 @checked
 def center(
     embeddings: Float[Array, "batch dim"],
-    labels: Int[Array, " batch"],
+    labels: Int[Array, " batch"] | Float[Array, "batch classes"],
     centres: Float[Array, "classes dim"],
-    weights: Float[Array, "dim classes"],
+    class_weights: Float[Array, "dim classes"],
     bias: Float[Array, " classes"],
     *,
     labelled: Bool[Array, " batch"] | None = None,
+    weights: Float[Array, " batch"] | None = None,
+    normalizer: str = "weights",
     weight: ArrayLike = 0.003,
 ) -> Float[Array, ""]:
     """Cross-entropy of softmax(zᵀW + b) + λ · ½ mean ‖z − c_y‖².
@@ -35,11 +38,15 @@ def center(
 
     Args:
       embeddings: f32[B, D].
-      labels: i32[B] in [0, C) where labelled.
+      labels: i32[B] in [0, C) where labelled; or soft, f32[B, C]: the cross-entropy to them, and
+        Σ_c p_c ‖z − c_c‖².
       centres: c, f32[C, D].
-      weights: W, f32[D, C].
+      class_weights: W, f32[D, C].
       bias: b, f32[C].
       labelled: bool[B]; rows without count for nothing. `None` means all.
+      weights: f32[B] ≥ 0, of the rows in both means; `None` means 1.
+      normalizer: what the means divide by: the sum of the `weights`, or the number of labelled
+        `rows`.
       weight: λ ≥ 0.
 
     Returns:
@@ -54,30 +61,51 @@ def center(
     1.6931
     """
     at_least("weight", weight, 0)
-    embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
-    labels = jnp.where(labelled, labels, 0)
-    logits = matmul(embeddings, weights) + bias[None, :]
-    away = jnp.sum((embeddings - centres[labels]) ** 2, axis=1)
-    pull = 0.5 * masks.mean(away, labelled)
-    return cross_entropy(logits, labels, labelled) + jnp.asarray(weight, pull.dtype) * pull
+    embeddings, labels, labelled, weights, counts = read(
+        embeddings, labels, labelled, weights, normalizer
+    )
+    if not is_soft(labels):
+        labels = jnp.where(labelled, labels, 0)
+    logits = matmul(embeddings, class_weights) + bias[None, :]
+    away = _away(embeddings, labels, centres)
+    pull = 0.5 * masks.mean(away, labelled, weights, counts)
+    loss = cross_entropy(logits, labels, labelled, weights, counts)
+    return loss + jnp.asarray(weight, pull.dtype) * pull
+
+
+def _away(embeddings: Array, labels: Array, centres: Array) -> Array:
+    """‖z − c_y‖², f32[B]; of soft labels Σ_c p_c ‖z − c_c‖², without an array of B C D entries.
+
+    That is ‖z − m‖² for the mean m = Σ_c p_c c_c, and the variance of the centres around it.
+    """
+    if not is_soft(labels):
+        return jnp.sum((embeddings - centres[labels]) ** 2, axis=1)
+    origin = centres.mean(axis=0, keepdims=True)  # near the centres: less is lost to rounding
+    centres = centres - origin
+    mean = matmul(labels, centres)
+    square = matmul(labels, jnp.sum(centres**2, axis=1, keepdims=True))[:, 0]
+    variance = jnp.maximum(square - jnp.sum(mean**2, axis=1), 0)
+    return jnp.sum((embeddings - origin - mean) ** 2, axis=1) + variance
 
 
 @checked
 def moved(
     centres: Float[Array, "classes dim"],
     embeddings: Float[Array, "batch dim"],
-    labels: Int[Array, " batch"],
+    labels: Int[Array, " batch"] | Float[Array, "batch classes"],
     *,
     labelled: Bool[Array, " batch"] | None = None,
+    weights: Float[Array, " batch"] | None = None,
     rate: ArrayLike = 0.5,
 ) -> Float[Array, "classes dim"]:
     """Centres after a step of Wen's rule: c_j − rate · Σ_{y=j} (c_j − z) / (1 + n_j).
 
-    A class without labelled rows keeps its centre.
+    A class without labelled rows keeps its centre. A row of weight w counts as w rows, and with
+    soft labels as w p_j rows of each class.
 
     Args:
       centres: f32[C, D].
-      embeddings, labels, labelled: as for `center`.
+      embeddings, labels, labelled, weights: as for `center`.
       rate: in [0, 1].
 
     Raises:
@@ -86,8 +114,14 @@ def moved(
     >>> moved(jnp.zeros((2, 1)), jnp.array([[3.0], [3.0]]), jnp.array([1, 1])).tolist()
     [[0.0], [1.0]]
     """
-    embeddings, labels, labelled = masks.one_row_at_least(embeddings, labels, labelled)
-    member = (labels[:, None] == jnp.arange(len(centres))[None, :]) & labelled[:, None]  # [B, C]
+    rows = read(embeddings, labels, labelled, weights, relative=False)
+    embeddings = rows.embeddings
+    member: Array = rows.labels  # [B, C]
+    if not is_soft(labels):
+        member = rows.labels[:, None] == jnp.arange(len(centres))[None, :]
+        member &= rows.labelled[:, None]
+    if rows.weights is not None:
+        member = member * rows.weights[:, None]
     count = member.sum(axis=0).astype(centres.dtype)[:, None]
     share = member.astype(centres.dtype) / (1 + count.T)  # divided first: a sum could overflow
     return centres - rate * (centres * (count / (1 + count)) - matmul(share.T, embeddings))
@@ -96,8 +130,8 @@ def moved(
 def make(*, weight: ArrayLike = 0.003, centre_rate: ArrayLike = 0.5) -> Learned:
     """Center loss with softmax, as `loss.name = "center"` selects it.
 
-    W and b are learned with everything else. The centres start at 0, are constants to the
-    gradient, and move by Wen's rule after every step that reads labels.
+    W and b are learned with everything else, and zᵀW + b are its class scores. The centres start at
+    0, are constants to the gradient, and move by Wen's rule after every step that reads labels.
 
     Args:
       weight: λ ≥ 0.
@@ -111,7 +145,14 @@ def make(*, weight: ArrayLike = 0.003, centre_rate: ArrayLike = 0.5) -> Learned:
         return {"weights": weights, "bias": jnp.zeros(classes)}, jnp.zeros((classes, latent_dim))
 
     def value(
-        params: Any, centres: Array, embeddings: Array, labels: Array, *, labelled: Array
+        params: Any,
+        centres: Array,
+        embeddings: Array,
+        labels: Array,
+        *,
+        labelled: Array,
+        weights: Array | None = None,
+        normalizer: str = "weights",
     ) -> tuple[Array, Array]:
         loss = center(
             embeddings,
@@ -120,8 +161,15 @@ def make(*, weight: ArrayLike = 0.003, centre_rate: ArrayLike = 0.5) -> Learned:
             params["weights"],
             params["bias"],
             labelled=labelled,
+            weights=weights,
+            normalizer=normalizer,
             weight=weight,
         )
-        return loss, moved(centres, embeddings, labels, labelled=labelled, rate=centre_rate)
+        return loss, moved(
+            centres, embeddings, labels, labelled=labelled, weights=weights, rate=centre_rate
+        )
 
-    return Learned(init, value)
+    def scores(params: Any, centres: Array, embeddings: Array) -> Array:
+        return matmul(embeddings, params["weights"]) + params["bias"][None, :]
+
+    return Learned(init, value, scores)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml import masks
 from jaxdml.arguments import checked
+from jaxdml.losses.rows import is_soft
 
 
 @checked
@@ -60,17 +61,28 @@ def _slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]
 @checked
 def cross_entropy(
     logits: Float[Array, "batch classes"],
-    labels: Int[Array, " batch"],
+    labels: Int[Array, " batch"] | Float[Array, "batch classes"],
     labelled: Bool[Array, " batch"],
+    weights: Float[Array, " batch"] | None = None,
+    counts: Float[Array, " batch"] | None = None,
 ) -> Float[Array, ""]:
     """Mean over labelled rows of −log softmax(logits)_y, in nats; 0 where there is none.
+
+    Args:
+      logits: f32[B, C].
+      labels: i32[B] in [0, C) where labelled; or soft, f32[B, C]: −Σ_c p_c log softmax(logits)_c.
+      labelled: bool[B].
+      weights, counts: f32[B], of the mean, as `masks.mean` takes them.
 
     >>> logits = jnp.array([[0.0, 0.0], [9.0, 9.0]])
     >>> round(float(cross_entropy(logits, jnp.array([0, 7]), jnp.array([True, False]))), 4)
     0.6931
     """
-    target = at_label(logits, jnp.where(labelled, labels, 0))
-    return masks.mean(log_sum_exp(logits) - target, labelled)
+    if is_soft(labels):
+        target = jnp.sum(jnp.where(labels > 0, labels * logits, 0), axis=1)
+    else:
+        target = at_label(logits, jnp.where(labelled, labels, 0))
+    return masks.mean(log_sum_exp(logits) - target, labelled, weights, counts)
 
 
 @checked

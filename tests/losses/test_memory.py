@@ -45,6 +45,25 @@ def test_a_loss_and_its_gradient_take_memory_for_pairs_and_a_block_only(variant)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("normalizer", ["weights", "rows"])
+@pytest.mark.parametrize("name", ["contrastive", "triplet", "supcon", "center"])
+def test_weights_and_soft_labels_take_memory_for_pairs_and_a_block_only(name, normalizer):
+    loss = learned(METRIC[name]())
+    state = jax.eval_shape(lambda key: loss.init(key, BATCH, DIM), jax.random.key(0))
+    labels = jax.ShapeDtypeStruct((BATCH, BATCH), jnp.float32)  # as many classes as rows
+    weights = jax.ShapeDtypeStruct((BATCH,), jnp.float32)
+    labelled = jax.ShapeDtypeStruct((BATCH,), jnp.bool)
+
+    def value(z, params, extra, y, labelled, weights):
+        options = {"labelled": labelled, "weights": weights, "normalizer": normalizer}
+        return loss.value(params, extra, z, y, **options)[0]
+
+    for function in (value, jax.value_and_grad(value, (0, 1))):
+        used = temporaries(function, EMBEDDINGS, *state, labels, labelled, weights)
+        assert used < 16 * SQUARE + 4 * 4 * BLOCK
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DISTANCES)
 def test_a_distance_and_its_gradient_take_memory_for_pairs_and_a_block_only(name):
     distance = DISTANCES[name]

@@ -69,6 +69,15 @@ def test_the_triplets_of_a_float16_batch_are_counted():
     assert slope.any()
 
 
+@pytest.mark.parametrize("name", ["contrastive", "triplet", "supcon"])
+def test_narrow_weights_and_soft_labels_give_a_value_in_float32(name):
+    z, weights = jnp.array(np.eye(6, 4), "float16"), jnp.full(6, 0.5, "float16")
+    soft = jnp.array(np.eye(3)[np.arange(6) % 3], "bfloat16")
+    value = getattr(losses, name)(z, soft, weights=weights)
+    assert value.dtype == jnp.float32
+    np.testing.assert_allclose(value, getattr(losses, name)(z, jnp.arange(6) % 3), rtol=1e-6)
+
+
 POSTERIOR = (np.array([[200.0, -150.0]] * 3), np.full((3, 2), -1.0))
 MIXTURE = (np.log([0.25, 0.75]), np.array([[90.0, 1.0], [0.0, 0.0]]), np.zeros((2, 2)))
 PIXELS = np.linspace(0.1, 0.9, 2 * 60 * 60).reshape(2, 60, 60, 1)

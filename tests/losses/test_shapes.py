@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdml import distances, distributions, losses, masks
-from jaxdml.losses import kl, softmax
+from jaxdml.losses import kl, rows, softmax
 from jaxdml.losses.center import moved
 from jaxdml.types import Components
 
@@ -27,7 +27,8 @@ def mask(*shape):
 
 
 BATCH = {"embeddings": floats(4, 2), "labels": whole(4), "labelled": mask(4)}
-HEAD = BATCH | {"weights": floats(2, 3)}
+WEIGHTED = BATCH | {"weights": floats(4)}
+HEAD = WEIGHTED | {"class_weights": floats(2, 3)}
 IMAGES = {"images": floats(4, 5, 6, 3), "reconstruction": floats(4, 5, 6, 3), "valid": mask(4)}
 POSTERIOR = {"mean": floats(4, 2), "logvar": floats(4, 2)}
 MIXTURE = Components(floats(3), floats(3, 2), floats(3, 2))
@@ -53,19 +54,19 @@ def with_components(function):
 
 # what is called, and arrays whose shapes agree
 CASES = {
-    "contrastive": (losses.contrastive, BATCH),
-    "triplet": (losses.triplet, BATCH),
-    "npair": (losses.npair, BATCH),
-    "supcon": (losses.supcon, BATCH),
+    "contrastive": (losses.contrastive, WEIGHTED),
+    "triplet": (losses.triplet, WEIGHTED),
+    "npair": (losses.npair, WEIGHTED),
+    "supcon": (losses.supcon, WEIGHTED),
     "center": (losses.center, HEAD | {"centres": floats(3, 2), "bias": floats(3)}),
-    "moved": (moved, {"centres": floats(3, 2)} | BATCH),
+    "moved": (moved, {"centres": floats(3, 2)} | WEIGHTED),
     "sphereface": (losses.sphereface, HEAD),
     "cosface": (losses.cosface, HEAD),
     "arcface": (losses.arcface, HEAD),
     "adacos": (losses.adacos, HEAD | {"scale": floats()}),
     "cross_entropy": (
         softmax.cross_entropy,
-        {"logits": floats(4, 3), "labels": whole(4), "labelled": mask(4)},
+        {"logits": floats(4, 3), "labels": whole(4), "labelled": mask(4), "weights": floats(4)},
     ),
     "at_label": (softmax.at_label, {"values": floats(4, 3), "labels": whole(4)}),
     "log_sum_exp": (softmax.log_sum_exp, {"values": floats(4, 3), "where": mask(4, 3)}),
@@ -87,7 +88,11 @@ CASES = {
     "matmul": (distances.matmul, {"a": floats(4, 2), "b": floats(2, 3)}),
     "keep": (masks.keep, {"embeddings": floats(4, 2), "labelled": mask(4)}),
     "one_row_at_least": (masks.one_row_at_least, BATCH),
-    "mean": (masks.mean, {"values": floats(4, 2), "where": mask(4, 2)}),
+    "mean": (
+        masks.mean,
+        {name: floats(4, 2) for name in ("values", "weights", "counts")} | {"where": mask(4, 2)},
+    ),
+    "read": (rows.read, WEIGHTED),
     "pairs": (masks.pairs, {"labels": whole(4), "labelled": mask(4)}),
     "log_normal": (
         distributions.log_normal,

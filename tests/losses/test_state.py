@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdml import losses
-from jaxdml.losses.angular import first_scale
+from jaxdml.losses.adacos import first_scale
 from jaxdml.losses.center import moved
 from tests.losses import oracle
 
