@@ -1,4 +1,4 @@
-"""What a data set is: its images and labels, where it lies, and a picture of it.
+"""What a data set is: its images and labels, where it lies, and pictures of it and of its views.
 
     python -m experiments.data mnist [--data_dir=DATA] [--config.data.labelled_count=60]
     python -m experiments.data photos        (or photos.npz, of your own)
@@ -7,16 +7,20 @@
 The pictures, PNG and SVG, go to `--output`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
 from configs import common
 from experiments import cli
-from jaxdml import config, data
+from jaxdml import augment, config, data
+from jaxdml.augment.invariances import is_vector
+from jaxdml.options import listed
 from jaxdml.report import table
 from jaxdml.runs import plan, report
 from jaxdml.types import Dataset
@@ -34,7 +38,9 @@ def main(names: list[str]) -> None:
         for note in (*dataset.notes, plan.note_of_folds(dataset)):
             if note:
                 print(f"note: {note}")
-        picture(dataset)
+        invariances = augment.invariances_of(dataset, base.get("data.invariances"))
+        print(line_of_views(invariances))
+        pictures(dataset, invariances)
 
 
 def named(name: str) -> dict[str, Any]:
@@ -71,24 +77,71 @@ def counts(dataset: Dataset, labelled: np.ndarray) -> table.Table:
     return table.Table("", ["class", *columns], body, 1)
 
 
+def line_of_views(invariances: Sequence[str]) -> str:
+    """Which changes of its images keep their class.
+
+    >>> line_of_views(("shift", "scale"))
+    'views   keep the class under shift, scale'
+    """
+    return f"{'views':8}keep the class under {listed(invariances) or 'no change'}"
+
+
 def splits(dataset: Dataset) -> Mapping[str, Any]:
     """The parts of a data set by their names."""
     return {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
 
 
-def picture(dataset: Dataset) -> None:
-    """Writes some images of each class, and says where."""
+def pictures(dataset: Dataset, invariances: tuple[str, ...]) -> None:
+    """Draws some images of each class, and some with views of them, and says where."""
     try:
-        from jaxdml.report.figures import style
-        from jaxdml.runs import pictures
+        from jaxdml.report.figures import style, views
+        from jaxdml.runs.pictures import classes
     except ImportError:
         print(f"note: {report.NO_PLOT}")
         return
     if plan.image_shape(dataset)[2] not in (1, 3):
         print("note: no picture: only images of 1 and 3 channels are")
         return
-    for file in style.save(pictures.classes(dataset), Path(OUTPUT.value), dataset.name):
-        print(f"picture {file}")
+    if is_vector(plan.image_shape(dataset)):
+        print("note: no picture: images of one row or one column are not drawn")
+        return
+    title = f"{dataset.name}: training images and views of them"
+    drawn = {
+        dataset.name: classes(dataset),
+        f"{dataset.name}_views": views.draw(*examples(dataset, invariances), title),
+    }
+    for name, figure in drawn.items():
+        for file in style.save(figure, Path(OUTPUT.value), name):
+            print(f"picture {file}")
+
+
+def examples(
+    dataset: Dataset, invariances: tuple[str, ...], most: int = 10
+) -> tuple[list[str], list[tuple[str, np.ndarray]]]:
+    """Some training images and views of them.
+
+    Args:
+      dataset: where it has labels, images of different classes come first.
+      invariances: which changes keep a class.
+      most: how many images.
+
+    Returns:
+      the name of each image's class, and columns: the name of the view, and f32[n, H, W, C].
+    """
+    y, shape = np.asarray(dataset.train.y), plan.image_shape(dataset)
+    rank = np.where(y < 0, len(dataset.classes), y)  # images without a label come last
+    order = np.random.default_rng(0).permutation(len(y))
+    _, first = np.unique(rank[order], return_index=True)
+    rows = np.concatenate([order[first], np.delete(order, first)])[:most]
+    rows = rows[np.argsort(rank[rows], kind="stable")]
+    x = jnp.asarray(dataset.train.x[rows])
+    x = x / 255 if x.dtype == jnp.uint8 else x
+    policies = ["none"] + ["weak"] * 3 + ["strong"] * 3
+    made = [augment.POLICIES[name](shape, invariances) for name in policies]
+    images = [np.asarray(view(jax.random.key(i), x)) for i, view in enumerate(made)]
+    heads = ["plain" if name == "none" else name for name in policies]
+    names = [dataset.classes[label] if label >= 0 else "no label" for label in y[rows]]
+    return names, list(zip(heads, images, strict=True))
 
 
 if __name__ == "__main__":
