@@ -35,8 +35,8 @@ def brightness(
     2
     """
     images = as_floats(images)
-    amounts = amount * uniform(key, images, 2)
-    return adjusted(images, 1 + amounts[0], amounts[1] / 2)
+    contrast, twice = uniform(key, images, amount, amount)
+    return adjusted(images, 1 + contrast, twice / 2)
 
 
 @checked

@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jaxdml.arguments import checked
-from jaxdml.augment.pixels import as_floats, over_pixels, uniform
+from jaxdml.augment.pixels import as_floats, uniform
 
 
 @checked
@@ -41,8 +41,8 @@ def colour(
     0.0
     """
     images = as_floats(images)
-    amounts = uniform(key, images, 2)
-    return recoloured(images, degrees * amounts[0], 1 + saturation * amounts[1])
+    turn, more = uniform(key, images, degrees, saturation)
+    return recoloured(images, turn, 1 + more)
 
 
 @checked
@@ -62,9 +62,12 @@ def recoloured(
     [0.0, 1.0, 0.0]
     """
     angle = jnp.deg2rad(degrees)
-    grey = images.mean(axis=3, keepdims=True)
-    rest = images - grey
-    # a × c, by components: (c_b − c_g, c_r − c_b, c_g − c_r) / √3
-    across = (jnp.roll(rest, 1, axis=3) - jnp.roll(rest, -1, axis=3)) / 3**0.5
-    turned = over_pixels(jnp.cos(angle)) * rest + over_pixels(jnp.sin(angle)) * across
-    return jnp.clip(grey + over_pixels(factor) * turned, 0, 1)
+    # matrices that give a pixel's grey part, c, and a × c
+    grey = jnp.full((3, 3), 1 / 3, images.dtype)
+    rest = jnp.eye(3, dtype=images.dtype) - grey
+    across = jnp.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], images.dtype) / 3**0.5
+    along, aside = factor * jnp.cos(angle), factor * jnp.sin(angle)
+    matrix = grey[None] + along[:, None, None] * rest[None] + aside[:, None, None] * across[None]
+    # channel by channel: a product with a 3 × 3 matrix for each image takes ten times as long
+    changed = sum(images[..., c : c + 1] * matrix[:, None, None, :, c] for c in range(3))
+    return jnp.clip(changed, 0, 1)

@@ -43,11 +43,11 @@ def erase(
     Array(True, dtype=bool)
     """
     images = as_floats(images)
-    amounts = uniform(key, images, 3)
-    size = jnp.array(images.shape[1:3], images.dtype)
-    centre = (amounts[:2].T * size[None] + size[None] - 1) / 2
-    side = smallest + (largest - smallest) * (amounts[2] + 1) / 2
-    return filled(images, centre, side, fill)
+    height, width = images.shape[1:3]
+    least, most = jnp.asarray(smallest, images.dtype), jnp.asarray(largest, images.dtype)
+    down, right, more = uniform(key, images, height / 2, width / 2, (most - least) / 2)
+    centre = jnp.stack([down + (height - 1) / 2, right + (width - 1) / 2], axis=1)
+    return filled(images, centre, (least + most) / 2 + more, fill)
 
 
 @checked

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 
@@ -25,13 +26,15 @@ def as_floats(images: Array) -> Array:
     return jnp.asarray(images)
 
 
-def uniform(key: Array, images: Array, count: int) -> Float[Array, "count batch"]:
-    """Numbers in [−1, 1) for each image, in the images' own type.
+def uniform(key: Array, images: Array, *largest: ArrayLike) -> Float[Array, "count batch"]:
+    """Numbers for each image, of its own type: one of each kind, uniformly from ± `largest`.
 
-    >>> uniform(jax.random.key(0), jnp.zeros((5, 8, 8, 1)), 2).shape
+    >>> uniform(jax.random.key(0), jnp.zeros((5, 8, 8, 1)), 2.0, 0.5).shape
     (2, 5)
     """
-    return jax.random.uniform(key, (count, len(images)), images.dtype, minval=-1, maxval=1)
+    shape = len(largest), len(images)
+    drawn = jax.random.uniform(key, shape, images.dtype, minval=-1, maxval=1)
+    return jnp.stack([jnp.asarray(one, images.dtype) for one in largest])[:, None] * drawn
 
 
 def over_pixels(numbers: Float[Array, " batch"]) -> Float[Array, "batch 1 1 1"]:

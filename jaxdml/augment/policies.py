@@ -21,10 +21,9 @@ from jaxdml.augment.brightness import brightness
 from jaxdml.augment.colour import colour
 from jaxdml.augment.coordinates import dropout, noise
 from jaxdml.augment.erase import erase
-from jaxdml.augment.flips import flip
 from jaxdml.augment.invariances import INVARIANCES, fitting
+from jaxdml.augment.orientation import orientations
 from jaxdml.augment.pixels import as_floats
-from jaxdml.augment.turns import quarter_turns
 
 View = Callable[[Array, Array], Array]  # (key, images f32[B, H, W, C]) → f32[B, H, W, C]
 
@@ -110,29 +109,20 @@ def composed(
     (2, 8, 8, 1)
     """
     names = fitting(invariances, shape)
-    height, width, _ = shape
     off = [f for f in Magnitudes._fields if f != "fill" and _WITH.get(f, f) not in names]
     m = magnitudes._replace(**dict.fromkeys(off, 0.0))
-    changes: dict[str, View] = {}  # named by the invariance whose place in the table seeds it
-    for direction in ("horizontal", "vertical"):
-        if (name := f"flip_{direction}") in names:
-            changes[name] = functools.partial(flip, direction=direction)
-    if "quarter_turns" in names:
-        changes["quarter_turns"] = quarter_turns
-    if m.shift or m.scale or m.rotate or m.shear:
-        changes["shift"] = functools.partial(
-            affine,
-            shift=(m.shift * height, m.shift * width),
-            degrees=m.rotate,
-            scale=m.scale,
-            shear=m.shear,
-        )
+    # In this order, as the resampling stores its result, and erasing reads that twice. Each change
+    # has the name of the invariance whose place in the table seeds it.
+    changes: dict[str, View] = {}
     if m.colour or m.saturation:
         changes["colour"] = functools.partial(colour, degrees=m.colour, saturation=m.saturation)
     if m.brightness:
         changes["brightness"] = functools.partial(brightness, amount=m.brightness)
+    flips_and_turns = {"flip_horizontal", "flip_vertical", "quarter_turns"} & set(names)
+    if flips_and_turns or m.shift or m.scale or m.rotate or m.shear:
+        changes["shift"] = functools.partial(_moved, m, flips_and_turns)
     if m.erase:
-        side = m.erase * min(height, width)
+        side = m.erase * min(shape[:2])
         changes["erase"] = functools.partial(
             erase, smallest=side * 2 / 7, largest=side, fill=m.fill
         )
@@ -149,3 +139,27 @@ def composed(
         return images
 
     return view
+
+
+def _moved(magnitudes: Magnitudes, flips_and_turns: set[str], key: Array, images: Array) -> Array:
+    """All that moves pixels, in one resampling."""
+    height, width = images.shape[1:3]
+    near, far = jax.random.split(key)
+    orientation = None
+    if flips_and_turns:
+        orientation = orientations(
+            far,
+            images,
+            horizontal="flip_horizontal" in flips_and_turns,
+            vertical="flip_vertical" in flips_and_turns,
+            quarters="quarter_turns" in flips_and_turns,
+        )
+    return affine(
+        near,
+        images,
+        shift=(magnitudes.shift * height, magnitudes.shift * width),
+        degrees=magnitudes.rotate,
+        scale=magnitudes.scale,
+        shear=magnitudes.shear,
+        orientation=orientation,
+    )

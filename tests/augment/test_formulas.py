@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdml.augment import affine, brightness, colour, erase, flips, turns
+from jaxdml.augment import affine, brightness, colour, erase, orientation
 
-pytestmark = pytest.mark.usefixtures("float64")
+pytestmark = pytest.mark.usefixtures("float64", "compile_quickly")
 
 SHAPES = [(1, 1, 1), (8, 8, 1), (27, 31, 3), (1, 20, 1)]
 
@@ -50,11 +50,21 @@ def test_pixels_are_interpolated_between_their_four_neighbours(shape):
                 np.testing.assert_allclose(got[row, i, j], expected, atol=1e-12)
 
 
+def test_orientations_are_the_flips_and_turns_of_numpy():
+    kinds = [(h, v, q) for h in (False, True) for v in (False, True) for q in range(4)]
+    x = draw((6, 6, 2), rows=len(kinds))
+    made = orientation.oriented(*map(np.array, zip(*kinds, strict=True)))
+    got = affine.resampled(x, made.astype("float64"), np.zeros((len(kinds), 2)))
+    for image, result, (horizontal, vertical, quarters) in zip(x, got, kinds, strict=True):
+        image = image[:, ::-1] if horizontal else image
+        image = image[::-1] if vertical else image
+        np.testing.assert_array_equal(result, np.rot90(image, quarters))
+
+
 def test_a_rotation_by_a_quarter_is_a_quarter_turn():
-    x = draw((7, 7, 1))
-    ones, zeros = np.ones((2, 2)), np.zeros(2)
-    by_angle = affine.resampled(x, affine.matrices(zeros + 90, ones, zeros), np.zeros((2, 2)))
-    np.testing.assert_allclose(by_angle, turns.turned(x, np.array([1, 1])), atol=1e-12)
+    no, ones = np.zeros(1, bool), np.ones(1)
+    turned = affine.matrices(90 * ones, np.ones((1, 2)), 0 * ones)
+    np.testing.assert_allclose(turned, orientation.oriented(no, no, np.array([1])), atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -66,7 +76,9 @@ def test_a_square_about_its_centre_is_filled(shape, fill):
     for row in range(2):
         for i in range(shape[0]):
             for j in range(shape[1]):
-                near = [abs(at - c) < side[row] / 2 for at, c in zip((i, j), centre[row])]
+                near = [
+                    abs(at - c) < side[row] / 2 for at, c in zip((i, j), centre[row], strict=True)
+                ]
                 if all(near):
                     for c in range(shape[2]):
                         expected[row, i, j, c] = x[row, :, :, c].mean() if fill is None else fill
@@ -91,19 +103,6 @@ def test_a_colour_turns_about_the_grey_axis():
         rest = factor[row] * (pixel - along)
         turned = math.cos(angle) * rest + math.sin(angle) * np.cross(axis, rest)
         np.testing.assert_allclose(got[row, i, j], np.clip(along + turned, 0, 1), atol=1e-12)
-
-
-def test_only_chosen_images_are_mirrored():
-    x, chosen = draw((3, 4, 1)), np.array([False, True])
-    for direction, flipped in {"horizontal": x[:, :, ::-1], "vertical": x[:, ::-1]}.items():
-        got = flips.mirrored(x, chosen, direction)
-        np.testing.assert_array_equal(got, [x[0], flipped[1]])
-
-
-def test_quarter_turns_are_those_of_numpy():
-    x = draw((5, 5, 2), rows=4)
-    expected = [np.rot90(image, quarters) for quarters, image in enumerate(x)]
-    np.testing.assert_array_equal(turns.turned(x, np.arange(4)), expected)
 
 
 def test_random_amounts_lie_within_the_magnitudes_and_reach_them():

@@ -47,7 +47,9 @@ def test_what_does_not_fit_is_refused_where_declared_and_dropped_where_the_data_
 def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"^data.invariances must be some of shift, .*'flips'$"):
         invariances_of(dataset(), ("shift", "flips"))
-    with pytest.raises(ConfigError, match="^two: its invariances must be some of shift, .*'tilt'$"):
+    with pytest.raises(
+        ConfigError, match=r"^two: its invariances must be some of shift, .*'tilt'$"
+    ):
         invariances_of(dataset(invariances=("tilt",)))
 
 

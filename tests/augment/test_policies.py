@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from jaxdml.augment import INVARIANCES, POLICIES, Magnitudes, composed, policies
-from jaxdml.augment.affine import affine
 from jaxdml.options import ConfigError, find
 
 SHAPE = (8, 8, 3)
@@ -22,42 +21,44 @@ def x():
 
 
 def calls(monkeypatch, make, names, shape=SHAPE):
-    """What a view does: the name of each change, and its magnitudes."""
+    """What a view does: the name of each change, and its magnitudes that are not 0."""
     seen = {}
-    for name in (
-        "affine",
-        "brightness",
-        "colour",
-        "dropout",
-        "erase",
-        "flip",
-        "noise",
-        "quarter_turns",
-    ):
+    for name in ("affine", "brightness", "colour", "dropout", "erase", "noise", "orientations"):
 
-        def change(key, images, *, name=name, direction="", **magnitudes):
-            seen["_".join(filter(None, (name, direction)))] = magnitudes
+        def change(key, images, *, name=name, **magnitudes):
+            seen[name] = {word: m for word, m in magnitudes.items() if np.any(m) or word == "fill"}
             return images
 
         monkeypatch.setattr(policies, name, change)
     make(shape, names)(KEY, jnp.zeros((1, *shape)))
+    seen.get("affine", {}).pop("orientation", None)
     return seen
+
+
+MOVES = {
+    "shift": {"affine": {"shift"}},
+    "scale": {"affine": {"scale"}},
+    "rotate": {"affine": {"degrees", "shear"}},
+    "flip_horizontal": {"affine": set(), "orientations": {"horizontal"}},
+    "flip_vertical": {"affine": set(), "orientations": {"vertical"}},
+    "quarter_turns": {"affine": set(), "orientations": {"quarters"}},
+}
 
 
 @pytest.mark.parametrize("name", INVARIANCES)
 def test_a_change_that_is_declared_alone_is_made_alone(monkeypatch, name):
     seen = calls(monkeypatch, POLICIES["strong"], (name,))
-    assert list(seen) == [
-        {"shift": "affine", "scale": "affine", "rotate": "affine"}.get(name, name)
-    ]
-    if "affine" in seen:
-        made = {word for word, amount in seen["affine"].items() if np.any(amount)}
-        assert made == {"rotate": {"degrees", "shear"}}.get(name, {name})
+    if name not in MOVES:
+        assert list(seen) == [name]
+    else:
+        assert {change: set(magnitudes) for change, magnitudes in seen.items()} == MOVES[name]
 
 
 def test_all_that_is_declared_is_made(monkeypatch):
-    made = set(calls(monkeypatch, POLICIES["strong"], tuple(INVARIANCES)))
-    assert made == {"affine", *INVARIANCES} - {"shift", "scale", "rotate"}
+    made = calls(monkeypatch, POLICIES["strong"], tuple(INVARIANCES))
+    assert set(made) == {"affine", "orientations", *INVARIANCES} - set(MOVES)
+    assert set(made["orientations"]) == {"horizontal", "vertical", "quarters"}
+    assert set(made["affine"]) == {"shift", "scale", "degrees", "shear"}
 
 
 def test_what_is_not_declared_leaves_no_trace(x):
@@ -68,9 +69,9 @@ def test_what_is_not_declared_leaves_no_trace(x):
 
 def test_without_flips_no_image_is_ever_mirrored(x):
     x = x.at[:, :, :4].set(0.0).at[:, :, 4:].set(1.0)  # dark on the left
-    changed = POLICIES["strong"](SHAPE, ("shift", "scale", "rotate"))(KEY, x)
+    changed = jax.jit(POLICIES["strong"](SHAPE, ("shift", "scale", "rotate")))(KEY, x)
     assert (changed[:, 4, 0] < changed[:, 4, -1]).all()
-    flipped = POLICIES["strong"](SHAPE, ("flip_horizontal",))(KEY, x)
+    flipped = jax.jit(POLICIES["strong"](SHAPE, ("flip_horizontal",)))(KEY, x)
     assert 0 < (flipped[:, 4, 0] > flipped[:, 4, -1]).all(axis=-1).sum() < len(x)
 
 
@@ -103,8 +104,12 @@ def test_one_change_does_not_alter_the_draws_of_another(x):
     both = composed(SHAPE, ("shift", "noise"), magnitudes)(KEY, x)
     key = jax.random.fold_in(KEY, list(INVARIANCES).index("noise"))
     np.testing.assert_allclose(both, policies.noise(key, shifted, deviation=0.1), atol=1e-7)
-    key = jax.random.fold_in(KEY, 0)
-    np.testing.assert_allclose(shifted, affine(key, x, shift=(2.0, 2.0)), atol=1e-7)
+    flipped = composed(SHAPE, ("shift", "flip_vertical"), magnitudes)(KEY, x)
+    same = (flipped == shifted).all(axis=(1, 2, 3)) | (flipped[:, ::-1] == shifted).all(
+        axis=(1, 2, 3)
+    )
+    assert not (flipped == shifted).all()
+    assert same.all()
 
 
 def test_a_policy_refuses_what_does_not_fit():
@@ -118,5 +123,7 @@ def test_a_policy_of_ones_own_is_found_by_its_path(monkeypatch, x):
     monkeypatch.setitem(sys.modules, "own_policy", own)
     make = find("augment.weak", "own_policy:make", POLICIES)
     np.testing.assert_array_equal(make(SHAPE, ())(KEY, x), 1 - x)
-    with pytest.raises(ConfigError, match="augment.weak must be one of none, strong, weak, or a d"):
+    with pytest.raises(
+        ConfigError, match=r"augment.weak must be one of none, strong, weak, or a d"
+    ):
         find("augment.weak", "stronger", POLICIES)
