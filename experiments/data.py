@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
@@ -40,7 +38,7 @@ def main(names: list[str]) -> None:
                 print(f"note: {note}")
         invariances = augment.invariances_of(dataset, base.get("data.invariances"))
         print(line_of_views(invariances))
-        pictures(dataset, invariances)
+        draw(dataset, invariances)
 
 
 def named(name: str) -> dict[str, Any]:
@@ -78,11 +76,7 @@ def counts(dataset: Dataset, labelled: np.ndarray) -> table.Table:
 
 
 def line_of_views(invariances: Sequence[str]) -> str:
-    """Which changes of its images keep their class.
-
-    >>> line_of_views(("shift", "scale"))
-    'views   keep the class under shift, scale'
-    """
+    """Which changes of its images keep their class."""
     return f"{'views':8}keep the class under {listed(invariances) or 'no change'}"
 
 
@@ -91,11 +85,11 @@ def splits(dataset: Dataset) -> Mapping[str, Any]:
     return {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
 
 
-def pictures(dataset: Dataset, invariances: tuple[str, ...]) -> None:
+def draw(dataset: Dataset, invariances: tuple[str, ...]) -> None:
     """Draws some images of each class, and some with views of them, and says where."""
     try:
-        from jaxdml.report.figures import style, views
-        from jaxdml.runs.pictures import classes
+        from jaxdml.report.figures import style
+        from jaxdml.runs import pictures, views
     except ImportError:
         print(f"note: {report.NO_PLOT}")
         return
@@ -105,43 +99,13 @@ def pictures(dataset: Dataset, invariances: tuple[str, ...]) -> None:
     if is_vector(plan.image_shape(dataset)):
         print("note: no picture: images of one row or one column are not drawn")
         return
-    title = f"{dataset.name}: training images and views of them"
     drawn = {
-        dataset.name: classes(dataset),
-        f"{dataset.name}_views": views.draw(*examples(dataset, invariances), title),
+        dataset.name: pictures.classes(dataset),
+        f"{dataset.name}_views": views.figure(dataset, invariances),
     }
     for name, figure in drawn.items():
         for file in style.save(figure, Path(OUTPUT.value), name):
             print(f"picture {file}")
-
-
-def examples(
-    dataset: Dataset, invariances: tuple[str, ...], most: int = 10
-) -> tuple[list[str], list[tuple[str, np.ndarray]]]:
-    """Some training images and views of them.
-
-    Args:
-      dataset: where it has labels, images of different classes come first.
-      invariances: which changes keep a class.
-      most: how many images.
-
-    Returns:
-      the name of each image's class, and columns: the name of the view, and f32[n, H, W, C].
-    """
-    y, shape = np.asarray(dataset.train.y), plan.image_shape(dataset)
-    rank = np.where(y < 0, len(dataset.classes), y)  # images without a label come last
-    order = np.random.default_rng(0).permutation(len(y))
-    _, first = np.unique(rank[order], return_index=True)
-    rows = np.concatenate([order[first], np.delete(order, first)])[:most]
-    rows = rows[np.argsort(rank[rows], kind="stable")]
-    x = jnp.asarray(dataset.train.x[rows])
-    x = x / 255 if x.dtype == jnp.uint8 else x
-    policies = ["none"] + ["weak"] * 3 + ["strong"] * 3
-    made = [augment.POLICIES[name](shape, invariances) for name in policies]
-    images = [np.asarray(view(jax.random.key(i), x)) for i, view in enumerate(made)]
-    heads = ["plain" if name == "none" else name for name in policies]
-    names = [dataset.classes[label] if label >= 0 else "no label" for label in y[rows]]
-    return names, list(zip(heads, images, strict=True))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ ROOMS = {
     "runs": {
         "types",
         "options",
+        "augment",
         "systems",
         "config",
         "data",

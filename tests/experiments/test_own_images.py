@@ -1,15 +1,12 @@
 """A folder of PNG files with few labelled ones, from the files to the report, by commands."""
 
-import dataclasses
 import re
 
 import numpy as np
 import pytest
 
-from experiments.data import examples
 from jaxdml import data
 from jaxdml.runs import folder
-from jaxdml.types import Split
 
 Image = pytest.importorskip("PIL.Image")
 EACH = 10  # labelled images of each of three digits
@@ -147,17 +144,6 @@ def test_a_data_set_is_told_and_shown(photos, command, tmp_path):
         assert (tmp_path / f"{name}_views.svg").is_file()
     assert "keep the class under shift, scale, brightness, erase\n" in first
     assert "keep the class under shift, scale, rotate, erase\n" in second
-
-
-def test_images_without_a_label_come_last_in_the_picture_of_views(tiny):
-    y = np.where(np.arange(30) < 7, tiny.train.y, -1)
-    partly = dataclasses.replace(tiny, train=Split(tiny.train.x, y))
-    names, columns = examples(partly, ("shift",))
-    labelled = [name for name in names if name != "no label"]
-    assert set(labelled) == {"a", "b", "c"}
-    assert names == sorted(labelled) + ["no label"] * (10 - len(labelled))
-    assert [head for head, _ in columns] == ["plain"] + ["weak"] * 3 + ["strong"] * 3
-    assert {images.shape for _, images in columns} == {(10, 4, 4, 1)}
 
 
 def test_a_range_is_given_on_the_command_line(command, tmp_path):
