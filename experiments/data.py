@@ -1,4 +1,4 @@
-"""What a data set is: its images and labels, where it lies, and a picture of it.
+"""What a data set is: its images and labels, where it lies, and pictures of it and of its views.
 
     python -m experiments.data mnist [--data_dir=DATA] [--config.data.labelled_count=60]
     python -m experiments.data photos        (or photos.npz, of your own)
@@ -7,7 +7,7 @@
 The pictures, PNG and SVG, go to `--output`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from absl import flags
 
 from configs import common
 from experiments import cli
-from jaxdml import config, data
+from jaxdml import augment, config, data
+from jaxdml.augment.invariances import is_vector
+from jaxdml.options import listed
 from jaxdml.report import table
 from jaxdml.runs import plan, report
 from jaxdml.types import Dataset
@@ -34,7 +36,9 @@ def main(names: list[str]) -> None:
         for note in (*dataset.notes, plan.note_of_folds(dataset)):
             if note:
                 print(f"note: {note}")
-        picture(dataset)
+        invariances = augment.invariances_of(dataset, base.get("data.invariances"))
+        print(line_of_views(invariances))
+        draw(dataset, invariances)
 
 
 def named(name: str) -> dict[str, Any]:
@@ -71,24 +75,37 @@ def counts(dataset: Dataset, labelled: np.ndarray) -> table.Table:
     return table.Table("", ["class", *columns], body, 1)
 
 
+def line_of_views(invariances: Sequence[str]) -> str:
+    """Which changes of its images keep their class."""
+    return f"{'views':8}keep the class under {listed(invariances) or 'no change'}"
+
+
 def splits(dataset: Dataset) -> Mapping[str, Any]:
     """The parts of a data set by their names."""
     return {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
 
 
-def picture(dataset: Dataset) -> None:
-    """Writes some images of each class, and says where."""
+def draw(dataset: Dataset, invariances: tuple[str, ...]) -> None:
+    """Draws some images of each class, and some with views of them, and says where."""
     try:
         from jaxdml.report.figures import style
-        from jaxdml.runs import pictures
+        from jaxdml.runs import pictures, views
     except ImportError:
         print(f"note: {report.NO_PLOT}")
         return
     if plan.image_shape(dataset)[2] not in (1, 3):
         print("note: no picture: only images of 1 and 3 channels are")
         return
-    for file in style.save(pictures.classes(dataset), Path(OUTPUT.value), dataset.name):
-        print(f"picture {file}")
+    if is_vector(plan.image_shape(dataset)):
+        print("note: no picture: images of one row or one column are not drawn")
+        return
+    drawn = {
+        dataset.name: pictures.classes(dataset),
+        f"{dataset.name}_views": views.figure(dataset, invariances),
+    }
+    for name, figure in drawn.items():
+        for file in style.save(figure, Path(OUTPUT.value), name):
+            print(f"picture {file}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ ROOMS = {
     "distributions": {"types", "arguments"},
     "losses": {"types", "options", "arguments", "masks", "distances", "distributions"},
     "priors": {"types", "options", "distributions"},
+    "augment": {"types", "options", "arguments"},
     "terms": {"types", "options", "masks"},
     "models": {"types", "options"},
     "routines": {"types", "options"},
@@ -31,6 +32,7 @@ ROOMS = {
     "runs": {
         "types",
         "options",
+        "augment",
         "systems",
         "config",
         "data",

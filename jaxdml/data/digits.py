@@ -32,4 +32,5 @@ def make(data_dir: Path) -> Dataset:
         classes=tuple("0123456789"),
         source="Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998, UCI), "
         "as shipped in scikit-learn; CC BY 4.0",
+        invariances=("shift", "scale", "rotate", "erase"),
     )

@@ -28,6 +28,24 @@ from jaxdml.types import Dataset, Split
 
 PARTS = ("train", "val", "test")
 
+# Which changes keep a class, as `jaxdml.augment` names them. This is not published: it is cautious.
+# Where a small finding decides, nothing is erased; where an outline decides, nothing is sheared.
+_ORGANS = ("shift", "scale", "rotate", "brightness", "erase")  # left and right kidneys are classes
+_CELLS = ("shift", "scale", "rotate", "flip_horizontal", "flip_vertical", "quarter_turns")
+INVARIANCES: Mapping[str, tuple[str, ...]] = {
+    "pathmnist": (*_CELLS, "brightness", "colour", "erase"),  # tissue has no upright side
+    "dermamnist": (*_CELLS, "brightness", "erase"),  # colour is a sign of melanoma
+    "octmnist": ("shift", "scale", "rotate", "flip_horizontal", "brightness"),  # layers lie flat
+    "pneumoniamnist": ("shift", "scale", "rotate", "brightness"),  # the heart is on the left
+    "retinamnist": ("shift", "scale", "rotate", "flip_horizontal", "flip_vertical", "brightness"),
+    "breastmnist": ("shift", "scale", "flip_horizontal", "brightness"),  # shadows fall downwards
+    "bloodmnist": (*_CELLS, "brightness", "colour", "erase"),
+    "tissuemnist": (*_CELLS, "brightness", "erase"),
+    "organamnist": _ORGANS,
+    "organcmnist": _ORGANS,
+    "organsmnist": _ORGANS,
+}
+
 
 class Facts(NamedTuple):
     """What is published about a set."""
@@ -124,6 +142,7 @@ def load(name: str, data_dir: Path) -> Dataset:
         classes=facts.classes,
         source=f"MedMNIST v2 (Yang et al. 2023), {name}; {facts.licence}",
         place=path,
+        invariances=INVARIANCES[name.partition("_")[0]],
     )
 
 

@@ -25,11 +25,12 @@ FILES = {
 
 
 class Facts(NamedTuple):
-    """What is published about a set."""
+    """What is known about a set."""
 
     url: str  # of the folder that holds the files; tensorflow-datasets knows their checksums
     classes: tuple[str, ...]
     source: str
+    invariances: tuple[str, ...]  # not published: what we take to keep a class
 
 
 FACTS: Mapping[str, Facts] = {
@@ -37,6 +38,7 @@ FACTS: Mapping[str, Facts] = {
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         tuple("0123456789"),
         "MNIST (LeCun, Cortes and Burges 1998); CC BY-SA 3.0",
+        ("shift", "scale", "rotate", "erase"),
     ),
     "fashion_mnist": Facts(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -53,6 +55,7 @@ FACTS: Mapping[str, Facts] = {
             "ankle boot",
         ),
         "Fashion-MNIST (Xiao, Rasul and Vollgraf 2017); MIT",
+        ("shift", "scale", "flip_horizontal", "erase"),
     ),
 }
 
@@ -84,6 +87,7 @@ def load(name: str, data_dir: Path) -> Dataset:
         test=splits["test"],
         classes=facts.classes,
         source=facts.source,
+        invariances=facts.invariances,
         place=place or next((folder for folder in folders if _files(folder)), None),
     )
 

@@ -140,6 +140,10 @@ def test_a_data_set_is_told_and_shown(photos, command, tmp_path):
     for name in ("photos", "digits"):
         assert {f.name for f in tmp_path.glob(f"{name}.*")} == {f"{name}.png", f"{name}.svg"}
         assert f"picture {tmp_path / name}.png" in done.stdout
+        assert f"picture {tmp_path / name}_views.png" in done.stdout
+        assert (tmp_path / f"{name}_views.svg").is_file()
+    assert "keep the class under shift, scale, brightness, erase\n" in first
+    assert "keep the class under shift, scale, rotate, erase\n" in second
 
 
 def test_a_range_is_given_on_the_command_line(command, tmp_path):
