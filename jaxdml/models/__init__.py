@@ -6,7 +6,7 @@ whose first level is `encoder` and, where the spec asks for one, `decoder`.
 
 from collections.abc import Callable
 
-from jaxdml.models import conv, conv_small, mlp
+from jaxdml.models import conv, conv_small, mlp, resnet
 from jaxdml.types import Model
 
 __all__ = ["MODELS"]
@@ -15,4 +15,5 @@ MODELS: dict[str, Callable[..., Model]] = {
     "mlp": mlp.make,
     "conv": conv.make,
     "conv_small": conv_small.make,
+    "resnet": resnet.make,
 }

@@ -9,7 +9,7 @@ from jax import Array
 from jaxdml.models.base import of_modules
 from jaxdml.models.layers import Conv, ConvTranspose
 from jaxdml.models.mlp import MLP
-from jaxdml.options import at_least
+from jaxdml.options import at_least, coerce
 from jaxdml.types import Model, ModelSpec
 
 
@@ -48,15 +48,6 @@ class Decoder(nn.Module):
         for shape, stride in zip(larger, self.strides, strict=True):
             x = ConvTranspose(shape, (self.kernel, self.kernel), stride)(nn.relu(x))
         return x
-
-
-def _one_each(strides: object, channels: Sequence[int]) -> bool:
-    """Whether there is one whole number for each convolution."""
-    return (
-        isinstance(strides, (tuple, list))
-        and len(strides) == len(channels)
-        and all(type(stride) is int for stride in strides)
-    )
 
 
 def make(
@@ -109,10 +100,11 @@ def make(
     for name, value in {"kernel": kernel, "stride": stride, "latent_dim": latent_dim}.items():
         at_least(name, value, 1)
     strides = (stride,) * len(channels) if strides is None else strides
-    if not _one_each(strides, channels):
+    strides = coerce("model.strides", strides, (stride,))
+    if len(strides) != len(channels):
         raise ValueError(
-            f"strides must hold a whole number for each of the {len(channels)} channels, "
-            f"as {(stride,) * len(channels)} does, but is {strides!r}"
+            f"strides must hold one stride for each of the {len(channels)} channels, "
+            f"as {(stride,) * len(channels)} does, but is {strides}"
         )
     for name, values in {"channels": channels, "strides": strides, "hidden": hidden}.items():
         for value in values:
