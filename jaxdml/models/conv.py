@@ -116,4 +116,4 @@ def make(
     outputs = latent_dim * (2 if spec.stochastic else 1)
     encoder = Encoder(channels, kernel, strides, (*hidden, outputs))
     decoder = Decoder(hidden[::-1], tuple(reversed(shapes)), kernel, strides[::-1])
-    return of_modules(spec, encoder, decoder, latent_dim)
+    return of_modules(spec, encoder, decoder, latent_dim, check=False)

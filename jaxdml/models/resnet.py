@@ -182,7 +182,7 @@ def make(
     outputs = latent_dim * (2 if spec.stochastic else 1)
     encoder = Encoder(widths, depths, kernel, stride, groups, outputs)
     decoder = Decoder(tuple(reversed(shapes)), strides[::-1], groups)
-    return of_modules(spec, encoder, decoder, latent_dim)
+    return of_modules(spec, encoder, decoder, latent_dim, check=False)
 
 
 def _stem_stride(image_shape: tuple[int, int, int]) -> int:
