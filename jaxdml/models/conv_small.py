@@ -91,4 +91,4 @@ def make(spec: ModelSpec, *, latent_dim: int = 10) -> Model:
     """
     at_least("latent_dim", latent_dim, 1)
     encoder = Encoder(latent_dim * (2 if spec.stochastic else 1))
-    return of_modules(spec, encoder, Decoder(spec.image_shape), latent_dim)
+    return of_modules(spec, encoder, Decoder(spec.image_shape), latent_dim, check=False)

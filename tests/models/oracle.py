@@ -60,3 +60,17 @@ def pool(x, size):
 
 def dense(x, layer):
     return x.reshape(len(x), -1) @ np.asarray(layer["kernel"]) + np.asarray(layer["bias"])
+
+
+def norm_relu(x, layer, groups):
+    """Group by group, image by image; then ReLU."""
+    out = np.empty_like(x)
+    size = x.shape[3] // groups
+    for image in range(len(x)):
+        for group in range(groups):
+            channels = slice(group * size, (group + 1) * size)
+            values = x[image, :, :, channels]
+            mean = values.sum() / values.size
+            variance = ((values - mean) ** 2).sum() / values.size
+            out[image, :, :, channels] = (values - mean) / np.sqrt(variance + 1e-5)
+    return np.maximum(out * np.asarray(layer["scale"]) + np.asarray(layer["bias"]), 0)

@@ -1,3 +1,5 @@
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -36,8 +38,64 @@ def test_encoder_and_decoder_are_the_chains_of_their_layers():
     np.testing.assert_allclose(out.reconstruction, h, atol=1e-12)
 
 
+def test_each_convolution_has_its_own_stride_and_the_decoder_mirrors_them():
+    spec = ModelSpec((5, 7, 2), 10, stochastic=False, decoder=True)
+    model = make(spec, channels=(3, 4, 2), strides=(1, 3, 2), hidden=(), latent_dim=2)
+    x = np.random.default_rng(0).normal(size=(3, 5, 7, 2))
+    params, out = jax.jit(lambda key, x: (p := model.init(key), model.apply(p, x, key)))(
+        jax.random.key(0), x
+    )
+    params = jax.tree.map(np.asarray, params)
+
+    h = x
+    for i, stride in enumerate([1, 3, 2]):
+        layer = params["encoder"][f"Conv_{i}"]
+        h = np.maximum(oracle.convolve(h, layer["kernel"], stride) + layer["bias"], 0)
+    assert h.shape == (3, 1, 2, 2)
+    z = oracle.dense(h, params["encoder"]["MLP_0"]["Dense_0"])
+    np.testing.assert_allclose(out.z, z, atol=1e-12)
+
+    h = oracle.dense(z, params["decoder"]["MLP_0"]["Dense_0"]).reshape(3, 1, 2, 2)
+    for i, (size, stride) in enumerate([((2, 3), 2), ((5, 7), 3), ((5, 7), 1)]):
+        layer = params["decoder"][f"ConvTranspose_{i}"]
+        h = oracle.convolve_transposed(np.maximum(h, 0), layer["kernel"], size, stride)
+        h = h + layer["bias"]
+    np.testing.assert_allclose(out.reconstruction, h, atol=1e-12)
+
+
+def test_strides_that_all_equal_the_stride_are_the_same_program():
+    spec = ModelSpec((9, 8, 1), 10, stochastic=True, decoder=True)
+    one, each = make(spec, stride=3), make(spec, strides=(3, 3))
+    params = jax.eval_shape(one.init, jax.random.key(0))
+    x = jax.ShapeDtypeStruct((2, 9, 8, 1), float)
+    programs = [jax.make_jaxpr(m.apply)(params, x, jax.random.key(0)) for m in (one, each)]
+    assert str(programs[0]) == str(programs[1])
+
+
+@pytest.mark.parametrize(
+    ("strides", "said"),
+    [
+        ((1, 2, 1), "strides must hold one stride for each of the 2 channels, as (2, 2) does, but"),
+        ((), "strides must hold one stride for each of the 2 channels, as (2, 2) does, but is ()"),
+        ((1, 2.0), "but is (1, 2.0)"),
+        ("12", "model.strides must be a list like (512, 256), but is '12'"),
+    ],
+)
+def test_strides_that_are_not_one_whole_number_a_channel_are_refused(strides, said):
+    spec = ModelSpec((8, 8, 1), 10, stochastic=False, decoder=True)
+    with pytest.raises(ValueError, match=re.escape(said)):
+        make(spec, strides=strides)
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1), (4, 4, 3), (27, 31, 1), (224, 224, 3)])
-@pytest.mark.parametrize("options", [{}, {"channels": (4, 4, 4, 4, 4), "kernel": 5, "stride": 3}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"channels": (4, 4, 4, 4, 4), "kernel": 5, "stride": 3},
+        {"channels": (32, 64, 64, 128), "strides": (1, 2, 1, 2)},
+    ],
+)
 def test_images_come_back_in_their_size(shape, options):
     model = make(ModelSpec(shape, 10, stochastic=True, decoder=True), **options)
     params = jax.eval_shape(model.init, jax.random.key(0))
@@ -63,6 +121,7 @@ def test_its_defaults_have_so_many_parameters():
         ("channels", (8, 0)),
         ("kernel", 0),
         ("stride", 0),
+        ("strides", (1, 0)),
         ("hidden", (0,)),
         ("latent_dim", 0),
     ],
