@@ -239,7 +239,7 @@ def _score(
             shop, _, _, params = trained_point(place, old, worker)
             planning.check_scoring(point.config, shop.dataset)
             labelled = planning.select(point, shop.dataset)
-            judged = judge.judge(shop, point, params["model"], np.array(old["diverged"]), labelled)
+            judged = judge.judge(shop, point, params, np.array(old["diverged"]), labelled)
 
             def write(
                 scores: scoring.Scores,

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxdml import config
 from jaxdml.evaluate import embed, neighbours, protocols
+from jaxdml.evaluate.class_means import class_scores
 from jaxdml.evaluate.protocols import Embedded
 from jaxdml.runs import plan
 from jaxdml.runs.cohort import Workshop
@@ -32,6 +33,7 @@ def judge(
     params: Params,
     diverged: np.ndarray,
     labelled: np.ndarray,
+    kept: Any = None,
 ) -> Judged:
     """A point's result but for its scores, and its embeddings.
 
@@ -45,9 +47,10 @@ def judge(
     Args:
       shop: its cohort's.
       point: its identity and configuration.
-      params: of its model.
+      params: `{"model": …, "terms": …}` of the point.
       diverged: i32[3], as in `TrainState`.
       labelled: rows of the training set.
+      kept: what its terms keep beside parameters, if anything.
     """
     c = point.config
     result: dict[str, Any] = {
@@ -67,7 +70,7 @@ def judge(
         epoch, at, code = (int(i) for i in diverged)
         reason = f"{names[code]} was not finite in epoch {epoch}, step {at}"
         return Judged(result | {"status": "diverged", "reason": reason}, {}, {})
-    embedded = _embedded(shop, c, params, labelled)
+    embedded = _embedded(shop, c, params["model"], labelled)
     mean, sample = embedded["mean"], embedded.get("sample")
     arrays = {
         "test": mean.test,
@@ -91,7 +94,13 @@ def judge(
         if kind in defects
     ]
     scored = {kind: embedded[kind] for kind in asked if kind not in defects}
-    notes += protocols.remarks(c["eval.protocols"], next(iter(scored.values()), mean))
+    if "scores" in protocols.needed(c["eval.protocols"]):
+        scored = {
+            kind: one._replace(scores=_class_scores(shop, params, kept, one))
+            for kind, one in scored.items()
+        }
+    if scored:
+        notes += protocols.remarks(c["eval.protocols"], next(iter(scored.values())))
     result["note"] = "; ".join(note for note in notes if note) or None
     return Judged(result, scored, arrays)
 
@@ -105,7 +114,8 @@ def _embedded(
         "test": (plan.scored(shop.dataset, resolved), None),
         "labelled": (train, labelled),
     }
-    if "full" in resolved["eval.protocols"]:
+    needed = protocols.needed(resolved["eval.protocols"])
+    if needed & {"train", "train_labels"}:
         parts["train"] = train, None
     means, samples, labels = {}, {}, {}
     for number, (name, (part, rows)) in enumerate(parts.items()):
@@ -116,6 +126,22 @@ def _embedded(
     kinds = {"mean": means, "sample": samples}
     fold = resolved["data.fold"] is not None
     return {kind: Embedded(**z, **labels, fold=fold) for kind, z in kinds.items() if z}
+
+
+def _class_scores(shop: Workshop, params: Params, kept: Any, embedded: Embedded) -> np.ndarray:
+    """The model's own class scores of the test images, f32[M, C], or f64 by class means.
+
+    They are those of its class weights, `shop.class_scores(params, kept, embeddings)`, where it has
+    some; otherwise, of `class_scores`, nearness to the mean of each class's labelled embeddings. A
+    class without a labelled image has −∞.
+    """
+    z, y, classes = embedded.labelled, embedded.labelled_labels, len(shop.dataset.classes)
+    by_weights = getattr(shop, "class_scores", None)
+    if by_weights is None:
+        return class_scores(embedded.test, z, y, classes)
+    return np.where(
+        np.isin(np.arange(classes), y), by_weights(params, kept, embedded.test), -np.inf
+    )
 
 
 def _defect(embedded: Embedded) -> str | None:

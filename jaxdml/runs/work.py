@@ -220,7 +220,7 @@ class Worker:
                 judged = judge.judge(
                     shop,
                     points[row],
-                    jax.tree.map(lambda leaf, row=row: leaf[row], trained.params["model"]),
+                    jax.tree.map(lambda leaf, row=row: leaf[row], trained.params),
                     trained.diverged[row],
                     labelled[row],
                 )
