@@ -9,16 +9,16 @@ import difflib
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxdml import assembly, parts, systems
 from jaxdml.data import DATASETS
 from jaxdml.evaluate.baselines import BASELINES
-from jaxdml.evaluate.classifiers import CLASSIFIERS, DEFAULTS, Options
+from jaxdml.evaluate.classifiers import DEFAULTS, Options, check_classifier
 from jaxdml.evaluate.embed import EMBEDDINGS
-from jaxdml.evaluate.protocols import PROTOCOLS
+from jaxdml.evaluate.protocols import find_protocol
 from jaxdml.options import ConfigError, at_least, between, coerce, defaults, find, listed, one_of
 from jaxdml.types import PointConfig
 
@@ -68,11 +68,12 @@ _AT_LEAST = {
     "train.learning_rate": 0,
     **{f"eval.{option}": 1 for option in Options._fields},
 }
-_SOME_OF = {
-    "eval.protocols": PROTOCOLS,
-    "eval.classifiers": CLASSIFIERS,
-    "eval.embeddings": EMBEDDINGS,
-    "eval.baselines": BASELINES,
+# Lists of names → what refuses a wrong one.
+_SOME_OF: dict[str, Callable[[str], Any]] = {
+    "eval.protocols": find_protocol,
+    "eval.classifiers": check_classifier,
+    "eval.embeddings": lambda name: one_of("eval.embeddings", name, EMBEDDINGS),
+    "eval.baselines": lambda name: one_of("eval.baselines", name, BASELINES),
 }
 SAMPLERS = ("uniform", "balanced")
 FEEDS = ("auto", "device", "host")  # where the training images lie
@@ -443,11 +444,11 @@ def _check(read: dict[str, Any]) -> None:
                 "routine.labelled_steps=pass visits every labelled image, which balanced batches "
                 "do not: set it to match, or train.sampler to uniform"
             )
-        for path, allowed in _SOME_OF.items():
+        for path, check in _SOME_OF.items():
             if len(set(read[path])) < len(read[path]):
                 raise ValueError(f"{path} names something twice: {listed(read[path])}")
             for name in read[path]:
-                one_of(path, name, allowed)
+                check(name)
         if not read["eval.embeddings"]:
             raise ValueError("eval.embeddings must name something: mean, sample, or both")
         between("seed", read["seed"], 0, 2**31 - 1)

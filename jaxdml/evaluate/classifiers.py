@@ -1,5 +1,14 @@
-"""scikit-learn's classifiers, as the protocols fit them: deterministic, and with bounded work."""
+"""Classifiers, as the protocols fit them: deterministic, and with bounded work.
 
+Four of scikit-learn's have names. Any other is named by its dotted path in `eval.classifiers`:
+
+    sklearn.neighbors:NearestCentroid    a class of scikit-learn, with its defaults
+    my_module:make                       `make(options: Options)` returns a classifier, not fitted
+
+A classifier has `fit(z, y)` and `predict(z)`, as scikit-learn's have.
+"""
+
+import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -7,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxdml.arguments import checked
+from jaxdml.arguments import checked, must_have
+from jaxdml.options import ConfigError, find, listed
 
 
 class Options(NamedTuple):
@@ -53,6 +63,85 @@ Table = Mapping[str, Callable[[Options], Any]]  # name → what makes an unfitte
 CLASSIFIERS: Table = {"knn": _knn, "rf": _forest, "mlp": _mlp, "linear": _linear}
 
 
+def make_classifier(name: str, options: Options = DEFAULTS, table: Table = CLASSIFIERS) -> Any:
+    """An unfitted classifier: one of a table, or any other by its dotted path.
+
+    What the path names is called with the options if it has one required argument, or an argument
+    `options`; otherwise with nothing. Where a seed (`random_state`) of a scikit-learn classifier is
+    `None`, it becomes 0, also inside a pipeline: equal embeddings have equal scores.
+
+    Args:
+      name: a key of `table`, or a dotted path.
+      options: how much work it may do.
+      table: what has a name.
+
+    Raises:
+      ConfigError: if there is none, or it is no classifier.
+
+    >>> make_classifier("sklearn.ensemble:ExtraTreesClassifier").random_state
+    0
+    """
+    if name in table:
+        return table[name](options)
+    make = find("eval.classifiers", name, CLASSIFIERS)
+    needed = required(make)
+    if len(needed) > 1 or (needed and hasattr(make, "get_params")):
+        raise ConfigError(
+            f"eval.classifiers={name} needs {listed(needed)}: name a function make(options) of "
+            "your own, which gives them"
+        )
+    takes = bool(needed) or "options" in inspect.signature(make).parameters
+    model = make(options) if takes else make()
+    if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "predict")):
+        raise ConfigError(
+            f"eval.classifiers={name} must make a classifier with fit and predict, but makes "
+            f"{model!r}"
+        )
+    return _seeded(name, model)
+
+
+def _seeded(name: str, model: Any) -> Any:
+    """One of scikit-learn's kind with seed 0, or another one as it is."""
+    from sklearn.base import BaseEstimator, is_classifier
+
+    if not isinstance(model, BaseEstimator):
+        return model
+    if not is_classifier(model):
+        raise ConfigError(
+            f"eval.classifiers={name} must make a classifier, but a {type(model).__name__} is none "
+            "for scikit-learn (one's own derives from sklearn.base.ClassifierMixin)"
+        )
+    options = model.get_params()
+    seeds = [o for o in options if o.rpartition("__")[2] == "random_state" and options[o] is None]
+    return model.set_params(**dict.fromkeys(seeds, 0))
+
+
+def check_classifier(name: str) -> None:
+    """Makes sure that there is such a classifier. scikit-learn is imported only for a dotted path.
+
+    Raises:
+      ConfigError: if there is none.
+
+    >>> check_classifier("knn")
+    """
+    if name not in CLASSIFIERS:
+        make_classifier(name)
+
+
+def required(make: Callable[..., Any]) -> list[str]:
+    """The arguments without which a function cannot be called.
+
+    >>> required(lambda a, b=1, *c, d, e=2: None)
+    ['a', 'd']
+    """
+    several = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+    return [
+        parameter.name
+        for parameter in inspect.signature(make).parameters.values()
+        if parameter.default is inspect.Parameter.empty and parameter.kind not in several
+    ]
+
+
 @checked
 def predict(
     model: Any,
@@ -77,4 +166,7 @@ def predict(
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
-        return model.fit(fit, labels).predict(scored)
+        model.fit(fit, labels)
+        predicted = np.asarray(model.predict(scored))
+    must_have("what a classifier predicts", predicted, (len(scored),), "a label for each image")
+    return predicted

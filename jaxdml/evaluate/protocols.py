@@ -1,10 +1,15 @@
 """Protocols: what is fitted on which embeddings, and what is scored.
 
-`thesis` fits on two thirds of the test embeddings, with all their labels, and scores on the other
-third: it is how the published tables were made. `labelled` fits on the labelled training embeddings
-alone, `full` on all training embeddings; both score on the whole test set: what a user with few
-labels gets, and the usual probe. `cluster` and `retrieval` fit nothing: they look at how the test
-embeddings lie. In the place of a classifier they name `kmeans` and `neighbours`.
+    thesis      two thirds of the test embeddings, with all labels  →  the other third
+    labelled    the labelled training embeddings                    →  the test set
+    full        all training embeddings, with all labels            →  the test set
+    scores      nothing: the highest class score is the prediction  →  the test set
+    cluster     nothing: k-means of the test embeddings
+    retrieval   nothing: the neighbours of each test embedding among the others
+
+`thesis` is how the published tables were made, `labelled` what a user with few labels gets, `full`
+the usual probe. Another protocol is a function in a file of your own. It takes no argument and
+returns a `Protocol`; `eval.protocols` names it by its dotted path, `my_module:make`.
 """
 
 import functools
@@ -12,27 +17,30 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
-from threadpoolctl import ThreadpoolController
 
-from jaxdml.arguments import checked
-from jaxdml.evaluate.classifiers import CLASSIFIERS, DEFAULTS, Options, Table, predict
+from jaxdml.evaluate import reasons
+from jaxdml.evaluate.classifiers import required
 from jaxdml.evaluate.clustering import cluster
 from jaxdml.evaluate.retrieval import retrieve
+from jaxdml.options import ConfigError, find, listed
 
-SPREAD = 2.0**-10, 2.0**10  # of embeddings that classifiers get as they are
+NEEDS = ("labelled", "train", "train_labels", "scores")  # what a protocol may ask for
 
 
 class Embedded(NamedTuple):
-    """Embeddings of one point, with their labels."""
+    """Embeddings of one point, with their labels: numbers of classes, from 0.
+
+    What no protocol needs is `None`.
+    """
 
     test: np.ndarray  # f32[M, D]
     test_labels: np.ndarray  # i32[M]
     labelled: np.ndarray  # f32[L, D], the labelled training images
     labelled_labels: np.ndarray  # i32[L]
-    train: np.ndarray | None = None  # f32[N, D], all training images, where `full` is asked for
+    train: np.ndarray | None = None  # f32[N, D], all training images
     train_labels: np.ndarray | None = None  # i32[N]
     fold: bool = False  # whether the test images are some of the labelled ones, which take turns
+    scores: np.ndarray | None = None  # f32[M, C], of each class for each test image; −∞: never
 
 
 class Task(NamedTuple):
@@ -42,23 +50,37 @@ class Task(NamedTuple):
     fit_labels: np.ndarray
     score: np.ndarray
     score_labels: np.ndarray
-    most_neighbours: int  # k of kNN is no larger
+    most_neighbours: int | None = None  # k of kNN is no larger; `None`: rows of `fit`
 
 
-class Score(NamedTuple):
-    """One measured value."""
+class Protocol(NamedTuple):
+    """A way to judge embeddings. It has one of `task`, `predict` and `measure`.
 
-    protocol: str
-    classifier: str
-    embedding: str
-    metric: str
-    value: float
-    recalls: Mapping[str, float] | None = None  # of an accuracy: class → share of its images right
+    Attributes:
+      task: which embeddings each classifier of `eval.classifiers` is fitted on, and scored on.
+      predict: labels i32[M] of the test images, where the protocol predicts them itself.
+      measure: metric → finite value, at its best where it is largest, for anything else.
+      classifier: what results name in the place of a classifier, where none is fitted.
+      needs: some of `NEEDS`, what is read beside the test embeddings; nothing else can be read.
+      folds: whether labelled images that take turns as test images are scored. There a value must
+        be a mean over images, and nothing but the labelled images may be fitted on.
+      why_not: why these embeddings are not scored, if their scores would say nothing.
+      remark: what a reader must know of the scores, if anything.
 
-    def record(self) -> dict[str, Any]:
-        """As a result holds it: with recalls only where there are some."""
-        found = self._asdict()
-        return found if self.recalls else {k: v for k, v in found.items() if k != "recalls"}
+    >>> spread = Protocol(measure=lambda embedded: {"spread": float(embedded.test.std())})
+    >>> z, y = np.array([[0.0], [2.0]]), np.arange(2)
+    >>> spread.measure(Embedded(z, y, z, y))
+    {'spread': 1.0}
+    """
+
+    task: Callable[[Embedded], Task] | None = None
+    predict: Callable[[Embedded], np.ndarray] | None = None
+    measure: Callable[[Embedded], Mapping[str, float]] | None = None
+    classifier: str = "itself"
+    needs: tuple[str, ...] = ("labelled",)
+    folds: bool = False
+    why_not: Callable[[Embedded], str | None] = lambda embedded: None
+    remark: Callable[[Embedded], str | None] = lambda embedded: None
 
 
 def thesis(embedded: Embedded) -> Task:
@@ -89,188 +111,149 @@ def full(embedded: Embedded) -> Task:
     return Task(z, y, embedded.test, embedded.test_labels, len(y))
 
 
-TASKS: dict[str, Callable[[Embedded], Task]] = {
-    "thesis": thesis,
-    "labelled": labelled,
-    "full": full,
+def highest(scores: np.ndarray) -> np.ndarray:
+    """The class with the highest score, i64[M], of f32[M, C]; of equal ones the first."""
+    return np.argmax(scores, axis=1)
+
+
+def _scores(embedded: Embedded) -> np.ndarray:
+    assert embedded.scores is not None
+    return embedded.scores
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "thesis": Protocol(task=thesis, needs=(), why_not=lambda e: reasons.too_few(e.test_labels)),
+    "labelled": Protocol(task=labelled, folds=True),
+    "full": Protocol(task=full, needs=("train", "train_labels")),
+    "cluster": Protocol(
+        measure=lambda e: cluster(e.test, e.test_labels),
+        classifier="kmeans",
+        needs=(),
+        why_not=lambda e: reasons.single_images(e.test_labels),
+    ),
+    "retrieval": Protocol(
+        measure=lambda e: retrieve(e.test, e.test_labels),
+        classifier="neighbours",
+        needs=(),
+        why_not=lambda e: reasons.no_pairs(e.test_labels),
+        remark=lambda e: reasons.alone(e.test_labels),
+    ),
+    "scores": Protocol(
+        predict=lambda e: highest(_scores(e)),
+        classifier="argmax",
+        needs=("scores",),
+        folds=True,
+        why_not=lambda e: reasons.no_scores(e.test_labels, _scores(e)),
+        remark=lambda e: reasons.wrong(
+            e.test_labels, reasons.scored_classes(_scores(e)), "without a class score"
+        ),
+    ),
 }
-# Protocols that fit nothing: what stands in the place of a classifier, and values of a test set.
-UNFITTED: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], dict[str, float]]]] = {
-    "cluster": ("kmeans", cluster),
-    "retrieval": ("neighbours", retrieve),
-}
-PROTOCOLS = (*TASKS, *UNFITTED)
 
 
-def evaluate(
-    embedded: Mapping[str, Embedded],
-    protocols: Sequence[str],
-    classifiers: Sequence[str],
-    options: Options = DEFAULTS,
-    table: Table = CLASSIFIERS,
-) -> list[Score]:
-    """All scores, in the order in which they are asked for.
-
-    Under protocols that fit: accuracy, with the recall of each class that has scored images; their
-    mean, which is balanced accuracy; and adjusted mutual information between predicted and true
-    labels; all at most 1. Of a fold, whose images are few, only the protocol `labelled` is scored,
-    and without mutual information, which is no mean over images. Under the others what `cluster`
-    and `retrieve` say. What `unscorable` names is left out. Numerical libraries work on one thread,
-    so that the values are the same wherever they are found.
-
-    Args:
-      embedded: kind (`mean`, `sample`) → finite embeddings that are not constant.
-      protocols: some of `PROTOCOLS`.
-      classifiers: keys of `table`, for those that fit.
-      options: of classifiers.
-      table: makes an unfitted classifier.
+def find_protocol(name: str) -> Protocol:
+    """The protocol called `name`: one of `PROTOCOLS`, or a user's own by its dotted path.
 
     Raises:
-      ValueError: for embeddings and labels whose shapes do not agree.
+      ConfigError: if there is none, or it is not complete; it says what is allowed.
 
-    >>> z = np.repeat(np.eye(3), 6, axis=0)
-    >>> y = np.repeat(np.arange(3), 6)
-    >>> found = evaluate({"mean": Embedded(z, y, z, y)}, ["thesis"], ["knn"])
-    >>> [score.value for score in found], found[0].recalls
-    ([1.0, 1.0, 1.0], {'0': 1.0, '1': 1.0, '2': 1.0})
+    >>> find_protocol("cluster").classifier
+    'kmeans'
     """
-    scores = []
-    with _libraries().limit(limits=1):
-        for kind, given in embedded.items():
-            _embedded(*given[:6])
-            part = in_range(given)
-            for protocol in protocols:
-                if unscorable(protocol, part):
-                    continue
-                if protocol in UNFITTED:
-                    name, measure = UNFITTED[protocol]
-                    values = measure(part.test, part.test_labels)
-                    scores += [Score(protocol, name, kind, m, value) for m, value in values.items()]
-                    continue
-                task = TASKS[protocol](part)
-                for name in classifiers:
-                    scores += _fitted(protocol, kind, task, name, options, table, part.fold)
-    return scores
+    return PROTOCOLS[name] if name in PROTOCOLS else _own(name)
 
 
-@checked
-def _embedded(
-    test: Float[np.ndarray, "test_rows dim"],
-    test_labels: Int[np.ndarray, " test_rows"],
-    labelled: Float[np.ndarray, "labelled_rows dim"],
-    labelled_labels: Int[np.ndarray, " labelled_rows"],
-    train: Float[np.ndarray, "train_rows dim"] | None,
-    train_labels: Int[np.ndarray, " train_rows"] | None,
-) -> None:
-    """Does nothing else: the shapes of an `Embedded` are checked before it is scored."""
+@functools.cache
+def _own(name: str) -> Protocol:
+    makes = {known: functools.partial(PROTOCOLS.__getitem__, known) for known in PROTOCOLS}
+    make = find("eval.protocols", name, makes)
+    if needed := required(make):
+        raise ConfigError(
+            f"eval.protocols={name} must take no argument, but needs {listed(needed)}"
+        )
+    made = make()
+    if not isinstance(made, Protocol):
+        raise ConfigError(
+            f"eval.protocols={name} must return a jaxdml.evaluate.protocols.Protocol, but returns "
+            f"a {type(made).__name__}"
+        )
+    if sum(way is not None for way in (made.task, made.predict, made.measure)) != 1:
+        raise ConfigError(f"eval.protocols={name} must have one of task, predict and measure")
+    if unknown := [need for need in made.needs if need not in NEEDS]:
+        raise ConfigError(
+            f"eval.protocols={name}: needs must be some of {listed(NEEDS)}, but holds "
+            f"{listed(unknown)}"
+        )
+    return made
 
 
-def _fitted(
-    protocol: str, kind: str, task: Task, name: str, options: Options, table: Table, fold: bool
-) -> list[Score]:
-    from sklearn.metrics import adjusted_mutual_info_score
+def needed(names: Sequence[str]) -> frozenset[str]:
+    """All that some protocols read beside the test embeddings: some of `NEEDS`.
 
-    k = min(options.neighbours, task.most_neighbours)
-    model = table[name](options._replace(neighbours=k))
-    y = task.score_labels
-    predicted = predict(model, task.fit, task.fit_labels, task.score)
-    right = predicted == y
-    recalls = {str(c): float(right[y == c].mean()) for c in np.unique(y)}
-    score = functools.partial(Score, protocol, name, kind)
-    found = [
-        score("accuracy", float(right.mean()), recalls),
-        score("balanced_accuracy", float(np.mean(list(recalls.values())))),
-    ]
-    if not fold:
-        found.append(score("ami", float(adjusted_mutual_info_score(y, predicted))))
-    return found
+    >>> sorted(needed(["thesis", "full"]))
+    ['train', 'train_labels']
+    """
+    return frozenset(need for name in names for need in find_protocol(name).needs)
 
 
-def unscorable(protocol: str, embedded: Embedded) -> str | None:
+def what_it_needs(name: str, embedded: Embedded) -> Embedded:
+    """Embeddings as a protocol gets them: without what another one, asked beside it, needs.
+
+    Raises:
+      ValueError: if what it needs is missing.
+    """
+    wanted, without = find_protocol(name).needs, embedded
+    for field in NEEDS[1:]:
+        if field not in wanted:
+            nothing: dict[str, Any] = {field: None}
+            without = without._replace(**nothing)
+        elif getattr(embedded, field) is None:
+            raise ValueError(f"the protocol {name} needs {field}, but Embedded.{field} is None")
+    return without
+
+
+def unscorable(name: str, embedded: Embedded) -> str | None:
     """Why a protocol would give a number that says nothing, if it would.
 
     >>> z, y = np.zeros((3, 1)), np.arange(3)
     >>> unscorable("retrieval", Embedded(z, y, z, y))
     'retrieval is not scored: no two test images are of one class'
     """
-    counts = np.unique(embedded.test_labels, return_counts=True)[1]
-    why = None
-    if embedded.fold and protocol != "labelled":
-        why = "labelled images take turns as test images, a few of them at a time"
-    elif protocol == "thesis" and counts.sum() < 3:
-        why = f"{counts.sum()} test images are too few to be split"
-    elif protocol in TASKS:
-        task = TASKS[protocol](embedded)
-        if not np.isin(task.score_labels, task.fit_labels).any():
-            why = "no test image is of a class that a classifier could learn"
-    elif len(counts) == 1:
-        why = "all test images are of one class"
-    elif counts.max() == 1:
-        why = "no two test images are of one class"
-    elif protocol == "cluster" and 2 * len(counts) > counts.sum():
-        why = (
-            f"{counts.sum()} test images are of {len(counts)} classes, so that most clusters would "
-            "be single images"
-        )
-    return why and f"{protocol} is not scored: {why}"
+    protocol = find_protocol(name)
+    if embedded.fold and not protocol.folds:
+        why: str | None = "labelled images take turns as test images, a few of them at a time"
+    else:
+        seen = what_it_needs(name, embedded)
+        why = protocol.why_not(seen)
+        if not why and protocol.task is not None:
+            task = protocol.task(seen)
+            if not np.isin(task.score_labels, task.fit_labels).any():
+                why = "no test image is of a class that a classifier could learn"
+    return why and f"{name} is not scored: {why}"
 
 
-def remarks(protocols: Sequence[str], embedded: Embedded) -> list[str]:
+def remarks(names: Sequence[str], embedded: Embedded) -> list[str]:
     """What a reader of the scores must know of the labels: what is not scored, or must be wrong.
 
     Args:
-      protocols: as for `evaluate`.
-      embedded: any kind; its labels are read, and nothing else.
+      names: of protocols, as for `evaluate`.
+      embedded: any kind; of the library's own protocols its labels are read, and which classes have
+        a class score.
 
     >>> z, y = np.zeros((4, 1)), np.array([0, 0, 1, 1])
     >>> remarks(["labelled"], Embedded(z, y, z[:2], y[:2]))
     ['labelled: 2 of 4 test images are of 1 class that no classifier could learn: they are wrong']
     """
     found = []
-    counts = np.unique(embedded.test_labels, return_counts=True)[1]
-    for protocol in protocols:
-        lost = unscorable(protocol, embedded)
-        if lost:
+    for name in names:
+        if lost := unscorable(name, embedded):
             found.append(lost)
-        elif protocol in TASKS:
-            task = TASKS[protocol](embedded)
-            unseen = np.setdiff1d(task.score_labels, task.fit_labels)
-            if len(unseen):
-                wrong = np.isin(task.score_labels, unseen).sum()
-                classes = f"{len(unseen)} {'class' if len(unseen) == 1 else 'classes'}"
-                found.append(
-                    f"{protocol}: {wrong} of {len(task.score_labels)} test images are of {classes} "
-                    "that no classifier could learn: they are wrong"
-                )
-        elif protocol == "retrieval" and (single := int((counts == 1).sum())):
-            found.append(
-                f"retrieval: {single} of {counts.sum()} test images are alone in their class, and "
-                "are not asked for"
-            )
+            continue
+        protocol, seen = find_protocol(name), what_it_needs(name, embedded)
+        said = [protocol.remark(seen)]
+        if protocol.task is not None:
+            task = protocol.task(seen)
+            why = "that no classifier could learn"
+            said.append(reasons.wrong(task.score_labels, task.fit_labels, why))
+        found += [f"{name}: {one}" for one in said if one]
     return found
-
-
-def in_range(embedded: Embedded) -> Embedded:
-    """Embeddings whose spread is between 10⁻³ and 10³, by a power of two where it is not.
-
-    Trees, networks and float32 have a unit: far from it they fail, or answer with one class, which
-    would look like a result. A power of two changes no ratio of distances, and no bit within range.
-
-    >>> z = np.array([[1e-30], [3e-30]], np.float32)
-    >>> in_range(Embedded(z, z, z, z)).test.std().round(1)
-    np.float64(1.3)
-    """
-    spread = embedded.test.std(axis=0, dtype=np.float64).max()
-    if not spread or SPREAD[0] <= spread <= SPREAD[1]:
-        return embedded
-    factor = 2.0 ** -np.round(np.log2(spread))
-    parts = {"test": embedded.test, "labelled": embedded.labelled, "train": embedded.train}
-    return embedded._replace(**{k: z * factor for k, z in parts.items() if z is not None})
-
-
-@functools.cache
-def _libraries() -> ThreadpoolController:
-    """Those that scikit-learn works with: a controller sees what is loaded when it is made."""
-    import sklearn  # noqa: F401  only so that its libraries are loaded
-
-    return ThreadpoolController()

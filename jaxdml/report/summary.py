@@ -25,6 +25,7 @@ LEADING = (
 # what a word of a score is called; nothing where the rest says it
 _WORDS = {
     "knn": "kNN", "rf": "forest", "mlp": "MLP", "kmeans": "", "neighbours": "", "mean": "",
+    "argmax": "", "itself": "",
     "sample": "of samples", "ami": "AMI", "nmi": "NMI", "ari": "ARI", "r_at_1": "R@1",
     "balanced_accuracy": "balanced accuracy", "r_precision": "R-precision", "map_at_r": "MAP@R",
 }  # fmt: skip
@@ -46,7 +47,16 @@ class Measure(NamedTuple):
         'thesis kNN AMI of samples'
         """
         order = (self.protocol, self.classifier, self.metric, self.embedding)
-        return " ".join(word for word in (_WORDS.get(word, word) for word in order) if word)
+        return " ".join(word for word in map(_word, order) if word)
+
+
+def _word(name: str) -> str:
+    """A word of a score; of a part of one's own, all of its dotted path, with dots alone.
+
+    >>> _word("sklearn.neighbors:NearestCentroid"), _word("my_module:make")
+    ('sklearn.neighbors.NearestCentroid', 'my_module')
+    """
+    return _WORDS.get(name, name.removesuffix(":make").replace(":", "."))
 
 
 def measure(score: Mapping[str, Any]) -> Measure:
@@ -122,8 +132,8 @@ def tables(
     settings = list(rows[0].setting) if rows else []
     parts = {"Scores": columns}
     if len(columns) > MOST_COLUMNS:
-        names = dict.fromkeys(column.protocol for column in columns)
-        parts = {f"Scores, {name}": [c for c in columns if c.protocol == name] for name in names}
+        used = dict.fromkeys(column.protocol for column in columns)
+        parts = {f"Scores, {_word(p)}": [c for c in columns if c.protocol == p] for p in used}
     marks = {c: found for c in columns if (found := leading(rows, c)) is not None}
     made = [
         Table(

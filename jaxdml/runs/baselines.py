@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from jaxdml import config, data
-from jaxdml.evaluate import classifiers, protocols
+from jaxdml.evaluate import classifiers, score
 from jaxdml.evaluate.baselines import BASELINES, Features
-from jaxdml.evaluate.protocols import Embedded
+from jaxdml.evaluate.class_means import class_scores
+from jaxdml.evaluate.protocols import PROTOCOLS, Embedded, Protocol, find_protocol
 from jaxdml.options import ConfigError, listed
 from jaxdml.runs import folder, plan
 from jaxdml.types import PointConfig
@@ -22,7 +23,7 @@ from jaxdml.types import PointConfig
 FILE = "baselines.json"
 # values of all features that slow methods get: what fits by iteration, and what has no index
 MOST_VALUES = 2 * 10**7
-FAST = ("knn",)
+FAST = ("knn", PROTOCOLS["scores"].classifier)
 Scores = list[dict[str, Any]]
 
 
@@ -106,20 +107,26 @@ class _Store:
         """Scores by the protocols and classifiers of a configuration, in their order."""
         found: Scores = []
         for protocol in c["eval.protocols"]:
-            fitted = protocol in protocols.TASKS
-            names = list(c["eval.classifiers"]) if fitted else [protocols.UNFITTED[protocol][0]]
+            try:
+                record = find_protocol(protocol)
+            except ConfigError as error:  # a user's own, that is not here
+                self.notes[f"no raw pixels and PCA under {protocol}: {error}"] = None
+                continue
+            fitted = record.task is not None
+            names = list(c["eval.classifiers"]) if fitted else [record.classifier]
             options = {o: c[f"eval.{o}"] for o in classifiers.Options._fields} if fitted else {}
-            labelled = {p: c.get(p) for p in config.SELECTED} if protocol == "labelled" else {}
+            reads_labelled = {"labelled", "scores"} & set(record.needs)
+            labelled = {p: c.get(p) for p in config.SELECTED} if reads_labelled else {}
             part = [c["eval.split"], *([] if c.get("data.fold") is None else [c["data.fold"]])]
             which = [name, plan.described(c), part, protocol, options, labelled]
             entry = self.known.setdefault(json.dumps(which), {"tried": [], "scores": []})
             missing = [one for one in names if one not in entry["tried"]]
             if missing:
                 try:
-                    self._score(name, c, protocol, missing, entry)
+                    self._score(name, c, protocol, record, missing, entry)
                 except ConfigError as error:
                     self.notes[f"no raw pixels and PCA beside the points: {error}"] = None
-            found += [score for score in entry["scores"] if score["classifier"] in names]
+            found += [one for one in entry["scores"] if one["classifier"] in names]
         return found
 
     def close(self) -> list[str]:
@@ -136,6 +143,7 @@ class _Store:
         name: str,
         c: Mapping[str, Any],
         protocol: str,
+        record: Protocol,
         missing: Sequence[str],
         entry: dict[str, Any],
     ) -> None:
@@ -161,10 +169,13 @@ class _Store:
         own = {"test": test, "test_labels": np.asarray(part.y)}
         own |= {"labelled": self.features[source, name](train.x[rows])}
         own |= {"labelled_labels": np.asarray(train.y)[rows]}
-        if protocol == "full":
+        if {"train", "train_labels"} & set(record.needs):
             own |= {"train": embed("train", train.x), "train_labels": np.asarray(train.y)}
-        fitted_on = {"thesis": test, "labelled": own["labelled"]}.get(protocol, own.get("train"))
-        slow = max(test.size, 0 if fitted_on is None else fitted_on.size) > MOST_VALUES
+        read = [test, *(own[part] for part in record.needs if part in own)]
+        slow = max(part.size for part in read) > MOST_VALUES
+        if "scores" in record.needs:
+            classes = len(dataset.classes)
+            own["scores"] = class_scores(test, own["labelled"], own["labelled_labels"], classes)
         left_out = [one for one in missing if slow and one not in FAST]
         if left_out:
             self.notes[
@@ -174,8 +185,8 @@ class _Store:
         asked = [one for one in missing if one not in left_out]
         if asked:
             options = classifiers.Options(*(c[f"eval.{o}"] for o in classifiers.Options._fields))
-            by = asked if protocol in protocols.TASKS else []
+            by = asked if record.task is not None else []
             embedded = Embedded(**own, fold=c.get("data.fold") is not None)
-            scores = protocols.evaluate({"mean": embedded}, [protocol], by, options)
+            scores = score.evaluate({"mean": embedded}, [protocol], by, options)
             entry["tried"] += asked
-            entry["scores"] += [score.record() for score in scores]
+            entry["scores"] += [one.record() for one in scores]

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdml import config
 from jaxdml.evaluate import embed, neighbours, protocols
+from jaxdml.evaluate.class_means import class_scores
 from jaxdml.evaluate.protocols import Embedded
 from jaxdml.runs import plan
 from jaxdml.runs.cohort import Network, Workshop
@@ -91,7 +93,13 @@ def judge(
         if kind in defects
     ]
     scored = {kind: embedded[kind] for kind in asked if kind not in defects}
-    notes += protocols.remarks(c["eval.protocols"], next(iter(scored.values()), mean))
+    if "scores" in protocols.needed(c["eval.protocols"]):
+        scored = {
+            kind: one._replace(scores=_class_scores(shop, c, network, one))
+            for kind, one in scored.items()
+        }
+    if scored:
+        notes += protocols.remarks(c["eval.protocols"], next(iter(scored.values())))
     result["note"] = "; ".join(note for note in notes if note) or None
     return Judged(result, scored, arrays)
 
@@ -105,7 +113,8 @@ def _embedded(
         "test": (plan.scored(shop.dataset, resolved), None),
         "labelled": (train, labelled),
     }
-    if "full" in resolved["eval.protocols"]:
+    needed = protocols.needed(resolved["eval.protocols"])
+    if needed & {"train", "train_labels"}:
         parts["train"] = train, None
     means, samples, labels = {}, {}, {}
     for number, (name, (part, rows)) in enumerate(parts.items()):
@@ -118,6 +127,25 @@ def _embedded(
     kinds = {"mean": means, "sample": samples}
     fold = resolved["data.fold"] is not None
     return {kind: Embedded(**z, **labels, fold=fold) for kind, z in kinds.items() if z}
+
+
+def _class_scores(
+    shop: Workshop, resolved: Mapping[str, Any], network: Network, embedded: Embedded
+) -> np.ndarray:
+    """The model's own class scores of the test images, f32[M, C], or f64 by class means.
+
+    They are those of the term that has some, like the class weights of a loss; otherwise nearness
+    to the mean of each class's labelled embeddings. A class without a labelled image has −∞.
+    """
+    z, y, classes = embedded.labelled, embedded.labelled_labels, len(shop.dataset.classes)
+    term = step.scorer(shop.assemble(config.numbers(resolved)).routine)
+    if term is None or network.kept is None:
+        return class_scores(embedded.test, z, y, classes)
+    assert term.class_scores is not None
+    scores = term.class_scores(
+        network.params["terms"][term.name], network.kept[term.name], jnp.asarray(embedded.test)
+    )
+    return np.where(np.isin(np.arange(classes), y), np.asarray(scores), -np.inf)
 
 
 def _defect(embedded: Embedded) -> str | None:

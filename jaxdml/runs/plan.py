@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxdml import assembly, config, data
 from jaxdml.data import labels
+from jaxdml.evaluate.protocols import find_protocol
 from jaxdml.options import ConfigError
 from jaxdml.report.sharing import shared_labels
 from jaxdml.runs.methods import assembler, sizes_of
@@ -129,8 +130,8 @@ def check_scoring(resolved: Mapping[str, Any], dataset: Dataset) -> None:
     """Makes sure that a data set has what the protocols of a configuration read.
 
     Raises:
-      ConfigError: if there are too few images to score on, `full` would miss labels or see those
-        of test images, or there is no such fold.
+      ConfigError: if there are too few images to score on, a protocol that is fitted on all
+        training images would miss labels or see those of test images, or there is no such fold.
     """
     y, fold = np.asarray(dataset.train.y), resolved.get("data.fold")
     if fold is not None and fold >= dataset.folds:
@@ -151,17 +152,20 @@ def check_scoring(resolved: Mapping[str, Any], dataset: Dataset) -> None:
             "data.validation, and score on them"
         )
     missing = int((y < 0).sum())
-    if "full" in resolved["eval.protocols"] and missing:
-        raise ConfigError(
-            f"the protocol full is fitted on all training images with their labels, but {missing} "
-            f"of the {len(y)} of {dataset.name} have none: leave full out; labelled is fitted on "
-            "those that have one"
-        )
-    if "full" in resolved["eval.protocols"] and dataset.folds and on_test:
-        raise ConfigError(
-            f"the protocol full is fitted on all training images, and {dataset.name} has no other "
-            "test images: leave full out, or set test images apart by data.folds=0"
-        )
+    for name in resolved["eval.protocols"]:
+        if "train_labels" not in find_protocol(name).needs:
+            continue
+        if missing:
+            raise ConfigError(
+                f"the protocol {name} is fitted on all training images with their labels, but "
+                f"{missing} of the {len(y)} of {dataset.name} have none: leave {name} out; "
+                "labelled is fitted on those that have one"
+            )
+        if dataset.folds and on_test:
+            raise ConfigError(
+                f"the protocol {name} is fitted on all training images, and {dataset.name} has no "
+                f"other test images: leave {name} out, or set test images apart by data.folds=0"
+            )
 
 
 def scored(dataset: Dataset, resolved: Mapping[str, Any]) -> Split:

@@ -121,13 +121,14 @@ def report(
     title = " and ".join(names.values())
     known = dict.fromkeys(note for place in places for note in place.plan().get("notes", ()))
     known |= dict.fromkeys(dataset.notes if dataset is not None else ())
+    said = PROTOCOLS + SCORES * any(m.protocol == "scores" for m in summary.measures(results))
     about = "\n\n".join([_about(trained), *(f"{note}." for note in known)])
     configs = {names[place]: folder.read_json(place.path / "config.json") for place in places}
     given = configs if len(places) > 1 else next(iter(configs.values()))
     scatters, images = _scatters(embedded, planes, dataset)
     html = page.render(
         title=title,
-        summary=f"{about}\n\n{PROTOCOLS}",
+        summary=f"{about}\n\n{said}",
         tables=tables,
         pictures=[page.Picture(d.title, d.caption, d.files[0].read_bytes()) for d in drawn],
         scatters=scatters,
@@ -137,7 +138,7 @@ def report(
         warnings=[_lost(result) for result in results if result["status"] != "ok"],
     )
     folder.write(into / "report.html", html.encode())
-    lines = [f"# {title}", "", about, "", PROTOCOLS, ""]
+    lines = [f"# {title}", "", about, "", said, ""]
     for one in tables[:-1]:
         lines += [f"## {one.title}", ""]
         if len(one.body) > LONG:
@@ -284,4 +285,8 @@ PROTOCOLS = (
     "other third. `labelled`: fitted on the labelled training embeddings, scored on the whole test "
     "set. `full`: fitted on all training embeddings. `cluster`: k-means of the test embeddings. "
     "`retrieval`: each test image's neighbours among the others."
+)
+SCORES = (
+    " `scores`: nothing is fitted; a test image gets the class with the highest class score, by "
+    "the model's class weights, or else by the nearest mean of a class's labelled embeddings."
 )

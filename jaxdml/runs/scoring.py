@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, Self
 
 import loky
 
-from jaxdml.evaluate import classifiers, neighbours, protocols
+from jaxdml.evaluate import classifiers, neighbours
+from jaxdml.evaluate.protocols import Embedded, find_protocol
+from jaxdml.evaluate.score import Score, evaluate
 from jaxdml.runs import judge
 from jaxdml.train import population
 
@@ -25,7 +27,7 @@ Scores = list[dict[str, Any]]
 class Order(NamedTuple):
     """What is to be scored, and who is told."""
 
-    embedded: Mapping[str, protocols.Embedded]
+    embedded: Mapping[str, Embedded]
     protocols: Sequence[str]
     classifiers: Sequence[str]
     options: classifiers.Options
@@ -34,7 +36,8 @@ class Order(NamedTuple):
     @property
     def is_work(self) -> bool:
         """Whether there is anything to find."""
-        return bool(self.classifiers) or not protocols.TASKS.keys() >= set(self.protocols)
+        fitted = (find_protocol(name).task is not None for name in self.protocols)
+        return bool(self.classifiers) or not all(fitted)
 
 
 class Scorer:
@@ -52,7 +55,7 @@ class Scorer:
     def __init__(self, count: int, workers: int | None = None) -> None:
         self.left, self.workers = count, workers or os.cpu_count() or 1
         self.pool: loky.ProcessPoolExecutor | None = None
-        self.waiting: dict[Future[list[protocols.Score]], Order] = {}
+        self.waiting: dict[Future[list[Score]], Order] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +105,7 @@ class Scorer:
             order = _on_device(order)
         if self.pool is not None and order.is_work:
             try:
-                self.waiting[self.pool.submit(protocols.evaluate, *order[:-1])] = order
+                self.waiting[self.pool.submit(evaluate, *order[:-1])] = order
             except BrokenExecutor:
                 self.pool = None
             else:
@@ -126,15 +129,15 @@ class Scorer:
 
 
 def _score_here(order: Order) -> None:
-    found = protocols.evaluate(*order[:-1])
+    found = evaluate(*order[:-1])
     order.done([score.record() for score in found])
 
 
 def _on_device(order: Order) -> Order:
     """What is left of an order once the device has done its part."""
     mine = [name for name in order.classifiers if name in ON_DEVICE]
-    fitted = [name for name in order.protocols if name in protocols.TASKS]
-    scores = protocols.evaluate(order.embedded, fitted, mine, order.options, ON_DEVICE)
+    fitted = [name for name in order.protocols if find_protocol(name).task is not None]
+    scores = evaluate(order.embedded, fitted, mine, order.options, ON_DEVICE)
     kinds = list(order.embedded)
 
     def place(score: dict[str, Any]) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxdml.evaluate import classifiers, clustering, embed, neighbours, protocols, retrieval
+from jaxdml.evaluate import classifiers, clustering, embed, neighbours, protocols, retrieval, score
 
 RANDOM = np.random.default_rng(0)
 Y = np.arange(40) % 4
@@ -15,8 +15,8 @@ def knn(z, y):
 
 
 def scores(z, y):
-    embedded = protocols.Embedded(z, y, z[:20], y[:20], z, y)
-    found = protocols.evaluate({"mean": embedded}, protocols.PROTOCOLS, ["knn", "linear"])
+    embedded = protocols.Embedded(z, y, z[:20], y[:20], z, y, scores=z)
+    found = score.evaluate({"mean": embedded}, protocols.PROTOCOLS, ["knn", "linear"])
     return {score[:4]: score.value for score in found}
 
 
@@ -56,7 +56,7 @@ def test_each_part_of_what_is_scored_has_one_label_a_row_and_the_same_dimensions
     }
     for name, array in changed.items():
         with pytest.raises(ValueError, match=rf"embedded: the shape of {name} must be"):
-            protocols.evaluate({"mean": given._replace(**{name: array})}, ["cluster"], [])
+            score.evaluate({"mean": given._replace(**{name: array})}, ["cluster"], [])
 
 
 def test_other_arrays_of_another_shape_are_refused_too():

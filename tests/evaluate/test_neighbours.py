@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from jaxdml.evaluate import classifiers, neighbours, protocols
+from jaxdml.evaluate import classifiers, neighbours, protocols, score
 
 
 def embeddings(kind, rows, random):
@@ -62,5 +62,5 @@ def test_a_protocol_takes_either_classifier():
     y = random.integers(0, 3, 90)
     e = {"mean": protocols.Embedded(z, y, z[:30], y[:30], z[30:], y[30:])}
     table = {"knn": lambda options: neighbours.KNeighbors(options.neighbours)}
-    by = list(protocols.TASKS), ["knn"], classifiers.Options(neighbours=7)
-    assert protocols.evaluate(e, *by, table) == protocols.evaluate(e, *by)
+    by = ["thesis", "labelled", "full"], ["knn"], classifiers.Options(neighbours=7)
+    assert score.evaluate(e, *by, table) == score.evaluate(e, *by)

@@ -4,7 +4,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from jaxdml.evaluate import embed, protocols
+from jaxdml.evaluate import embed, protocols, score
 from jaxdml.models.mlp import make
 from jaxdml.types import ModelSpec
 from tests.third_party.shelf import Shelf
@@ -30,15 +30,15 @@ def test_labelled_uses_no_more_neighbours_than_the_smallest_class_has(per_class,
     e = embedded(per_class)
     model = KNeighborsClassifier(neighbours).fit(e.labelled, e.labelled_labels)
     expected = accuracy_score(e.test_labels, model.predict(e.test))
-    assert protocols.evaluate({"mean": e}, ["labelled"], ["knn"])[0].value == expected
+    assert score.evaluate({"mean": e}, ["labelled"], ["knn"])[0].value == expected
 
 
 def test_no_protocol_asks_for_more_neighbours_than_there_are():
     e = embedded(per_class=4, test=12)
     e = e._replace(train=e.labelled[:2], train_labels=e.labelled_labels[[0, 4]])
     for protocol, most in (("thesis", 8), ("labelled", 4), ("full", 2)):
-        assert protocols.TASKS[protocol](e).most_neighbours == most
-        assert len(protocols.evaluate({"mean": e}, [protocol], ["knn"])) == 3
+        assert protocols.find_protocol(protocol).task(e).most_neighbours == most
+        assert len(score.evaluate({"mean": e}, [protocol], ["knn"])) == 3
 
 
 def test_full_fits_all_training_images_and_scores_the_whole_test_set():

@@ -76,13 +76,13 @@ def test_an_optimizer(tmp_path):
 def test_a_loss_with_an_option_that_its_term_has_too(tmp_path):
     def first(**options):
         where = tmp_path / str(len(list(tmp_path.iterdir())) if tmp_path.exists() else 0)
-        row = trained(where, system="dml_prior", loss__name=f"{OUTSIDE}onward:make", **options)[1][0]
+        row = trained(where, system="dml_prior", loss__name=f"{OUTSIDE}onward:make", **options)[1][
+            0
+        ]
         return float(row["metric"])
 
     assert first(loss__on=3.0) - first(loss__on=1.0) == pytest.approx(2, abs=1e-4)
-    resolved = config.resolve(
-        BASE | {"system": "dml_prior", "loss.name": f"{OUTSIDE}onward:make"}
-    )
+    resolved = config.resolve(BASE | {"system": "dml_prior", "loss.name": f"{OUTSIDE}onward:make"})
     assert resolved["loss.on"] == 1.0
     assert resolved["loss.term_on"] == "sample"
     assert first(loss__term_on="mean") != first()

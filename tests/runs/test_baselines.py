@@ -93,7 +93,7 @@ def test_they_stand_in_the_report_and_take_part_in_no_test(place):
 def test_they_are_scored_once(place, monkeypatch):
     before = (place.path / baselines.FILE).read_bytes()
     first = scored(place)[0]
-    monkeypatch.setattr(baselines.protocols, "evaluate", None)
+    monkeypatch.setattr(baselines.score, "evaluate", None)
     assert scored(place)[0] == first
     assert (place.path / baselines.FILE).read_bytes() == before
     # nor are they scored again for one that is kept, or without the data
@@ -115,6 +115,41 @@ def test_new_protocols_are_added_to_what_is_kept(place, tmp_path):
     assert len(json.loads((again.path / baselines.FILE).read_text())) > len(
         json.loads((place.path / baselines.FILE).read_text())
     )
+
+
+def test_their_class_scores_are_nearness_to_the_means_of_the_labelled(place, tmp_path):
+    shutil.copytree(place.path, tmp_path / "run")
+    again = execute.rescore(tmp_path / "run", place.path, ["scores"])
+    digits = data.load("digits", place.path)
+    train, test = (part.x.reshape(-1, 64) / np.float32(255) for part in (digits.train, digits.test))
+    seen = set()
+    for row in scored(again)[0]:
+        [found] = [
+            s for s in row["scores"] if (s["protocol"], s["metric"]) == ("scores", "accuracy")
+        ]
+        if row["point"] == "pixels":
+            labelled = plan.labels.select(
+                digits.train.y, count=row["config"]["data.labelled_count"],
+                seed=row["config"]["data.labels_seed"],
+            )  # fmt: skip
+            z, y = train[labelled].astype(float), digits.train.y[labelled]
+            names = np.unique(y)
+            distances = [np.square(test - z[y == c].mean(axis=0)).sum(axis=1) for c in names]
+            right = names[np.argmin(distances, axis=0)] == digits.test.y
+            assert found["value"] == pytest.approx(right.mean(), abs=1e-12)
+            seen.add(found["value"])
+    assert len(seen) == 4  # one for each labelled set
+
+
+def test_a_protocol_that_is_not_here_any_more_is_said_and_the_rest_is_shown(place):
+    results = [r | {"folder": place} for r in place.results()]
+    for result in results:
+        result["config"] = result["config"] | {"eval.protocols": ["gone:make", "labelled"]}
+    notes = []
+    rows = baselines.results([place], results, plan.loader(place.path), notes.append)
+    assert {s["protocol"] for row in rows for s in row["scores"]} == {"labelled"}
+    [said] = notes
+    assert said.startswith("no raw pixels and PCA under gone:make: eval.protocols=gone:make: there")
 
 
 def test_without_the_data_it_is_said_that_they_are_missing(place, tmp_path):

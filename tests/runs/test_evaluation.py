@@ -135,8 +135,8 @@ def test_protocols_and_classifiers_are_added_without_training(finished, monkeypa
 def test_a_mistake_in_scoring_again_is_said_before_anything_is_scored(finished):
     before = (finished.path / "results.csv").read_bytes()
     for by, said in (
-        ((["cluter"],), "eval.protocols must be one of thesis, labelled, full, cluster, retr"),
-        (([], ["svm"]), "eval.classifiers must be one of knn, rf, mlp, linear, but is 'svm'"),
+        ((["cluter"],), "eval.protocols must be one of cluster, full, labelled, retrieval, "),
+        (([], ["svm"]), "eval.classifiers must be one of knn, linear, mlp, rf, or a dotted path"),
         (([], [], ["median"]), "eval.embeddings must be one of mean, sample, but is 'median'"),
     ):
         with pytest.raises(ConfigError, match=said):
@@ -194,8 +194,11 @@ def test_where_neither_mean_nor_sample_can_be_judged_the_point_failed(tmp_path, 
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ({"eval.protocols": ("cluster", "fit")}, "eval.protocols must be one of thesis, labelled"),
-        ({"eval.classifiers": ("svm",)}, "eval.classifiers must be one of knn, rf, mlp, linear"),
+        (
+            {"eval.protocols": ("cluster", "fit")},
+            "eval.protocols must be one of cluster, full, lab",
+        ),
+        ({"eval.classifiers": ("svm",)}, "eval.classifiers must be one of knn, linear, mlp, rf"),
         ({"eval.embeddings": ("median",)}, "eval.embeddings must be one of mean, sample, but is"),
         ({"eval.embeddings": ("mean", "mean")}, "eval.embeddings names something twice"),
         ({"eval.embeddings": ()}, "eval.embeddings must name something"),

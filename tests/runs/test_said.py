@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxdml import config
-from jaxdml.evaluate import protocols
+from jaxdml.evaluate import protocols, score
 from jaxdml.options import ConfigError
 from jaxdml.report.sharing import shared_labels
 from jaxdml.runs import archive, execute, folder, grid, plan, report
@@ -98,7 +98,7 @@ EMBEDDED = protocols.Embedded(
 def test_what_would_only_look_like_a_score_is_none_and_is_said(protocol, changes, said):
     e = EMBEDDED._replace(**changes)
     assert protocols.remarks([protocol], e) == [said]
-    assert protocols.evaluate({"mean": e}, [protocol], ["knn"]) == []
+    assert score.evaluate({"mean": e}, [protocol], ["knn"]) == []
 
 
 def test_images_that_cannot_be_right_or_are_not_asked_for_are_counted():

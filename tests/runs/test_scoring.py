@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdml import config
-from jaxdml.evaluate import classifiers, protocols
+from jaxdml.evaluate import classifiers, protocols, score
 from jaxdml.runs import judge, scoring
 from jaxdml.train import population
 
@@ -27,7 +27,7 @@ def judged(seed, **options):
 
 
 def plain(seed):
-    return [s.record() for s in protocols.evaluate(judged(seed).embedded, BY, ["knn"])]
+    return [s.record() for s in score.evaluate(judged(seed).embedded, BY, ["knn"])]
 
 
 def until_done(scorer, then=lambda: None):
@@ -113,7 +113,7 @@ def test_an_accelerator_leaves_the_rest_to_others_and_the_order_as_it_was(monkey
     by = ("retrieval", "full", "thesis"), ("linear", "knn")
     options = {"eval.protocols": by[0], "eval.classifiers": by[1], "eval.neighbours": 9}
     several = judged(0, **options)
-    expected = protocols.evaluate(several.embedded, *by, classifiers.Options(neighbours=9))
+    expected = score.evaluate(several.embedded, *by, classifiers.Options(neighbours=9))
     monkeypatch.setattr(population, "accelerated", lambda: True)
     found = []
     with scoring.Scorer(3, workers=1) as scorer:
@@ -135,3 +135,35 @@ def test_no_more_points_are_kept_waiting_than_memory_has_room_for(monkeypatch, a
             assert len(scorer.waiting) <= 2
         until_done(scorer)
     assert found == [plain(seed) for seed in range(8)]
+
+
+def test_a_worker_process_finds_what_a_user_has_written(at_once, tmp_path, monkeypatch):
+    (tmp_path / "written_by_a_user.py").write_text(
+        "from jaxdml.evaluate.protocols import Protocol\n"
+        "from sklearn.neighbors import NearestCentroid\n"
+        "def rows():\n"
+        "    return Protocol(measure=lambda embedded: {'rows': len(embedded.test)})\n"
+        "def classifier(options):\n"
+        "    return NearestCentroid()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    by = ("written_by_a_user:rows", "labelled"), ("written_by_a_user:classifier",)
+    given = judged(0, **{"eval.protocols": by[0], "eval.classifiers": by[1]})
+    found = []
+    with scoring.Scorer(3, workers=1) as scorer:
+        scorer.submit(given, found.append)
+        scorer.submit(given, found.append)
+        assert len(scorer.waiting) == 1
+        until_done(scorer)
+    assert found == [[s.record() for s in score.evaluate(given.embedded, *by)]] * 2
+    assert (found[0][0]["classifier"], found[0][0]["value"]) == ("itself", 90.0)
+
+
+def test_an_accelerator_leaves_protocols_that_fit_nothing_to_others(monkeypatch):
+    monkeypatch.setattr(population, "accelerated", lambda: True)
+    by = ("tests.third_party.margin", "tests.third_party.halves", "labelled"), ("knn",)
+    given = judged(0, **{"eval.protocols": by[0]})
+    found = []
+    with scoring.Scorer(1) as scorer:
+        scorer.submit(given, found.append)
+    assert found == [[s.record() for s in score.evaluate(given.embedded, *by)]]
