@@ -134,7 +134,7 @@ def _view(path: str, name: str, view: Any) -> Callable[[Array, Array], Array]:
         changed = jnp.asarray(view(key, x))
         if changed.shape != x.shape:
             raise ConfigError(
-                f"{path}={name} must keep the shape of a batch, {x.shape}, but gives {changed.shape}"
+                f"{path}={name} must keep the shape of images, {x.shape}, but gives {changed.shape}"
             )
         return changed.astype(x.dtype)
 

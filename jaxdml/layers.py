@@ -97,6 +97,7 @@ def placed(term: Term, *, view: str | None = None, weight: ArrayLike | None = No
 
 
 def viewed(roles: Mapping[str, Role], view: str) -> dict[str, Role]:
+    """The roles; what they read plainly they read in this view."""
     return {
         n: role._replace(view=view) if role.view == "plain" else role for n, role in roles.items()
     }

@@ -3,11 +3,12 @@
 A system is a row of the table below, not a class: everything else about it is configuration.
 """
 
+import functools
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from jaxdml.options import ConfigError, find, listed
+from jaxdml.options import ConfigError, find
 
 
 class System(NamedTuple):
@@ -37,16 +38,18 @@ def system_of(name: Any) -> System:
     Raises:
       ConfigError: if there is none.
     """
-    if name not in SYSTEMS and (not isinstance(name, str) or ("." not in name and ":" not in name)):
-        raise ConfigError(
-            f"system must be one of {listed(SYSTEMS)}, or a dotted path like "
-            f"my_package.my_module:make, but is {name!r}"
-        )
-    if name in SYSTEMS:
-        return SYSTEMS[name]
-    system = find("system", name, {})()
+    known = {one: functools.partial(_same, system) for one, system in SYSTEMS.items()}
+    make = find("system", str(name), known)
+    try:
+        system = make()
+    except TypeError as error:
+        raise ConfigError(f"system={name} cannot be made: {error}") from error
     if not isinstance(system, System):
         raise ConfigError(
             f"system={name} must return a jaxdml.systems.System, but gives {system!r}"
         )
+    return system
+
+
+def _same(system: System) -> System:
     return system

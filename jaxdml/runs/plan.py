@@ -304,7 +304,8 @@ def _check(shape: Static, point: PointConfig, dataset: Dataset) -> None:
     for phase, count in counts.items():
         if not count:
             raise ConfigError(
-                f"routine.name={c['routine.name']} has no {phase} step in {_length(c)}: train longer, or let that phase begin sooner"
+                f"routine.name={c['routine.name']} has no {phase} step in {_length(c)}: train "
+                "longer, or let that phase begin sooner"
             )
 
 
