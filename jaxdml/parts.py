@@ -216,15 +216,17 @@ def options(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def known(config: Mapping[str, Any]) -> set[str]:
     """The config path of every option of every part that could be named, and of those that are."""
-    possible = [Part("pseudo", (SOURCES["teacher"],))]
-    for path, table in TABLES.items():
-        section = path.partition(".")[0]
-        possible += [Part(section, (make, *OUTER[section])) for make in table.values()]
+    tables = {path: (table, OUTER[path.partition(".")[0]]) for path, table in TABLES.items()}
     for kind, record in KINDS.items():
         for beside, table in record.parts.items():
             section = beside or ("loss" if kind == "metric" else kind)
-            outer = () if beside else _outer(record)
-            possible += [Part(section, (make, *outer)) for make in table.values()]
+            tables[f"{section}.name"] = table, () if beside else _outer(record)
+    possible = [Part("pseudo", (SOURCES["teacher"],))]
+    for path, (table, outer) in tables.items():
+        makes = [*table.values()]
+        if config.get(path) is not None:  # also where this system does not read it
+            makes.append(find(path, config[path], table))
+        possible += [Part(path.partition(".")[0], (make, *outer)) for make in makes]
     found = {*options(config), *names(config)}
     return found.union(*(part.defaults() for part in possible))
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from jaxdml import config
@@ -142,9 +142,8 @@ def _class_scores(
     if term is None or network.kept is None:
         return class_scores(embedded.test, z, y, classes)
     assert term.class_scores is not None
-    scores = term.class_scores(
-        network.params["terms"][term.name], network.kept[term.name], jnp.asarray(embedded.test)
-    )
+    own, kept = network.params["terms"][term.name], network.kept[term.name]
+    scores = jax.jit(term.class_scores)(own, kept, embedded.test)
     return np.where(np.isin(np.arange(classes), y), np.asarray(scores), -np.inf)
 
 

@@ -7,6 +7,7 @@ import pytest
 from jaxdml.runs import estimate, sizing
 from jaxdml.runs import plan as planning
 from jaxdml.train import population
+from jaxdml.train import programs as compiled
 from tests.runs.test_sizing import cohort
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -28,7 +29,7 @@ def test_an_estimate_feeds_only_what_training_feeds(monkeypatch):
     def needed(programs, patterns, company, images, where):
         return (70 if where.fed else 100) * where.width
 
-    monkeypatch.setattr(population, "compile_all", needed)
+    monkeypatch.setattr(compiled, "compile_all", needed)
     monkeypatch.setattr(population, "memory", lambda where: 350)
     monkeypatch.setattr(sizing, "size", lambda shop: 1)
     members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})

@@ -143,8 +143,8 @@ def epochs_trained(path, monkeypatch, base=BASE):
     original = cohort.train
 
     def spying(shop, placed, *arguments):
-        def epoch(pattern):
-            program = placed.programs.epoch(pattern)
+        def epoch(pattern, steps):
+            program = placed.programs.epoch(pattern, steps)
 
             def run(states, company, images, number):
                 trained.append(int(number))

@@ -3,10 +3,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jaxdml import config
+from jaxdml import assembly, config
 from jaxdml.evaluate.class_means import class_scores
 from jaxdml.evaluate.protocols import Embedded
-from jaxdml.runs import judge
+from jaxdml.runs import cohort, judge
 
 
 @pytest.mark.parametrize(("spread", "said"), [(0.1, False), (100.0, True)])
@@ -20,8 +20,15 @@ def test_good_neighbours_are_no_collapse_though_the_loss_may_be_that_of_a_point(
     assert bool(judge._learned_nothing(shop, resolved, z, y)) == said
 
 
-def shop(**attributes):
-    return SimpleNamespace(dataset=SimpleNamespace(classes="abc"), **attributes)
+def shop(system, **options):
+    resolved = config.resolve(
+        {"system": system, "model.hidden": (4,), "model.latent_dim": 2} | options
+    )
+
+    def assemble(numbers):
+        return assembly.assemble(resolved | dict(numbers), (2, 2, 1), 3)
+
+    return SimpleNamespace(dataset=SimpleNamespace(classes="abc"), assemble=assemble), resolved
 
 
 Z = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32)
@@ -29,20 +36,25 @@ EMBEDDED = Embedded(Z, np.arange(9) % 3, Z[:4], np.array([0, 2, 2, 0]))
 
 
 def test_class_scores_without_class_weights_are_nearness_to_class_means():
-    for found in (shop(), shop(class_scores=None)):
-        scores = judge._class_scores(found, {}, None, EMBEDDED)
-        expected = class_scores(Z, EMBEDDED.labelled, EMBEDDED.labelled_labels, 3)
+    expected = class_scores(Z, EMBEDDED.labelled, EMBEDDED.labelled_labels, 3)
+    networks = [
+        ({"system": "dml"}, cohort.Network({"terms": {"metric": {}}}, {"metric": {}})),
+        ({"system": "ae"}, cohort.Network({"terms": {}}, {})),
+        # of a run that kept no more than parameters
+        ({"system": "dml", "loss.name": "arcface"}, cohort.Network({"terms": {}}, None)),
+    ]
+    for options, network in networks:
+        found, resolved = shop(**options)
+        scores = judge._class_scores(found, resolved, network, EMBEDDED)
         np.testing.assert_array_equal(scores, expected)
 
 
 def test_class_weights_score_where_there_are_some_and_no_class_without_a_label():
-    weights = np.arange(6, dtype=np.float32).reshape(2, 3)
-    given = {"model": {}, "terms": {"metric": {"weights": weights}}}
-
-    def scores(params, kept, z):
-        assert kept == "kept"
-        return z @ params["terms"]["metric"]["weights"]
-
-    found = judge._class_scores(shop(class_scores=scores), given, "kept", EMBEDDED)
-    np.testing.assert_array_equal(found[:, [0, 2]], (Z @ weights)[:, [0, 2]])
-    assert (found[:, 1] == -np.inf).all()
+    weights = np.arange(6, dtype=np.float32).reshape(2, 3) + 1
+    own = {"metric": {"weights": weights}}
+    network = cohort.Network({"terms": own}, {"metric": {"loss": {}, "means": {}}})
+    found, resolved = shop("dml", **{"loss.name": "cosface", "loss.scale": 3.0})
+    scores = judge._class_scores(found, resolved, network, EMBEDDED)
+    z, w = (a / np.linalg.norm(a, axis=i, keepdims=True) for a, i in ((Z, 1), (weights, 0)))
+    np.testing.assert_allclose(scores[:, [0, 2]], (3 * z @ w)[:, [0, 2]], rtol=1e-5)
+    assert (scores[:, 1] == -np.inf).all()
