@@ -60,7 +60,7 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
 
 def _descent(learning_rate: ArrayLike) -> optax.GradientTransformation:
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        return jax.tree.map(lambda direction: -(learning_rate * direction), updates), state
+        return jax.tree.map(lambda direction: -learning_rate * direction, updates), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
