@@ -4,11 +4,11 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxdml.keys import named_key
 from jaxdml.objectives import class_means
 from jaxdml.objectives.learned import Loss, learned
 from jaxdml.objectives.sources import Rows, Source, joined
@@ -70,9 +70,9 @@ def make(
         parts: dict[str, tuple[Rows, ArrayLike]] = {}
         states: dict[str, Any] = {}
         metrics: Metrics = {}
-        for i, (name, source) in enumerate(sources.items()):
+        for name, source in sources.items():
             rows, states[name], said = source.rows(
-                kept["sources"][name], context, embedding, jax.random.fold_in(key, i)
+                kept["sources"][name], context, embedding, named_key(key, name)
             )
             parts[name] = rows, source.weight
             metrics |= said if name == "true" else {f"{name}.{k}": v for k, v in said.items()}

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxdml.keys import named_key
 from jaxdml.train import optimizers, streams, teacher
 from jaxdml.train.gradients import gradients_of
 from jaxdml.types import (
@@ -49,8 +50,7 @@ def init(
       take: gives the images of some rows; `None`: those of `images`.
     """
     named = terms(method.routine)
-    model_key, *term_keys = jax.random.split(seed_keys(seed)[0], 1 + len(named))
-    size = images.shape[0]
+    key, size = seed_keys(seed)[0], images.shape[0]
 
     def examples(key: Array, count: int) -> Array:
         """Training images, f32[count, H, W, C], without one twice while there are so many."""
@@ -59,11 +59,10 @@ def init(
 
     context = InitContext(examples, size, method.classes, method.model.latent_dim)
     made = {
-        name: term.init(key, context)
-        for (name, term), key in zip(named.items(), term_keys, strict=True)
+        name: term.init(named_key(key, f"term {name}"), context) for name, term in named.items()
     }
     params = {
-        "model": method.model.init(model_key),
+        "model": method.model.init(named_key(key, "model")),
         "terms": {name: own for name, (own, _) in made.items()},
     }
     kept = {name: kept for name, (_, kept) in made.items()}
@@ -142,23 +141,22 @@ def objective_of(
 ) -> tuple[Array, tuple[dict[str, Any], Metrics]]:
     """Σ weight · value over a phase's terms; what they keep; their values and metrics."""
     used = {role for term in phase.terms for role in term.roles.values()}
-    pairs = sorted({Role(stream) for stream in batches} | used)
     viewed: dict[Role, Batch] = {}
     outputs: dict[Role, Outputs] = {}
-    for i, role in enumerate(pairs):
-        if role not in used:
-            continue
-        batch, own = batches[role.stream], jax.random.fold_in(key, i)
+    for role in sorted(used):
+        batch, name = batches[role.stream], f"{role.stream} {role.view}"
         if role.view != "plain":
-            own, view_key = jax.random.split(own)
-            batch = batch._replace(x=method.views[role.view](view_key, batch.x))
+            view = method.views[role.view](named_key(key, f"view {name}"), batch.x)
+            batch = batch._replace(x=view)
         viewed[role] = batch
-        outputs[role] = method.model.apply(params["model"], batch.x, own)
+        outputs[role] = method.model.apply(
+            params["model"], batch.x, named_key(key, f"outputs {name}")
+        )
 
     total = jnp.zeros((), jnp.result_type(float))
     kept = dict(state.kept)
     metrics: Metrics = {}
-    for i, term in enumerate(phase.terms):
+    for term in phase.terms:
         context = context_of(method, params, state)._replace(
             batches={name: viewed[role] for name, role in term.roles.items()},
             outputs={name: outputs[role] for name, role in term.roles.items()},
@@ -167,7 +165,7 @@ def objective_of(
             params["terms"][term.name],
             kept[term.name],
             context,
-            jax.random.fold_in(key, len(pairs) + i),
+            named_key(key, f"term {term.name}"),
         )
         total += term.weight(state.step) * value
         metrics |= {term.name: value} | {f"{term.name}.{m}": v for m, v in said.items()}
