@@ -59,8 +59,10 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
 
 
 def _descent(learning_rate: ArrayLike) -> optax.GradientTransformation:
+    """From directions to steps, which are subtracted: that costs an array no operation more."""
+
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        return jax.tree.map(lambda direction: -learning_rate * direction, updates), state
+        return jax.tree.map(lambda direction: learning_rate * direction, updates), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
@@ -85,7 +87,8 @@ def scheduled(
         fixmatch   η cos(7π/16 · t / T)        Sohn et al., "FixMatch", 2020
 
     Args:
-      transformation: from a learning rate to an optax optimizer, whose updates are added.
+      transformation: from a learning rate to a transformation of gradients. Steps of the library's
+        own are subtracted; updates of a user's, as of any optimizer of optax, are added.
       learning_rate: η ≥ 0.
       together: whether it has one state for all arrays that the same phases move.
       make: what `optimizer.name` names.
@@ -203,7 +206,7 @@ def update(
             leaf = before[i]
             if optimizer.decay is not None and decays(paths[i], leaf):
                 leaf = leaf * (1 - jnp.asarray(rate * optimizer.decay, leaf.dtype))
-            after[i] = leaf + change
+            after[i] = leaf - change if optimizer.each else leaf + change
     return jax.tree.unflatten(jax.tree.structure(params), after), states
 
 
