@@ -1,5 +1,6 @@
 """What the commands share: flags, and errors as one sentence with exit code 2."""
 
+import functools
 import importlib.util
 import os
 import signal
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 import jax
 import pooch
 from absl import flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
 from jaxdml.config import assign, flatten
 from jaxdml.evaluate import project
@@ -46,6 +47,19 @@ def define_config(default: str | None = None) -> None:
         lock_config=False,
         accept_new_attributes=True,
     )
+    parser = flags.FLAGS["config"].parser
+    parser.parse = functools.partial(_with_sections, parser.parse)
+
+
+def _with_sections(parse: Callable[[str], Any], path: str) -> Any:
+    """A configuration file, with sections that only the command line names, as of a user's term."""
+    config = parse(path)
+    for argument in sys.argv[1:]:
+        if argument.startswith("--config.") and argument.count(".") > 1 and "=" in argument:
+            section = argument.partition("=")[0].split(".")[1]
+            if isinstance(config, ConfigDict) and section not in config:
+                config[section] = ConfigDict()
+    return config
 
 
 def main(command: Callable[..., None], takes: str | None = None) -> NoReturn:
