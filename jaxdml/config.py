@@ -214,8 +214,8 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def labels_read(config: Mapping[str, Any]) -> bool:
-    """Whether a term reads labelled images."""
-    return any(parts.kind_of(term) == "supervised" for term in parts.instances(config).values())
+    """Whether a term reads labels."""
+    return any(map(parts.reads_labels, parts.instances(config).values()))
 
 
 def epochs(resolved: Mapping[str, Any]) -> int:
@@ -357,8 +357,11 @@ def blind(resolved: Mapping[str, Any]) -> bool:
     >>> blind(resolve({"system": "ae"})), blind(resolve({"system": "dml_ae"}))
     (True, False)
     """
-    if not labels_read(resolved):
+    terms = parts.instances(resolved)
+    if not any(map(parts.reads_labels, terms.values())):
         return True
+    if parts.scored(terms) or any(t.kind is None and parts.reads_labels(t) for t in terms.values()):
+        return False
     expected = {
         "routine.alpha": 1.0,
         "routine.supervised": "weighted",

@@ -165,6 +165,14 @@ def kind_of(instance: Instance) -> str:
     return str(one_of(f"the kind of {instance.name}", kind, ("supervised", "unsupervised")))
 
 
+def reads_labels(instance: Instance) -> bool:
+    """Whether a term reads labels: in labelled batches, or in its refresh."""
+    if instance.kind is not None:
+        return kind_of(instance) == "supervised"
+    term = instance.make()
+    return any(role.stream == "labelled" for role in term.roles.values()) or bool(term.refresh)
+
+
 def parts(config: Mapping[str, Any]) -> dict[str, Part]:
     """What is made of each section that is read."""
     terms = instances(config)
