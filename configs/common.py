@@ -94,8 +94,8 @@ def get_config() -> ConfigDict:
     train.batch_size = 128
     train.unlabelled_batch_size = placeholder(int)  # of batches of all images; none set: the same
     train.learning_rate = 1e-3
-    # The teacher is an average of the parameters over the steps. This share of it, like 0.999, stays
-    # in a step; none set: no average is kept
+    # The teacher is an average of the parameters over the steps. In each step this share of it,
+    # like 0.999, stays; none set: no average is kept
     train.average = placeholder(float)
     train.sampler = "uniform"  # of labelled images; balanced: as many of each class
     train.classes_per_batch = placeholder(int)  # of balanced batches; none set: all classes
