@@ -10,6 +10,9 @@ def get_config() -> ConfigDict:
     """The defaults of the library, by name."""
     config = ConfigDict()
     config.system = "dml_ae"  # labels: dml; images: ae, vae; both: dml_ae, dml_prior, mvae
+    # Terms of the objective, in the place of the system's, like ("metric", "proxies=metric", "kl"):
+    # metric, reconstruction, kl, or a dotted path to a term of your own; name=… gives it a name
+    config.terms = placeholder(tuple)
     config.seed = 0  # initial parameters, batches and samples follow from it
 
     config.data = data = ConfigDict()
@@ -32,17 +35,31 @@ def get_config() -> ConfigDict:
     data.labels_seed = 0  # which ones
     data.stratified = False  # each class its share, instead of a uniform draw
     data.validation = 0  # training images to set apart
+    data.invariances = placeholder(tuple)  # changes that keep an image's class, like ("shift",
+    # "flip_horizontal"); none set: those that the data set declares
+
+    # A view of an image is the image under random changes that keep its class. A policy makes it:
+    # none, weak, strong, or a dotted path.
+    config.augment = augment = ConfigDict()
+    augment.weak = placeholder(str)  # if set, each term without a view of its own reads this view;
+    # a term's own is loss.view, kl.view, …: plain (the image itself), weak or strong
+    augment.strong = placeholder(str)  # of terms that read a strong view; none set: strong
 
     config.model = model = ConfigDict()
-    model.encoder = "mlp"  # conv, conv_small
+    model.encoder = "mlp"  # conv, conv_small, resnet
     model.hidden = placeholder(tuple)  # dense layers; none set: the encoder's own, mlp's (512, 256)
     model.latent_dim = 10
+    model.unit_length = False  # whether losses and scores read embeddings of length 1
 
     config.loss = loss = ConfigDict()  # L_S, a metric loss on the labelled stream
     loss.name = "triplet"  # supcon, center, arcface, …, or a dotted path to a loss of your own
     loss.on = "sample"  # of the posterior, or its mean
     loss.margin = placeholder(float)  # none set: the loss's own default, as for all its options
     loss.temperature = placeholder(float)  # of supcon
+    # Where labels come from. With "teacher" the network also labels images itself: pseudo.threshold
+    # (0.95), pseudo.weight (1), pseudo.sharpness and loss.normalizer say how
+    loss.sources = ("true",)
+    # Each term has a weight of its own too: loss.weight, reconstruction.weight, kl.weight
 
     config.reconstruction = reconstruction = ConfigDict()  # L_U, on all images
     reconstruction.name = "mse"  # bernoulli, gaussian
@@ -73,8 +90,13 @@ def get_config() -> ConfigDict:
 
     config.train = train = ConfigDict()
     train.epochs = 10
+    train.steps = placeholder(int)  # the length in steps, in the place of epochs; epochs have 200
     train.batch_size = 128
-    train.learning_rate = 1e-3  # of Adam
+    train.unlabelled_batch_size = placeholder(int)  # of batches of all images; none set: the same
+    train.learning_rate = 1e-3
+    # The teacher is an average of the parameters over the steps. In each step this share of it,
+    # like 0.999, stays; none set: no average is kept
+    train.average = placeholder(float)
     train.sampler = "uniform"  # of labelled images; balanced: as many of each class
     train.classes_per_batch = placeholder(int)  # of balanced batches; none set: all classes
     # How it is executed, which may change from one call to the next; a number, auto (the fastest of
@@ -84,9 +106,18 @@ def get_config() -> ConfigDict:
     train.feed = "auto"  # batches from the host, where not all images fit; device or host: always
     train.checkpoint_every = placeholder(int)  # so many epochs; none set: every minute
 
+    config.optimizer = optimizer = ConfigDict()
+    optimizer.name = "adam"  # adamw, sgd, optax:lion, or a dotted path
+    optimizer.schedule = "constant"  # of the learning rate: cosine, fixmatch
+    optimizer.warmup_steps = placeholder(float)  # over which the rate grows to its value
+    optimizer.clip = placeholder(float)  # the largest norm of the gradient; none set: any
+    optimizer.weight_decay = placeholder(float)  # decoupled; none set: none, or adamw's 0.01
+
     config.eval = evaluation = ConfigDict()
-    evaluation.protocols = ("thesis", "labelled")  # full, cluster, retrieval
-    evaluation.classifiers = ("knn",)  # rf, mlp, linear
+    evaluation.protocols = ("thesis", "labelled")  # full, cluster, retrieval, scores, or
+    # dotted paths
+    evaluation.classifiers = ("knn",)  # rf, mlp, linear, or dotted paths
+    evaluation.parameters = "last"  # what is scored and embedded: or average, the teacher's weights
     evaluation.embeddings = ("mean",)  # and, or instead, a sample of the posterior
     evaluation.split = "test"  # or validation
     evaluation.baselines = ("pixels", "pca")  # rows of the report; () for none
