@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdml.losses import METRIC
+from jaxdml.objectives.learned import learned
 from jaxdml.options import defaults
-from jaxdml.terms import learned
 from tests.losses import oracle
 from tests.third_party import spring
 

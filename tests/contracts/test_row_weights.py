@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxdml.terms import learned
 
 from jaxdml.losses import METRIC
+from jaxdml.objectives.learned import learned
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 CLASSES, DIM, SIZE = 3, 4, 12

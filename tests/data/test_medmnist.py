@@ -232,7 +232,7 @@ def test_a_made_up_colour_set_of_64_pixels_is_trained(placed, tmp_path, command)
         "train", "--config=configs/digits.py", f"--workdir={tmp_path / 'run'}",
         f"--data_dir={tmp_path}", "--config.data.name=bloodmnist_64", "--config.train.epochs=1",
         "--config.model.hidden=(32,)", "--config.train.batch_size=8",
-        "--config.data.labelled_percent=50",
+        "--config.data.labelled_percent=50", "--config.train.learning_rate=1e-4",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     scores = (tmp_path / "run" / "results.csv").read_text()

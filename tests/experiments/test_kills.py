@@ -22,7 +22,7 @@ def get_config():
     config.train.epochs = 40
     config.train.batch_size = 8
     config.train.checkpoint_every = 1
-    config.model.hidden = (8,)
+    config.model.hidden = (16,)
     return config
 
 def get_grid():

@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from jaxdml.terms import learned
 
 from jaxdml.distances import BLOCK, DISTANCES
 from jaxdml.losses import METRIC
+from jaxdml.objectives.learned import learned
 
 BATCH, DIM = 1024, 256
 SQUARE = 4 * BATCH**2  # bytes of one [B, B]; of one [B, B, D] it would be 1 GiB

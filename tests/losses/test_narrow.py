@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxdml.terms import learned
 
 from jaxdml import distances, distributions, losses, masks
 from jaxdml.losses import METRIC, kl
 from jaxdml.losses.center import moved
+from jaxdml.objectives.learned import learned
 from jaxdml.types import Components
 
 NARROW = ("float16", pytest.param("bfloat16", marks=pytest.mark.slow))

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxdml.terms import learned
 
 from jaxdml import losses
 from jaxdml.losses import METRIC
 from jaxdml.losses.center import moved
+from jaxdml.objectives.learned import learned
 from tests.losses import weighted_oracle as oracle
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")

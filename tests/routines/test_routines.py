@@ -2,18 +2,19 @@ import jax.numpy as jnp
 import pytest
 
 from jaxdml.routines import alternate, joint, pretrain, single
-from jaxdml.types import Term
+from jaxdml.types import Role, Term
 
 
-def term(name, weight=1.0):
-    return Term(name, lambda *_: None, lambda step: weight)
+def term(name, stream, weight=1.0):
+    return Term(name, "any", {"rows": Role(stream)}, lambda *_: None, weight=lambda step: weight)
 
 
-METRIC, RECONSTRUCTION, KL = term("metric"), term("reconstruction"), term("kl", weight=3.0)
+METRIC = term("metric", "labelled")
+RECONSTRUCTION, KL = term("reconstruction", "all"), term("kl", "all", weight=3.0)
 
 
 def weights(phase):
-    return {t.name: (float(t.weight(jnp.int32(0))), stream) for t, stream in phase.terms}
+    return {t.name: (float(t.weight(jnp.int32(0))), t.roles["rows"].stream) for t in phase.terms}
 
 
 def test_alternation_starts_with_the_supervised_phase_on_odd_epochs():
@@ -39,7 +40,7 @@ def test_the_supervised_phase_may_stay_with_labelled_images():
     routine = alternate.make(
         (METRIC,), (RECONSTRUCTION,), supervised_data="labelled", labelled_steps="pass"
     )
-    assert {stream for _, stream in routine.phases[0].terms} == {"labelled"}
+    assert {stream for _, stream in weights(routine.phases[0]).values()} == {"labelled"}
     assert [phase.length for phase in routine.phases] == ["labelled", "all"]
 
 

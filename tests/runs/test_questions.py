@@ -27,7 +27,7 @@ ASKED = {
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     path = tmp_path_factory.mktemp("asked")
-    base = BASE | {"system": "dml_prior", "eval.embeddings": ("mean", "sample")}
+    base = BASE | {"system": "dml_prior", "eval.embeddings": ("mean", "sample"), "train.epochs": 1}
     grid = (
         {"system": ("dml",), "seed": (0, 1, 2)},
         {"kl.beta": (1.0, 0.01), "seed": (0, 1, 2)},

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,16 +33,19 @@ def setting(dataset, labelled=range(9), seed=3, **options):
 
 
 def run(method, sizes, point, images, epochs=1, state=None):
-    state = state or step.init(method, point.seed, images)
-    means = []
-    lengths = epoch.lengths(method.routine, sizes, epochs)
-    for number, steps in enumerate(lengths, 1):
-        pattern = method.routine.pattern(number)
-        state, metrics = jax.jit(
-            lambda state, number, pattern=pattern, steps=steps: epoch.epoch(
+    @functools.cache
+    def program(pattern, steps):
+        return jax.jit(
+            lambda state, number: epoch.epoch(
                 method, pattern, steps, sizes, state, point, images, number
             )
-        )(state, jnp.int32(number))
+        )
+
+    state = state or step.init(method, point.seed, images)
+    means = []
+    for number, steps in enumerate(epoch.lengths(method.routine, sizes, epochs), 1):
+        pattern = method.routine.pattern(number)
+        state, metrics = program(pattern, steps)(state, jnp.int32(number))
         means.append({name: float(value) for name, value in metrics.items()})
     return state, means
 
