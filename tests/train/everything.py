@@ -90,7 +90,8 @@ class Training:
         self.dataset, self.points, self.where = dataset, points, where
         self.labelled = [plan.select(point, dataset) for point in points]
         self.capacity = max(map(len, self.labelled))
-        statics = {plan.static(p, dataset, len(rows)) for p, rows in zip(points, self.labelled)}
+        sized = zip(points, self.labelled, strict=True)
+        statics = {plan.static(point, dataset, len(rows)) for point, rows in sized}
         [static] = statics  # they share a program
         self.shop = cohort.workshop(Cohort(static, tuple(points), self.capacity), dataset)
         programs = compiled.programs(self.shop.assemble, self.shop.sizes, where)
