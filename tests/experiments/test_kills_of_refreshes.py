@@ -1,0 +1,90 @@
+"""A training with all that it may have, killed within a refresh, goes on to the same bytes."""
+
+import shutil
+import signal
+
+import jax
+import pytest
+
+from jaxdml.runs import cohort, execute, plan, work
+
+CONFIG = """
+from configs import common
+from tests.train.everything import ANCHORS, {setting}
+
+def get_config():
+    config = common.get_config()
+    settings = {setting} | {changes!r}
+    settings["terms"] = [
+        "anchors=tests.third_party.halting:make" if term == ANCHORS else term
+        for term in settings["terms"]
+    ]
+    for path, value in settings.items():
+        section, _, name = path.rpartition(".")
+        config.update({{section: {{name: value}}}} if section else {{name: value}})
+    return config
+
+def get_grid():
+    return ({{"seed": (0, 1), "train.average": (0.9, 0.99)}},)
+"""
+
+
+def written(workdir):
+    """All bytes that a run ends with, but for times: scores, losses by epoch, and arrays."""
+    found = {"results": b"\n".join(sorted((workdir / "results.csv").read_bytes().splitlines()))}
+    place = execute.existing(workdir)
+    worker = work.Worker(place, plan.loader(workdir))
+    for result in place.results():
+        point, kept = result["point"], result["checkpoint"]
+        found[f"{point} history"] = (place.point(point) / "history.csv").read_bytes()
+        shop = execute.trained_point(place, result, worker)[0]
+        for average in (False, True):
+            final = place.checkpoints / kept["path"]
+            network = cohort.networks(shop, final, kept["rows"], average)
+            for path, leaf in jax.tree_util.tree_leaves_with_path(network):
+                found[f"{point} {average} {jax.tree_util.keystr(path)}"] = leaf.tobytes()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("setting", "checkpoint_every", "refresh_every", "kills"),
+    [
+        ("WEIGHTS", 1, 1, (2,)),
+        pytest.param("WEIGHTS", 2, 1, (0, 1, 3, 4), marks=pytest.mark.slow),
+        pytest.param("MEANS", 2, 2, (0, 2, 4), marks=pytest.mark.slow),
+    ],
+)
+def test_killed_within_a_refresh_it_ends_with_the_same_bytes(
+    tmp_path, command, setting, checkpoint_every, refresh_every, kills
+):
+    marks = tmp_path / "marks"
+    changes = {
+        "data.name": "tests.third_party.blobs:make",
+        "anchors.marks": str(marks),
+        "anchors.every": refresh_every,
+        "train.steps": None,
+        "train.epochs": 5,
+        "train.width": 2,
+        "train.checkpoint_every": checkpoint_every,
+        "eval.protocols": ("labelled",),
+        "eval.baselines": (),
+    }
+    file = tmp_path / "grid_file.py"
+    file.write_text(CONFIG.format(setting=setting, changes=changes))
+
+    def run(name, **how):
+        return command("grid", f"--config={file}", f"--workdir={tmp_path / name}", **how)
+
+    whole = run("whole")
+    assert whole.returncode == 0, whole.stderr
+    shutil.rmtree(marks)
+    for epoch in kills:
+        ended = run("killed", until=marks / f"epoch_{epoch}_of_1", signal=int(signal.SIGKILL))
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+        assert not list((tmp_path / "killed").glob("points/*/result.json"))
+    done = run("killed")
+    assert done.returncode == 0, done.stderr
+    expected, found = written(tmp_path / "whole"), written(tmp_path / "killed")
+    assert len(expected) > 4 * 20
+    assert [name for name in expected if found[name] != expected[name]] == []
+    assert found.keys() == expected.keys()
