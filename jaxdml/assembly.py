@@ -36,8 +36,8 @@ def assemble(
     Raises:
       ConfigError: if a part refuses one of its options.
     """
-    found = parts.parts(config)
     named = parts.instances(config)
+    found = parts.parts(config, named)
     scored = parts.scored(named)
     terms: dict[str, Term] = {}
     priors: list[Callable[[int, int], Prior]] = []

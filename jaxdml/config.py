@@ -9,7 +9,7 @@ import difflib
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,7 @@ _SOME_OF: dict[str, Callable[[str], Any]] = {
 }
 SAMPLERS = ("uniform", "balanced")
 FEEDS = ("auto", "device", "host")  # where the training images lie
+LENGTHS = ("train.epochs", "train.steps")  # one of them says how long a training is
 EPOCH = 200  # steps of an epoch, where steps are counted
 # Numbers that may be traced beside the options of parts; where `None`, there is no such number.
 NUMBERS = ("train.learning_rate", "train.average")
@@ -145,26 +146,31 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def assign(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A flat configuration with some values changed.
 
-    To say how many images are labelled in one way takes back what another way said before; so do
-    `train.steps` and `train.epochs`.
+    To say how many images are labelled in one way takes back what another way said before. Of
+    `train.epochs` and `train.steps` the one that is set last says how long a training is.
 
     >>> assign({"data.labelled_percent": 10.0}, {"data.labelled_count": 60})
     {'data.labelled_percent': None, 'data.labelled_count': 60}
+    >>> assign({"train.steps": 450}, {"train.epochs": 3})
+    {'train.steps': None, 'train.epochs': 3}
     """
     changed = dict(config)
     chosen = [path for path in SELECTIONS if changes.get(path) is not None]
     if chosen:
         changed |= {path: None for path in SELECTIONS if path in changed}
-    if changes.get("train.epochs") is not None:
+    last = [path for path in changes if path in LENGTHS and changes[path] is not None][-1:]
+    after = {p: v for p, v in changes.items() if p not in LENGTHS or not last or [p] == last}
+    if last == ["train.epochs"]:
         changed |= {"train.steps": None}
-    return changed | dict(changes)
+    return changed | after
 
 
-def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
+def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> dict[str, Any]:
     """The resolved configuration of one point.
 
     Args:
       config: nested, or flat with dotted paths; what is missing gets its default.
+      elsewhere: sections that other points of a grid read: their fields are no mistakes here.
 
     Returns:
       path → value for the paths that the system reads, sorted.
@@ -181,22 +187,23 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     given = flatten(config)
     name = given.pop("system", None)
     system = systems.system_of(name)
+    usual = dict(system.defaults) | {path: v for path, v in given.items() if v is not None}
     base = {"system": name} | {
-        path: coerce(path, given.get(path, default), default)
+        path: coerce(path, usual.get(path, given.get(path, default)), default)
         for path, default in (COMMON | SAMPLER | parts.NAMES).items()
     }
     if base["terms"] is not None:
         base["terms"] = coerce("terms", base["terms"], ("metric",))
-    named = base | {path: value for path, value in given.items() if path.endswith(".name")}
-    for path in (path for path in given if path.endswith(".sources")):
-        named[path] = coerce(path, given[path] or ("true",), ("true",))
-    named |= {p: v for p, v in base.items() if p.endswith(".name")}
-    read = {path: base[path] for path in COMMON} | parts.names(named)
-    if labels_read(named):
+    named = {path: value for path, value in given.items() if path.endswith(".name")} | base
+    for path in (path for path in usual if path.endswith(".sources")):
+        named[path] = coerce(path, usual[path] or ("true",), ("true",))
+    terms = parts.instances(named)
+    read = {path: base[path] for path in COMMON} | parts.names(named, terms)
+    if parts.labels_read(terms):
         read |= {path: base[path] for path in SAMPLER}
-    numeric = parts.optional(named) | {"train.average"}
-    for path, default in (_of_data(base) | parts.options(named)).items():
-        value = system.defaults.get(path) if given.get(path) is None else given[path]
+    numeric = parts.optional(named, terms) | {"train.average"}
+    for path, default in (_of_data(base) | parts.options(named, terms)).items():
+        value = named.get(path) if path.endswith(".sources") else usual.get(path)
         read[path] = default if value is None else coerce(path, value, default)
     for path in numeric & read.keys():
         if read[path] is not None:
@@ -206,7 +213,8 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
             read.pop(path, None)
     if read["train.steps"] is not None:
         read.pop("train.epochs")
-    _refuse_unknown(given, named)
+    possible = {*COMMON, *SAMPLER, *parts.NAMES, *_of_data(named), *parts.known(named, terms)}
+    _refuse_unknown({**system.defaults, **given}, possible, elsewhere)
     _check(read)
     resolved = {"system": name} | dict(sorted(read.items()))
     assembly.assemble(resolved, (1, 1, 1), 1)  # each part checks its own options
@@ -215,7 +223,7 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def labels_read(config: Mapping[str, Any]) -> bool:
     """Whether a term reads labels."""
-    return any(map(parts.reads_labels, parts.instances(config).values()))
+    return parts.labels_read(parts.instances(config))
 
 
 def epochs(resolved: Mapping[str, Any]) -> int:
@@ -227,6 +235,16 @@ def epochs(resolved: Mapping[str, Any]) -> int:
     if resolved.get("train.steps") is None:
         return int(resolved["train.epochs"])
     return math.ceil(resolved["train.steps"] / EPOCH)
+
+
+def counted(resolved: Mapping[str, Any], number: int) -> int | None:
+    """How many steps epoch `number`, from 1, has where steps are counted; else `None`.
+
+    >>> [counted({"train.steps": 450}, number) for number in (1, 2, 3)]
+    [200, 200, 50]
+    """
+    steps = resolved.get("train.steps")
+    return None if steps is None else min(EPOCH, steps - EPOCH * (number - 1))
 
 
 def source(resolved: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -343,9 +361,13 @@ def widened(resolved: Mapping[str, Any], more: Mapping[str, Sequence[str]]) -> d
     return dict(resolved) | added
 
 
-def point(config: Mapping[str, Any]) -> PointConfig:
-    """A point of the grid: its resolved configuration, and a hash of what is trained as its id."""
-    resolved = resolve(config)
+def point(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> PointConfig:
+    """A point of the grid: its resolved configuration, and a hash of what is trained as its id.
+
+    Args:
+      config, elsewhere: as for `resolve`.
+    """
+    resolved = resolve(config, elsewhere)
     return PointConfig(_hash(_trained(resolved)), resolved)
 
 
@@ -394,12 +416,14 @@ def _of_data(base: Mapping[str, Any]) -> dict[str, Any]:
     return {f"data.{option}": default for option, default in defaults(make).items()}
 
 
-def _refuse_unknown(given: Mapping[str, Any], named: Mapping[str, Any]) -> None:
+def _refuse_unknown(
+    given: Collection[str], possible: Collection[str], elsewhere: Collection[str]
+) -> None:
     """An option of a part that this system does not read is no mistake: a grid may hold both."""
-    known = {*COMMON, *SAMPLER, *parts.NAMES, *_of_data(named), *parts.known(named)}
+    known = set(possible)
     known |= {f"data.{o}" for make in DATASETS.values() for o in defaults(make)}
     for path in given:
-        if path not in known:
+        if path not in known and path.partition(".")[0] not in elsewhere:
             section = path.rpartition(".")[0]
             near = difflib.get_close_matches(path, known, 1)
             near = near or sorted(p for p in known if p.rpartition(".")[0] == section)

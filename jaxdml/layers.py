@@ -10,7 +10,9 @@ Where two of them have an option of the same name, the inner one has it, and the
 called `term_…`, like `loss.term_on`.
 """
 
+import functools
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -29,14 +31,9 @@ class Part(NamedTuple):
     section: str
     layers: tuple[Callable[..., Any], ...]
 
-    def options(self) -> dict[str, tuple[int, str]]:
+    def options(self) -> Mapping[str, tuple[int, str]]:
         """The name of each option in its section → its layer, and its name there."""
-        named: dict[str, tuple[int, str]] = {}
-        for number, layer in enumerate(self.layers):
-            for option in defaults(layer):
-                taken = option in named
-                named[f"term_{option}" if taken else option] = number, option
-        return named
+        return _options(self.layers)
 
     def defaults(self) -> dict[str, Any]:
         """The config path of each option, and its default."""
@@ -76,6 +73,16 @@ class Part(NamedTuple):
             raise ConfigError(
                 f"{where(make)} cannot make a part of {self.section}: {error}"
             ) from error
+
+
+@functools.cache  # of functions, whose signatures stay: a grid asks this for each of its points
+def _options(layers: tuple[Callable[..., Any], ...]) -> Mapping[str, tuple[int, str]]:
+    named: dict[str, tuple[int, str]] = {}
+    for number, layer in enumerate(layers):
+        for option in defaults(layer):
+            taken = option in named
+            named[f"term_{option}" if taken else option] = number, option
+    return MappingProxyType(named)
 
 
 def placed(term: Term, *, view: str | None = None, weight: ArrayLike | None = None) -> Term:

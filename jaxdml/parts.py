@@ -1,6 +1,7 @@
 """Which parts a configuration names, and which options they have."""
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from jaxdml.layers import Part, placed, with_embedding, with_sources
@@ -33,6 +34,8 @@ OUTER: dict[str, tuple[Callable[..., Any], ...]] = {
     "routine": (),
     "optimizer": (optimizers.scheduled,),
 }
+# Sections that no term and no source may have.
+RESERVED = ("model", "train", "data", "eval", "routine", "optimizer", "augment")
 
 
 class Instance(NamedTuple):
@@ -44,6 +47,9 @@ class Instance(NamedTuple):
     own: Part  # of its own section: its layers are the part that it names, the term, its place
     others: tuple[Part, ...] = ()  # of sections beside it: a prior; sources of labels
     sources: tuple[str, ...] = ()  # where it has some
+
+
+Terms = Mapping[str, Instance]
 
 
 def split(path: str, entry: str) -> tuple[str, str]:
@@ -83,7 +89,7 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
                 f"terms names {name} twice: give one of them a name of its own, like {name}2={kind}"
             )
         section = "loss" if name == "metric" else name
-        if section in ("model", "train", "data", "eval", "routine", "optimizer", "augment"):
+        if section in RESERVED:
             raise ConfigError(f"terms: {name} is a section of its own: give the term another name")
         if kind not in KINDS:
             make = find("terms", kind, {k: v.make for k, v in KINDS.items()})
@@ -100,7 +106,7 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
         sources: tuple[str, ...] = ()
         if kind == "metric":
             sources = tuple(config.get(f"{section}.sources") or ("true",))
-            others += [_source(f"{section}.sources", source) for source in sources]
+            others += _sources(f"{section}.sources", sources)
         part = Part(section, (made[own], *_outer(record)))
         found[name] = Instance(name, record.make, record, part, tuple(others), sources)
     if not found:
@@ -108,10 +114,36 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
     return found
 
 
-def _source(path: str, entry: str) -> Part:
-    name, kind = split(path, entry)
-    section = {"true": "true", "teacher": "pseudo"}.get(name, name)
-    return Part(section, (find(path, kind, SOURCES),))
+def _sources(path: str, entries: tuple[str, ...]) -> list[Part]:
+    found: dict[str, Part] = {}
+    for entry in entries:
+        name, kind = split(path, entry)
+        if name in found:
+            raise ConfigError(
+                f"{path} names {name} twice: give one of them a name of its own, like "
+                f"{name}2={kind}"
+            )
+        if name in RESERVED:
+            raise ConfigError(f"{path}: {name} is a section of its own: give it another name")
+        section = "pseudo" if name == "teacher" else name
+        found[name] = Part(section, (find(path, kind, SOURCES),))
+    return list(found.values())
+
+
+def sections(configs: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The names that flat configurations give to terms and to sources of labels.
+
+    >>> sorted(sections([{"seed": 0}, {"terms": ("metric", "proxies=metric")}]))
+    ['metric', 'proxies']
+    """
+    entries = {
+        entry
+        for config in configs
+        for path, value in config.items()
+        if value is not None and (path == "terms" or path.endswith(".sources"))
+        for entry in ((value,) if isinstance(value, str) else value)
+    }
+    return {split("terms", entry)[0] for entry in entries}
 
 
 def _names(config: Mapping[str, Any], kind: Kind, section: str, name: str) -> dict[str, str]:
@@ -135,15 +167,16 @@ def _names(config: Mapping[str, Any], kind: Kind, section: str, name: str) -> di
     return {f"{section}.name": kl, prior_path: prior}
 
 
-def names(config: Mapping[str, Any]) -> dict[str, Any]:
+def names(config: Mapping[str, Any], terms: Terms | None = None) -> dict[str, Any]:
     """The config path that names each part which is read, and the part's name.
 
     Args:
       config: config path → value; `None` for the prior means the system's own, and for the KL the
         exact one where the prior is `unit`, else the Monte-Carlo estimate.
+      terms: as for `parts`.
     """
     named = {"model.encoder": config["model.encoder"]}
-    terms = instances(config)
+    terms = instances(config) if terms is None else terms
     for name, instance in terms.items():
         if instance.kind is not None:
             named |= _names(config, instance.kind, instance.own.section, name)
@@ -152,7 +185,7 @@ def names(config: Mapping[str, Any]) -> dict[str, Any]:
     return named | {"optimizer.name": config["optimizer.name"]}
 
 
-def both(terms: Mapping[str, Instance]) -> bool:
+def both(terms: Terms) -> bool:
     """Whether there are L_S and L_U, so that a routine has to say when each is minimised."""
     return len({kind_of(term) for term in terms.values()}) == 2
 
@@ -173,9 +206,14 @@ def reads_labels(instance: Instance) -> bool:
     return any(role.stream == "labelled" for role in term.roles.values()) or bool(term.refresh)
 
 
-def parts(config: Mapping[str, Any]) -> dict[str, Part]:
-    """What is made of each section that is read."""
-    terms = instances(config)
+def parts(config: Mapping[str, Any], terms: Terms | None = None) -> dict[str, Part]:
+    """What is made of each section that is read.
+
+    Args:
+      config: config path → value; only what names a part is read.
+      terms: as `instances` gives them; `None`: they are found here.
+    """
+    terms = instances(config) if terms is None else terms
     found = {"model": _named("model.encoder", config)}
     for instance in terms.values():
         for part in (instance.own, *instance.others):
@@ -202,12 +240,12 @@ def _outer(kind: Kind) -> tuple[Callable[..., Any], ...]:
     return kind.make, *sources, placed
 
 
-def options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config path of every option that is read, and its default."""
+def options(config: Mapping[str, Any], terms: Terms | None = None) -> dict[str, Any]:
+    """The config path of every option that is read, and its default; arguments as for `parts`."""
     found: dict[str, Any] = {}
-    for part in parts(config).values():
+    terms = instances(config) if terms is None else terms
+    for part in parts(config, terms).values():
         found |= part.defaults()
-    terms = instances(config)
     scores_read = scored(terms)
     for instance in terms.values():
         section = instance.own.section
@@ -222,26 +260,54 @@ def options(config: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def known(config: Mapping[str, Any]) -> set[str]:
-    """The config path of every option of every part that could be named, and of those that are."""
-    tables = {path: (table, OUTER[path.partition(".")[0]]) for path, table in TABLES.items()}
-    for kind, record in KINDS.items():
+def known(config: Mapping[str, Any], terms: Terms | None = None) -> set[str]:
+    """The config path of every option of every part that could be named; arguments as for `parts`.
+
+    The sections of the library's own terms count, and those of this configuration's.
+    """
+    terms = instances(config) if terms is None else terms
+    found = {*names(config, terms)}.union(
+        *(part.defaults() for part in parts(config, terms).values())
+    )
+    found |= _paths("pseudo", (SOURCES["teacher"],), ())
+    for path, table in TABLES.items():
+        section = path.partition(".")[0]
+        found |= _paths(section, (*table.values(), *_own(path, config, table)), OUTER[section])
+    named = [(kind, "loss" if kind == "metric" else kind, record) for kind, record in KINDS.items()]
+    named += [(one.name, one.own.section, one.kind) for one in terms.values() if one.kind]
+    for name, section, record in named:
         for beside, table in record.parts.items():
-            section = beside or ("loss" if kind == "metric" else kind)
-            tables[f"{section}.name"] = table, () if beside else _outer(record)
-    possible = [Part("pseudo", (SOURCES["teacher"],))]
-    for path, (table, outer) in tables.items():
-        makes = [*table.values()]
-        if config.get(path) is not None:  # also where this system does not read it
-            makes.append(find(path, config[path], table))
-        possible += [Part(path.partition(".")[0], (make, *outer)) for make in makes]
-    found = {*options(config), *names(config)}
-    return found.union(*(part.defaults() for part in possible))
+            of_prior = beside if name == "kl" else f"{name}_{beside}"
+            at, outer = (of_prior, ()) if beside else (section, _outer(record))
+            makes = *table.values(), *_own(f"{at}.name", config, table)
+            found |= _paths(at, makes, outer)
+    return found
 
 
-def optional(config: Mapping[str, Any]) -> set[str]:
-    """The config paths of options that are numbers where they are not `None`."""
-    return {path for part in parts(config).values() for path in part.numbers()}
+def _own(
+    path: str, config: Mapping[str, Any], table: Mapping[str, Callable[..., Any]]
+) -> list[Callable[..., Any]]:
+    """The part that a configuration names, also where this system does not read it."""
+    name = config.get(path)
+    return [] if name is None or name in table else [find(path, name, table)]
+
+
+@functools.cache  # of functions, whose signatures stay: a grid asks this for each of its points
+def _paths(
+    section: str, makes: tuple[Callable[..., Any], ...], outer: tuple[Callable[..., Any], ...]
+) -> frozenset[str]:
+    """The config path of every option that a section has with one of some parts."""
+    return frozenset(path for make in makes for path in Part(section, (make, *outer)).defaults())
+
+
+def optional(config: Mapping[str, Any], terms: Terms | None = None) -> set[str]:
+    """The config paths of options that are numbers, or `None`; arguments as for `parts`."""
+    return {path for part in parts(config, terms).values() for path in part.numbers()}
+
+
+def labels_read(terms: Terms) -> bool:
+    """Whether a term reads labels."""
+    return any(map(reads_labels, terms.values()))
 
 
 def _stochastic(instance: Instance) -> bool:
@@ -250,7 +316,7 @@ def _stochastic(instance: Instance) -> bool:
     return "variance" in instance.make().needs
 
 
-def scored(terms: Mapping[str, Instance]) -> bool:
+def scored(terms: Terms) -> bool:
     """Whether a term or a source reads class scores."""
     for instance in terms.values():
         if any(source != "true" for source in instance.sources):

@@ -47,6 +47,7 @@ ROOMS = {
         "options",
         "augment",
         "assembly",
+        "parts",
         "config",
         "data",
         "train",

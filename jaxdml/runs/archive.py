@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdml import config
+from jaxdml import config, parts
 from jaxdml.options import ConfigError
 from jaxdml.runs import baselines, folder, questions
 
@@ -92,11 +92,13 @@ class Archive(folder.Folder):
         file = self.path / "folds.json"
         counted = folder.read_json(file) if file.exists() else {}
         found: dict[str, dict[str, Any]] = {}
-        for row in self._rows("results.csv"):
+        rows = self._rows("results.csv")
+        of_row = [{path: _value(row[path]) for path in paths if row[path]} for row in rows]
+        elsewhere = parts.sections([config.flatten(base), *of_row])
+        for row, given in zip(rows, of_row, strict=True):
             identity = row["point"]
             if identity not in found:
-                given = {path: _value(row[path]) for path in paths if row[path]}
-                point = config.point(config.assign(base, given))
+                point = config.point(config.assign(base, given), elsewhere)
                 if point.id != identity:
                     raise ConfigError(
                         f"{self.path} is of another version of jaxdml: its point {identity} "

@@ -10,10 +10,10 @@ together:
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jaxdml import config
+from jaxdml import config, parts
 from jaxdml.options import ConfigError
 from jaxdml.types import PointConfig
 
@@ -37,13 +37,12 @@ def expand(base: Mapping[str, Any], grid: Grid) -> list[PointConfig]:
         raise ConfigError(f"a grid must be a tuple of mappings, like ({{…}},), but is {grid!r}")
     flat = config.flatten(base)
     points: dict[str, PointConfig] = {}
+    elsewhere = parts.sections([flat, *_changes(grid)])
     for mapping in grid:
-        if not isinstance(mapping, Mapping):
-            raise ConfigError(f"a grid must be a tuple of mappings, but one is {mapping!r}")
         axes = [_axis(key, values) for key, values in mapping.items()]
         for combination in itertools.product(*axes):
             changes = {path: value for part in combination for path, value in part.items()}
-            point = config.point(config.assign(flat, changes))
+            point = config.point(config.assign(flat, changes), elsewhere)
             same = points.setdefault(point.id, point)
             if same.config != point.config:
                 raise ConfigError(
@@ -73,6 +72,15 @@ def thinned(grid: Grid) -> Grid:
         return "seed" in ((key,) if isinstance(key, str) else key)
 
     return tuple({k: v[:1] if of_seeds(k) else v for k, v in one.items()} for one in grid)
+
+
+def _changes(grid: Grid) -> Iterator[dict[str, Any]]:
+    """Every assignment of every entry."""
+    for mapping in grid:
+        if not isinstance(mapping, Mapping):
+            raise ConfigError(f"a grid must be a tuple of mappings, but one is {mapping!r}")
+        for key, values in mapping.items():
+            yield from _axis(key, values)
 
 
 def _axis(key: Any, values: Any) -> list[dict[str, Any]]:

@@ -221,7 +221,9 @@ def describe(plan: Plan) -> str:
     for cohort in plan.cohorts:
         c = cohort.points[0].config
         routine = assembly.assemble(c, (1, 1, 1), 2).routine
-        patterns = {routine.pattern(n) for n in range(1, config.epochs(c) + 1)}
+        patterns = {
+            (routine.pattern(n), config.counted(c, n)) for n in range(1, config.epochs(c) + 1)
+        }
         path, _, number = _length(c).partition("=")
         epochs = f"{number} {path.removeprefix('train.')} of batches of {c['train.batch_size']}"
         count = len(cohort.points)

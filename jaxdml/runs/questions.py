@@ -11,7 +11,7 @@ base. The first setting is what the others are compared with:
 from collections.abc import Mapping
 from typing import Any
 
-from jaxdml import config
+from jaxdml import config, parts
 from jaxdml.options import ConfigError
 from jaxdml.runs import folder
 
@@ -31,13 +31,18 @@ def resolve(base: Mapping[str, Any], given: Mapping[str, Any]) -> Questions:
     """
     flat = config.flatten(base)
     found: Questions = {}
+    changed = [
+        changes for settings in given.values() if isinstance(settings, Mapping)
+        for changes in settings.values()
+    ]  # fmt: skip
+    elsewhere = parts.sections([flat, *changed])
     for text, settings in given.items():
         if not isinstance(settings, Mapping) or len(settings) < 2:
             raise ConfigError(f"the question {text!r} must have two or more settings by name")
         found[text] = {}
         for name, changes in settings.items():
             paths = {path: value for path, value in changes.items() if path != "embedding"}
-            whole = config.resolve(config.assign(flat, paths))
+            whole = config.resolve(config.assign(flat, paths), elsewhere)
             own = {path: value for path, value in changes.items() if path == "embedding"}
             found[text][name] = whole | own
     return found
