@@ -1,0 +1,147 @@
+"""What a run does not label has no influence on what it trains, to the last bit."""
+
+import jax
+import jax.extend
+import numpy as np
+import pytest
+
+from jaxdml import config, objectives, routines, systems
+from jaxdml.runs import cohort, execute, plan, work
+from tests.third_party import hidden
+from tests.train.everything import ANCHORS, MEANS, WEIGHTS, Training, layout, several
+
+BASE = {
+    "data.name": "tests.third_party.hidden:make",
+    "data.labelled_count": hidden.LABELLED,
+    "model.hidden": (8,),
+    "model.latent_dim": 2,
+    "train.epochs": 2,
+    "train.batch_size": 8,
+    "loss.name": "supcon",
+    "prior.pseudo_inputs": 4,
+    "eval.protocols": ("labelled",),
+    "eval.baselines": (),
+}
+TEACHER = {"loss.sources": ("true", "teacher"), "pseudo.threshold": 0.4, "train.average": 0.9}
+BALANCED = {"train.sampler": "balanced", "train.classes_per_batch": 2}
+PASS = {"routine.labelled_steps": "pass"}
+REFRESHED = {"terms": ("metric", "reconstruction", ANCHORS)}
+CASES = {
+    "dml_ae alternate teacher refresh": {"system": "dml_ae", "routine.name": "alternate"}
+    | TEACHER
+    | REFRESHED,
+    "dml balanced": {"system": "dml"} | BALANCED,
+}
+MORE = {
+    "dml pass": {"system": "dml"} | PASS,
+    "dml class weights teacher": {"system": "dml", "loss.name": "arcface"} | TEACHER,
+    "dml_ae pretrain pass": {"system": "dml_ae", "routine.name": "pretrain",
+                             "routine.pretrain_epochs": 1} | PASS,
+    "dml_ae pretrain_joint teacher": {"system": "dml_ae", "routine.name": "pretrain_joint",
+                                      "routine.pretrain_epochs": 1} | TEACHER,
+    "dml_ae alternate pass": {"system": "dml_ae", "routine.name": "alternate"} | PASS,
+    "dml_ae balanced teacher": {"system": "dml_ae", "routine.name": "joint"} | TEACHER | BALANCED,
+    "dml_prior joint_gamma": {"system": "dml_prior", "routine.name": "joint_gamma"},
+    "mvae alternate batch": {"system": "mvae", "routine.name": "alternate",
+                             "routine.every": "batch"} | TEACHER,
+    "mvae joint center": {"system": "mvae", "loss.name": "center"} | TEACHER,
+    "ae": {"system": "ae"},
+    "vae": {"system": "vae"},
+    "everything": MEANS | {"train.steps": None, "data.labelled_count": hidden.LABELLED},
+}  # fmt: skip
+
+
+def trained(tmp_path, options):
+    """By what the hidden labels are: losses by epoch, scores, and the bytes of all arrays."""
+    kinds = ("true", "random", "none")
+    place = execute.run(BASE | options, ({"data.hidden": kinds},), tmp_path, tmp_path)
+    worker, found = work.Worker(place, plan.loader(tmp_path)), {}
+    for result in place.results():
+        assert result["status"] == "ok", result["reason"]
+        shop, point, labelled, _ = execute.trained_point(place, result, worker)
+        assert len(labelled) == hidden.LABELLED
+        kept = result["checkpoint"]
+        arrays = [
+            cohort.networks(shop, place.checkpoints / kept["path"], kept["rows"], average)
+            for average in (False, True)
+        ]
+        found[point.config["data.hidden"]] = {
+            "history": place.history(result["point"]),
+            "scores": result["scores"],
+            "labelled": labelled.tolist(),
+        } | {
+            jax.tree_util.keystr(path): leaf.tobytes()
+            for path, leaf in jax.tree_util.tree_leaves_with_path(arrays)
+        }
+    return [found[kind] for kind in kinds]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(pytest.param(options, id=name) for name, options in CASES.items()),
+        *(pytest.param(options, id=name, marks=pytest.mark.slow) for name, options in MORE.items()),
+    ],
+)
+@pytest.mark.usefixtures("compile_quickly")
+def test_hidden_labels_change_no_bit_of_a_training(tmp_path, options):
+    true, random, none = trained(tmp_path, options)
+    for other in (random, none):
+        assert [name for name in true if other[name] != true[name]] == []
+
+
+def test_the_cases_have_every_system_routine_source_and_sampler():
+    resolved = [config.resolve(BASE | options) for options in (CASES | MORE).values()]
+
+    def values(path):
+        return {one[path] for one in resolved if path in one}
+
+    assert values("system") == set(systems.SYSTEMS)
+    assert values("routine.name") == set(routines.ROUTINES)
+    assert set().union(*values("loss.sources")) == set(objectives.SOURCES)
+    assert values("train.sampler") == set(config.SAMPLERS)
+    assert values("routine.labelled_steps") == {"match", "pass"}
+
+
+@pytest.mark.parametrize("setting", [WEIGHTS, MEANS], ids=["class_weights", "class_means"])
+def test_programs_are_given_no_label_but_those_of_labelled_images(tiny, setting):
+    """Of N images: nothing of N numbers goes into a program, nor stands in it, but images."""
+    training = Training(tiny, several(setting, 4), layout(4, 1))
+    programs, images, count = training.placed.programs, training.images, len(tiny.train.y)
+    company, _ = training.company(training.points, training.labelled)
+    states = training.where.described(jax.eval_shape(programs.init, company, images))
+    epoch = programs.epoch(*next(iter(training.shop.patterns())))
+
+    assert company.points.labelled_labels.shape == (4, training.capacity)
+    assert training.capacity < count
+    of_images = [
+        jax.tree_util.keystr(path)
+        for path, leaf in jax.tree_util.tree_leaves_with_path((states, company))
+        if count in leaf.shape
+    ]
+    assert of_images == ["[0].kept['anchors']['of_row']"]  # the term's own
+    for traced in (
+        programs.init.trace(company, images),
+        epoch.trace(states, company, images, np.int32(1)),
+    ):
+        assert max((np.size(array) for array in constants(traced.jaxpr)), default=0) < count
+
+
+def test_labels_that_a_program_holds_would_be_seen(tiny):
+    y = np.asarray(tiny.train.y)
+    inner = jax.jit(lambda x: jax.lax.map(lambda i: jax.numpy.asarray(y)[i] + i, x))
+    traced = jax.jit(lambda x: inner(x) + 1).trace(np.arange(3, dtype=np.int32))
+    assert any(np.size(array) == len(y) for array in constants(traced.jaxpr))
+
+
+def constants(closed):
+    """All arrays that a program holds, at whatever depth."""
+    found = list(closed.consts)
+    for equation in closed.jaxpr.eqns:
+        found += [v.val for v in equation.invars if hasattr(v, "val")]
+        for value in jax.tree.leaves(equation.params, is_leaf=lambda v: hasattr(v, "eqns")):
+            if hasattr(value, "consts"):
+                found += constants(value)
+            elif hasattr(value, "eqns"):  # without constants of its own
+                found += constants(jax.extend.core.ClosedJaxpr(value, ()))
+    return found
