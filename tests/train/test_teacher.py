@@ -166,8 +166,7 @@ def test_training_is_the_same_whichever_is_scored(runs):
 def test_scores_after_a_reload_are_those_of_the_run(runs, scored):
     place = runs[scored]
     result, before = embeddings(place)
-    (place.point(result["point"]) / "result.json").unlink()  # scored again, from its checkpoint
-    run(place.path, scored)
+    execute.rescore(place.path, place.path)  # from its checkpoint
     again, after = embeddings(place)
     assert again["scores"] == result["scores"]
     for name, values in before.items():
