@@ -107,6 +107,7 @@ def _optimizer(part: Part, config: Mapping[str, Any]) -> Optimizer:
     def transformation(rate: ArrayLike) -> Any:
         return part.call(0, config, rate)
 
+    transformation(config["train.learning_rate"])  # refuses its options here
     together = part.layers[0] not in optimizers.OPTIMIZERS.values()
     made: Optimizer = part.call(
         1, config, transformation, config["train.learning_rate"], together, part.layers[0]

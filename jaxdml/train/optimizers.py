@@ -115,7 +115,7 @@ def scheduled(
         factor: ArrayLike = 1.0
         if schedule != "constant":
             assert steps is not None, "a schedule needs the number of steps"
-            share = step / steps
+            share = step / jnp.asarray(steps, jnp.result_type(float))
             factor = {
                 "cosine": lambda: 0.5 * (1 + jnp.cos(jnp.pi * share)),
                 "fixmatch": lambda: jnp.cos(7 * jnp.pi / 16 * share),

@@ -26,6 +26,7 @@ def moved(method: Method, average: Params, params: Params, step: Array) -> Param
     """
     if method.average is None:
         return average
+    step = step.astype(jnp.result_type(float))
     share = jnp.minimum(jnp.asarray(method.average), (1 + step) / (10 + step))
 
     def mixed(before: Array, now: Array) -> Array:
