@@ -1,9 +1,11 @@
 """Scores a finished run again, or in more ways, without training.
 
-python -m experiments.evaluate --workdir=runs/grid [--protocols=thesis,full,cluster,retrieval]
-    [--classifiers=knn,rf,mlp,linear] [--embeddings=mean,sample]
+python -m experiments.evaluate --workdir=runs/grid
+    [--protocols=thesis,full,cluster,retrieval,scores] [--classifiers=knn,rf,mlp,linear]
+    [--embeddings=mean,sample]
 
-What is named is added to the scores that there are; with nothing named, all are made anew.
+Protocols and classifiers may also be dotted paths, like my_module:make. What is named is added to
+the scores that there are; with nothing named, all are made anew.
 """
 
 from absl import flags

@@ -1,4 +1,10 @@
-"""From a resolved configuration to a method: all that a training step is made of."""
+"""From a resolved configuration to a method: all that a training step is made of.
+
+    configuration → parts, and the layers around them → terms → routine ─┐
+                                                   model, optimizer, views ┴→ Method
+
+`parts` says which functions are named; here they are called, with the options of the configuration.
+"""
 
 import functools
 from collections.abc import Callable, Mapping

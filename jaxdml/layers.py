@@ -6,8 +6,9 @@ The options of a part and of what it stands in share a section:
                              loss.on       an option of the term in which the loss stands
                              loss.view     an option of every term
 
-Where two of them have an option of the same name, the inner one has it, and the other one's is
-called `term_…`, like `loss.term_on`.
+The first layer is the part itself. Each further layer gets what the one before made, and adds
+something: loss → metric term → term with a view and a weight. Where two of them have an option of
+the same name, the inner one has it, and the other one's is called `term_…`, like `loss.term_on`.
 """
 
 import functools

@@ -1,4 +1,15 @@
-"""Which parts a configuration names, and which options they have."""
+"""Which parts a configuration names, and which options they have.
+
+A part is a function that makes something: a loss, a model, a routine. For `system = "mvae"`:
+
+    terms of the system    section            named by                  around it
+    metric                 loss               loss.name                 the metric term
+    reconstruction         reconstruction     reconstruction.name       the reconstruction term
+    kl                     kl, prior          kl.name, prior.name       the term of the divergence
+
+Sections `model`, `routine` and `optimizer` name one part each. Nothing is made here: `config` asks
+which options a configuration may have, and `assembly` makes the parts.
+"""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping

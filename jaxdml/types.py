@@ -128,7 +128,11 @@ class Prior(NamedTuple):
 
 
 class Role(NamedTuple):
-    """One batch that a term reads: which images, and which view of them."""
+    """One batch that a term reads: which images, and which view of them.
+
+    `Term.roles` gives it a name, like `{"images": Role("all")}`: by that name the term finds the
+    batch, and what the model says about it, in `Context.batches` and `Context.outputs`.
+    """
 
     stream: str  # `labelled` or `all`; a routine may bind another one
     view: str = "plain"  # or `weak`, `strong`: an image under a random change that keeps its class
