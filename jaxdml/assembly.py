@@ -17,6 +17,7 @@ from jax.typing import ArrayLike
 from jaxdml import parts
 from jaxdml.augment import POLICIES
 from jaxdml.layers import Part, viewed
+from jaxdml.objectives.sources import Source
 from jaxdml.options import ConfigError, find, where
 from jaxdml.parts import Instance
 from jaxdml.train import optimizers
@@ -99,6 +100,12 @@ def _term(
             parts.split("sources", entry)[0]: source.call(0, config)
             for entry, source in zip(instance.sources, instance.others, strict=True)
         }
+        for name, source in sources.items():
+            if not isinstance(source, Source):
+                raise ConfigError(
+                    f"{own.section}.sources: {name} must be made as a jaxdml.objectives.sources."
+                    f"Source, but is {type(source).__name__}"
+                )
         term = own.call(1, config, own.call(0, config), sources, scored)
         term = own.call(3, config, term)
     else:

@@ -40,7 +40,7 @@ ROOMS = {
     "systems": {"options"},
     "layers": {"types", "options", "distances"},
     "parts": {"types", "options", "systems", "layers", "models", "objectives", "routines", "train"},
-    "assembly": {"types", "options", "parts", "layers", "augment", "train"},
+    "assembly": {"types", "options", "parts", "layers", "objectives", "augment", "train"},
     "config": {"types", "options", "systems", "parts", "assembly", "evaluate", "data"},
     "runs": {
         "types",
