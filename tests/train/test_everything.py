@@ -30,8 +30,8 @@ FED = SPREAD._replace(fed=True)
 @pytest.mark.parametrize(
     ("setting", "layouts"),
     [
-        (WEIGHTS, (VMAPPED, FED)),
-        pytest.param(WEIGHTS, (SPREAD, layout(1, 3)), marks=pytest.mark.slow),
+        (WEIGHTS, (FED,)),
+        pytest.param(WEIGHTS, (VMAPPED, SPREAD, layout(1, 3)), marks=pytest.mark.slow),
         pytest.param(MEANS, (VMAPPED, SPREAD, FED), marks=pytest.mark.slow),
     ],
 )
