@@ -187,7 +187,7 @@ def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> dict[
     given = flatten(config)
     name = given.pop("system", None)
     system = systems.system_of(name)
-    usual = dict(system.defaults) | {path: v for path, v in given.items() if v is not None}
+    usual = {**system.defaults, **{path: v for path, v in given.items() if v is not None}}
     base = {"system": name} | {
         path: coerce(path, usual.get(path, given.get(path, default)), default)
         for path, default in (COMMON | SAMPLER | parts.NAMES).items()
@@ -214,7 +214,8 @@ def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> dict[
     if read["train.steps"] is not None:
         read.pop("train.epochs")
     possible = {*COMMON, *SAMPLER, *parts.NAMES, *_of_data(named), *parts.known(named, terms)}
-    _refuse_unknown({**system.defaults, **given}, possible, elsewhere)
+    here = {part.section for term in terms.values() for part in (term.own, *term.others)}
+    _refuse_unknown({**system.defaults, **given}, possible, {*elsewhere} - here)
     _check(read)
     resolved = {"system": name} | dict(sorted(read.items()))
     assembly.assemble(resolved, (1, 1, 1), 1)  # each part checks its own options

@@ -45,8 +45,8 @@ OUTER: dict[str, tuple[Callable[..., Any], ...]] = {
     "routine": (),
     "optimizer": (optimizers.scheduled,),
 }
-# Sections that no term and no source may have.
-RESERVED = ("model", "train", "data", "eval", "routine", "optimizer", "augment")
+# Sections that are no name for a term, nor for a source of labels.
+RESERVED = ("model", "train", "data", "eval", "routine", "optimizer", "augment", "loss", "prior")
 
 
 class Instance(NamedTuple):
@@ -100,7 +100,7 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
                 f"terms names {name} twice: give one of them a name of its own, like {name}2={kind}"
             )
         section = "loss" if name == "metric" else name
-        if section in RESERVED:
+        if name in RESERVED or (name in KINDS and kind in KINDS and name != kind):
             raise ConfigError(f"terms: {name} is a section of its own: give the term another name")
         if kind not in KINDS:
             make = find("terms", kind, {k: v.make for k, v in KINDS.items()})
@@ -142,10 +142,10 @@ def _sources(path: str, entries: tuple[str, ...]) -> list[Part]:
 
 
 def sections(configs: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The names that flat configurations give to terms and to sources of labels.
+    """The sections of the terms and the sources of labels that flat configurations name.
 
     >>> sorted(sections([{"seed": 0}, {"terms": ("metric", "proxies=metric")}]))
-    ['metric', 'proxies']
+    ['loss', 'proxies']
     """
     entries = {
         entry
@@ -154,7 +154,8 @@ def sections(configs: Iterable[Mapping[str, Any]]) -> set[str]:
         if value is not None and (path == "terms" or path.endswith(".sources"))
         for entry in ((value,) if isinstance(value, str) else value)
     }
-    return {split("terms", entry)[0] for entry in entries}
+    names = {split("terms", entry)[0] for entry in entries}
+    return {{"metric": "loss", "teacher": "pseudo"}.get(name, name) for name in names}
 
 
 def _names(config: Mapping[str, Any], kind: Kind, section: str, name: str) -> dict[str, str]:

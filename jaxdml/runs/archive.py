@@ -11,6 +11,7 @@ folds.json    how many images each point was scored on, where labelled images ta
 baselines.json  the scores of raw pixels and their PCA
 """
 
+import ast
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -141,10 +142,14 @@ class Archive(folder.Folder):
 
 
 def _value(text: str) -> Any:
-    """What a cell of a configuration stood for."""
+    """What a cell of a configuration stood for: a list of words is written as Python has it.
+
+    >>> _value("[8, 4]"), _value("['metric', 'kl']"), _value("0.5"), _value("supcon")
+    ([8, 4], ['metric', 'kl'], 0.5, 'supcon')
+    """
     try:
-        return json.loads(text)
-    except ValueError:
+        return ast.literal_eval(text) if text.startswith("[") else json.loads(text)
+    except (SyntaxError, ValueError):
         return text
 
 

@@ -49,7 +49,7 @@ def written(workdir):
 @pytest.mark.parametrize(
     ("setting", "epochs", "checkpoint_every", "refresh_every", "kills"),
     [
-        ("WEIGHTS", 3, 1, 1, (2,)),
+        pytest.param("WEIGHTS", 3, 1, 1, (2,), marks=pytest.mark.slow),
         pytest.param("WEIGHTS", 5, 2, 1, (0, 1, 3, 4), marks=pytest.mark.slow),
         pytest.param("MEANS", 5, 2, 2, (0, 2, 4), marks=pytest.mark.slow),
     ],

@@ -1,5 +1,7 @@
 """Running means of classes, and class scores from them."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,15 +28,17 @@ def batches(count=5, size=7, seed=0):
         yield random.normal(size=(size, DIM)) + labels[:, None], labels, labelled
 
 
-def summed():
+@functools.cache
+def summed(precise=False):
+    """The sums after all batches; `precise`: made in double precision."""
     sums = class_means.empty(CLASSES, DIM)
     for one in batches():
-        sums = class_means.updated(sums, *map(jnp.asarray, one))
+        sums = jax.jit(class_means.updated)(sums, *map(jnp.asarray, one))
     return sums
 
 
 def test_sums_follow_a_naive_loop(float64):
-    sums = summed()
+    sums = summed(True)
     total, count = oracle.class_means(batches(), CLASSES, DIM)
     np.testing.assert_allclose(sums.total, total, rtol=1e-12)
     np.testing.assert_allclose(sums.rows, count, rtol=1e-12)
@@ -55,11 +59,13 @@ def test_a_class_that_a_batch_does_not_hold_keeps_its_mean(float64):
 @pytest.mark.parametrize("temperature", [0.2, 3.0])
 def test_scores_follow_a_naive_loop(kind, temperature, float64):
     z = np.random.default_rng(1).normal(size=(6, DIM))
-    found = class_means.scores(jnp.asarray(z), summed(), temperature, kind)
+    found = class_means.scores(jnp.asarray(z), summed(True), temperature, kind)
     total, count = oracle.class_means(batches(), CLASSES, DIM)
     expected = oracle.class_scores(z, total, count, temperature, kind)
     np.testing.assert_allclose(found, expected, rtol=1e-10)
-    together = jax.jit(jax.vmap(lambda t: class_means.scores(jnp.asarray(z), summed(), t, kind)))
+    together = jax.jit(
+        jax.vmap(lambda t: class_means.scores(jnp.asarray(z), summed(True), t, kind))
+    )
     np.testing.assert_allclose(together(jnp.array([temperature]))[0], expected, rtol=1e-10)
 
 
@@ -73,7 +79,7 @@ def test_an_unseen_class_has_no_chance(kind):
 
 @pytest.mark.parametrize("kind", class_means.SCORES)
 def test_the_length_of_embeddings_changes_no_score(kind, float64):
-    z, sums = jax.random.normal(jax.random.key(0), (6, DIM)), summed()
+    z, sums = jax.random.normal(jax.random.key(0), (6, DIM)), summed(True)
     for scale in (1e-6, 1e6):
         scaled = sums._replace(total=sums.total * scale)
         np.testing.assert_allclose(
@@ -104,7 +110,7 @@ def test_degenerate_means_give_finite_scores_and_slopes(kind, sums):
 
 
 def test_an_empty_batch_only_lets_what_was_seen_fade(float64):
-    before = summed()
+    before = summed(True)
     after = class_means.updated(before, jnp.zeros((0, DIM)), jnp.zeros(0, int), jnp.zeros(0, bool))
     np.testing.assert_allclose(after.rows, class_means.DECAY * before.rows)
     np.testing.assert_allclose(after.means, before.means)

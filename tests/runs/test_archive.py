@@ -108,3 +108,20 @@ def test_an_archive_that_is_kept_again_is_the_same(kept, tmp_path):
     again = archive.keep(kept, tmp_path / "again")
     for file in ("config.json", "classes.json", "results.csv", "history.csv", "notes.csv"):
         assert (again.path / file).read_bytes() == (kept.path / file).read_bytes()
+
+
+def test_a_grid_over_terms_and_sources_comes_back(tmp_path):
+    over = (
+        {"terms": (("metric",), ("metric", "proxies=metric")), "proxies.margin": (0.1, 0.2)},
+        {"loss.sources": (("true", "teacher"),), "pseudo.threshold": (0.5,)},
+    )
+    base = BASE | {"system": "dml", "train.epochs": 1, "proxies.name": "cosface"}
+    place = execute.run(base | {"eval.baselines": ()}, over, tmp_path / "run", tmp_path)
+    assert [result["status"] for result in place.results()] == ["ok"] * 4
+    archive.keep(place, tmp_path / "kept")
+    kept = execute.existing(tmp_path / "kept").results()
+    for old, new in zip(place.results(), kept, strict=True):
+        assert {path: new["config"][path] for path in old["config"]} == old["config"]
+    assert (
+        len(execute.run(base | {"eval.baselines": ()}, over, place.path, tmp_path).results()) == 4
+    )
