@@ -52,7 +52,14 @@ def test_a_grid_can_be_planned(command, request):
     assert trained + len(planned.alike) == len(points)
 
 
-@pytest.mark.parametrize("line", [c for c in COMMANDS if "experiments.grid" not in c])
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(line, marks=[pytest.mark.slow] if "mnist_conv" in line else [])
+        for line in COMMANDS
+        if "experiments.grid" not in line
+    ],
+)
 def test_a_command_works_on_two_epochs(line, tmp_path, request, command):
     words = shlex.split(line)
     if "DATA" in line:

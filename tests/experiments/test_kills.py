@@ -81,6 +81,7 @@ def test_killed_twice_and_asked_to_stop_a_grid_ends_alike(file, whole, command):
     assert results(workdir) == whole
 
 
+@pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_gives_the_results_of_one_process(file, whole):
     workdir = file.parent / "spread"
     process = subprocess.Popen(

@@ -58,11 +58,11 @@ def alone(tiny):
     ("seeds", "width", "devices", "rounds"),
     [
         ([0, 1, 2, 3, 4], 1, 4, 1),
-        ([0, 1, 2, 3, 4], 3, 1, 1),
+        pytest.param(*([0, 1, 2, 3, 4], 3, 1, 1), marks=pytest.mark.slow),
         ([0, 1, 2, 3, 4], 2, 4, 1),
-        ([4, 2, 0, 3, 1], 8, 1, 1),
+        pytest.param(*([4, 2, 0, 3, 1], 8, 1, 1), marks=pytest.mark.slow),
         ([4, 2, 0, 3, 1], 1, 2, 4),
-        ([3, 1, 4, 2, 0], 2, 1, 2),
+        pytest.param(*([3, 1, 4, 2, 0], 2, 1, 2), marks=pytest.mark.slow),
     ],
 )
 def test_company_order_width_rounds_and_devices_change_nothing(
@@ -74,6 +74,7 @@ def test_company_order_width_rounds_and_devices_change_nothing(
         close(together[seed], alone[seed], 1e-7)
 
 
+@pytest.mark.slow
 def test_a_step_in_float32_depends_on_nothing_else_either(tiny):
     one = {"epochs": 1, "images": 8}  # a single batch
     alone = trained(tiny, [0, 1, 2], 1, devices=1, **one)
