@@ -75,7 +75,9 @@ def epoch(
             state,
             i,
             {
-                s: streams.batch(images[d.rows], d.rows, d.labels, d.valid, s)
+                s: streams.batch(
+                    images[d.rows], d.rows, streams.labels(point, d.places, s), d.valid, s
+                )
                 for s, d in drawn.items()
             },
         )
@@ -141,7 +143,11 @@ def block(
     def one(state: TrainState, i: Array) -> tuple[TrainState, Metrics]:
         batches = {
             s: streams.batch(
-                at(x[s], i - first), at(rows[s], i), at(d.labels, i), at(d.valid, i), s
+                at(x[s], i - first),
+                at(rows[s], i),
+                streams.labels(point, at(d.places, i), s),
+                at(d.valid, i),
+                s,
             )
             for s, d in drawn.items()
         }

@@ -35,7 +35,7 @@ class Draw(NamedTuple):
     """Rows of the training set for each step of an epoch."""
 
     rows: Array  # i32[steps, B]
-    labels: Array  # i32[steps, B], -1 where the stream gives none
+    places: Array  # i32[steps, B], theirs among the labelled images; -1 in the stream of all
     valid: Array  # bool[steps, B]
 
 
@@ -94,7 +94,16 @@ def labelled(key: Array, point: Point, passes: bool, steps: int, sizes: Sizes) -
 
 def _drawn(point: Point, places: Array, valid: Array) -> Draw:
     """From places among the labelled images to a draw."""
-    return Draw(point.labelled_indices[places], point.labelled_labels[places], valid)
+    return Draw(point.labelled_indices[places], places, valid)
+
+
+def labels(point: Point, places: Array, stream: str) -> Array:
+    """One step's labels, -1 where the stream gives none.
+
+    They are gathered in the step: a slice of labels gathered before would become part of the loss's
+    loops, and be taken anew for each of its B³ triplets.
+    """
+    return point.labelled_labels[places] if stream == "labelled" else jnp.full_like(places, -1)
 
 
 def balanced(
@@ -145,7 +154,8 @@ def batch(x: Array, rows: Array, labels: Array, valid: Array, stream: str) -> Ba
 
     Args:
       x: u8[B, H, W, C], or f32 in [0, 1].
-      rows, labels, valid: of one step of a `Draw`.
+      rows, valid: of one step of a `Draw`.
+      labels: see `labels`.
       stream: `labelled` or `all`.
     """
     labelled = valid if stream == "labelled" else jnp.zeros_like(valid)

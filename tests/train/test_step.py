@@ -80,11 +80,15 @@ def test_labelled_batches_hold_labelled_images_and_their_labels(tiny):
     _, sizes, point, images = setting(tiny, [4, 7, 20], system="dml")
     draw = streams.labelled(jax.random.key(0), point, False, 6, sizes)
     assert set(np.asarray(draw.rows).ravel().tolist()) == {4, 7, 20}
-    batch = streams.batch(images[draw.rows[0]], *(part[0] for part in draw), "labelled")
+    rows, places, valid = (part[0] for part in draw)
+    labels = streams.labels(point, places, "labelled")
+    batch = streams.batch(images[rows], rows, labels, valid, "labelled")
     np.testing.assert_array_equal(batch.y, tiny.train.y[np.asarray(batch.row)])
     np.testing.assert_allclose(batch.x, tiny.train.x[np.asarray(batch.row)] / 255, rtol=1e-6)
     draw = streams.unlabelled(jax.random.key(0), 4, sizes)
-    unlabelled = streams.batch(images[draw.rows[0]], *(part[0] for part in draw), "all")
+    rows, places, valid = (part[0] for part in draw)
+    labels = streams.labels(point, places, "all")
+    unlabelled = streams.batch(images[rows], rows, labels, valid, "all")
     assert (unlabelled.y == -1).all()
     assert not unlabelled.labelled.any()
 

@@ -70,7 +70,9 @@ def test_an_epoch_averages_what_its_steps_pass_through(tiny, float64):
     )
     for i in range(4):
         drawn = {
-            s: streams.batch(images[d.rows[i]], d.rows[i], d.labels[i], d.valid[i], s)
+            s: streams.batch(
+                images[d.rows[i]], d.rows[i], streams.labels(point, d.places[i], s), d.valid[i], s
+            )
             for s, d in batches.items()
         }
         walked, _ = one(walked, drawn, jax.random.fold_in(key, i))
