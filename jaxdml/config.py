@@ -85,6 +85,7 @@ NUMBERS = ("train.learning_rate", "train.average")
 UNREAD = {
     "train.classes_per_batch": ("train.sampler", "uniform"),
     "kl.schedule_steps": ("kl.schedule", "constant"),
+    "pseudo.threshold": ("pseudo.thresholds", "adaptive"),
 }
 # Whole numbers, or `None`.
 _WHOLE = {"train.steps": 1, "train.unlabelled_batch_size": 1}
@@ -111,6 +112,8 @@ LATER: dict[str, Any] = {
     "optimizer.warmup_steps": None,
     "optimizer.clip": None,
     "optimizer.weight_decay": None,
+    "pseudo.alignment": "none",
+    "pseudo.thresholds": "fixed",
     "*.sources": ("true",),
     "*.view": None,
     "*.weight": None,

@@ -145,6 +145,7 @@ class InitContext(NamedTuple):
     images: int  # N, in the training set
     classes: int
     latent_dim: int  # D
+    class_counts: Array  # f32[classes], labelled images of each class
 
 
 class Context(NamedTuple):

@@ -17,7 +17,15 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdml import masks
-from jaxdml.options import at_least, between
+from jaxdml.objectives.alignment import ALIGNMENTS, Shares, aligned, first_shares
+from jaxdml.objectives.thresholds import (
+    THRESHOLDS,
+    Confidence,
+    adaptive_threshold,
+    first_confidence,
+    fixed_threshold,
+)
+from jaxdml.options import at_least, between, one_of
 from jaxdml.types import Context, InitContext, Metrics, Outputs, Role
 
 
@@ -57,30 +65,51 @@ def make_true() -> Source:
     return Source({"labelled": Role("labelled")}, rows)
 
 
+class Teacher(NamedTuple):
+    """What the source `teacher` keeps."""
+
+    shares: Shares
+    confidence: Confidence
+
+
 def make_teacher(
-    *, threshold: ArrayLike = 0.95, weight: ArrayLike = 1.0, sharpness: ArrayLike | None = None
+    *,
+    threshold: ArrayLike = 0.95,
+    thresholds: str = "fixed",
+    alignment: str = "none",
+    weight: ArrayLike = 1.0,
+    sharpness: ArrayLike | None = None,
 ) -> Source:
     """All images with the labels that the teacher gives to them where it is sure.
 
-    The teacher scores an image's weak view; where its largest probability is `threshold` or more,
-    the strong view is a row of that class (FixMatch, Sohn et al. 2020; with an average of the
-    weights as the teacher, Tarvainen and Valpola 2017). Rows below it have the weight 0, and still
-    count in a mean over rows. Its metrics are `confident`, the share of rows above the threshold,
-    and `confidence`, the mean of the largest probability.
+    The teacher scores an image's weak view, and its probabilities are aligned. Where the largest is
+    `threshold` or more, the strong view is a row of that class (FixMatch, Sohn et al. 2020; with an
+    average of the weights as the teacher, Tarvainen and Valpola 2017). Rows below it have the
+    weight 0, and still count in a mean over rows. Its metrics are `confident`, the share of rows
+    above the threshold, and `confidence`, the mean of the largest probability.
 
     Args:
-      threshold: in [0, 1].
+      threshold: in [0, 1]; read where it is fixed.
+      thresholds: `fixed`, or `adaptive`, see `thresholds`.
+      alignment: to which shares of the classes, see `alignment`.
       weight: λ ≥ 0, of these rows' mean loss.
       sharpness: `None`, or > 0: rows have soft labels, the teacher's probabilities to this power
         and normalised, in the place of the most probable class; for losses that take them.
 
     Raises:
-      ValueError: for a value out of range.
+      ValueError: for a value out of range, or an option that is not one of the above.
     """
     between("threshold", threshold, 0, 1)
+    one_of("thresholds", thresholds, THRESHOLDS)
+    one_of("alignment", alignment, ALIGNMENTS)
     at_least("weight", weight, 0)
     if sharpness is not None:
         at_least("sharpness", sharpness, 1e-6)
+
+    def init(context: InitContext) -> Any:
+        return Teacher(
+            first_shares(alignment, context.class_counts), first_confidence(context.classes)
+        )
 
     def rows(
         kept: Any, context: Context, embedding: Callable[[Outputs], Array], key: Array
@@ -88,13 +117,17 @@ def make_teacher(
         weak, strong = context.batches["weak"], context.batches["strong"]
         scores = context.class_scores(context.embed(weak.x, of="teacher"), of="teacher")
         scores = jax.lax.stop_gradient(scores)
-        probabilities = jax.nn.softmax(scores, axis=-1)
+        probabilities, shares = aligned(alignment, kept.shares, scores, weak.valid)
         confidence = probabilities.max(axis=-1)
-        sure = confidence >= jnp.asarray(threshold, confidence.dtype)
+        needed, means = fixed_threshold(threshold, probabilities), kept.confidence
+        if thresholds == "adaptive":
+            needed, means = adaptive_threshold(means, probabilities, weak.valid)
+        kept = Teacher(shares, means)
         labels = probabilities.argmax(axis=-1).astype(jnp.int32)
         if sharpness is not None:
-            labels = jax.nn.softmax(jnp.asarray(sharpness, scores.dtype) * scores, axis=-1)
-        weights = sure.astype(confidence.dtype)
+            powers = probabilities ** jnp.asarray(sharpness, probabilities.dtype)
+            labels = powers / powers.sum(axis=-1, keepdims=True)
+        weights = (confidence >= needed).astype(confidence.dtype)
         found = Rows(embedding(context.outputs["strong"]), labels, strong.valid, weights)
         metrics = {
             "confident": masks.mean(weights, strong.valid),
@@ -103,7 +136,7 @@ def make_teacher(
         return found, kept, metrics
 
     roles = {"weak": Role("all", "weak"), "strong": Role("all", "strong")}
-    return Source(roles, rows, weight=weight, needs=("class_scores",))
+    return Source(roles, rows, init, weight, needs=("class_scores",))
 
 
 SOURCES: dict[str, Callable[..., Source]] = {"true": make_true, "teacher": make_teacher}

@@ -27,6 +27,7 @@ from jaxdml.types import (
     Method,
     Model,
     Params,
+    Point,
     PointConfig,
     Routine,
     Static,
@@ -310,8 +311,10 @@ def chunks(
 
 def _template(shop: Workshop, rows: int) -> TrainState:
     """The shapes and dtypes of the states of so many points."""
+    zero = jnp.zeros((), jnp.int32)
+    any_point = Point(zero, {}, zero[None], zero[None], zero)
     one = jax.eval_shape(
-        lambda images: step.init(shop.method, jnp.int32(0), images),
+        lambda images: step.init(shop.method, any_point, images),
         population.described(shop.dataset, population.layout(1)),
     )
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), one)

@@ -52,7 +52,7 @@ def _resident(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[
     @jax.jit
     def init(company: Company, images: Array) -> TrainState:
         def one(point: Point, images: Array) -> TrainState:
-            return step.init(assemble(point.numbers), point.seed, images)
+            return step.init(assemble(point.numbers), point, images)
 
         return over_points(where, one, company, (), (images,))
 
@@ -84,7 +84,7 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, 
                 wanted.append(rows)
                 return jnp.zeros((*rows.shape, *x.shape[1:]), x.dtype)
 
-            step.init(assemble(point.numbers), point.seed, x, take)
+            step.init(assemble(point.numbers), point, x, take)
             return tuple(wanted)
 
         return over_points(where, one, company, (), ())
@@ -92,7 +92,7 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, 
     def given(company: Company, x: jax.ShapeDtypeStruct, taken: tuple[Array, ...]) -> TrainState:
         def one(point: Point, taken: tuple[Array, ...]) -> TrainState:
             left = iter(taken)
-            return step.init(assemble(point.numbers), point.seed, x, lambda _: next(left))
+            return step.init(assemble(point.numbers), point, x, lambda _: next(left))
 
         return over_points(where, one, company, (taken,), ())
 

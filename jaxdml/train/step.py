@@ -23,6 +23,7 @@ from jaxdml.types import (
     Outputs,
     Params,
     Phase,
+    Point,
     Role,
     Routine,
     Term,
@@ -39,25 +40,26 @@ def terms(routine: Routine) -> dict[str, Term]:
 
 
 def init(
-    method: Method, seed: Array, images: Any, take: Callable[[Array], Array] | None = None
+    method: Method, point: Point, images: Any, take: Callable[[Array], Array] | None = None
 ) -> TrainState:
-    """The state before the first step; it follows from the seed and the training images alone.
+    """The state before the first step: of the seed, the training images and the labels' counts.
 
     Args:
       method: what is trained.
-      seed: i32[], ≥ 0.
+      point: its seed is ≥ 0.
       images: the training set, u8[N, H, W, C] or f32 in [0, 1].
       take: gives the images of some rows; `None`: those of `images`.
     """
     named = terms(method.routine)
-    key, size = seed_keys(seed)[0], images.shape[0]
+    key, size = seed_keys(point.seed)[0], images.shape[0]
 
     def examples(key: Array, count: int) -> Array:
         """Training images, f32[count, H, W, C], without one twice while there are so many."""
         rows = jax.random.permutation(key, size)[jnp.arange(count) % size]
         return streams.pixels(images[rows] if take is None else take(rows))
 
-    context = InitContext(examples, size, method.classes, method.model.latent_dim)
+    counts = class_counts(point, method.classes)
+    context = InitContext(examples, size, method.classes, method.model.latent_dim, counts)
     made = {
         name: term.init(named_key(key, f"term {name}"), context) for name, term in named.items()
     }
@@ -74,6 +76,14 @@ def init(
         average=teacher.first(method, params),
         diverged=jnp.full(3, EVERYTHING_FINITE, jnp.int32),
     )
+
+
+def class_counts(point: Point, classes: int) -> Array:
+    """How many labelled images each class has, f32[classes]."""
+    known = jnp.arange(len(point.labelled_labels)) < point.labelled_count
+    return jnp.bincount(
+        jnp.where(known, point.labelled_labels, classes), length=classes + 1
+    ).astype(jnp.result_type(float))[:classes]
 
 
 def seed_keys(seed: Array) -> Array:

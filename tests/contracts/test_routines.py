@@ -99,7 +99,7 @@ def test_six_epochs_train_what_each_phase_reads_and_nothing_else(name, tiny):
     )
     images = jnp.asarray(tiny.train.x)
     sizes = streams.Sizes(8, 30, None)
-    state = step.init(method, point.seed, images)
+    state = step.init(method, point, images)
     for epoch in range(1, 7):
         pattern = routine.pattern(epoch)
         after, metrics = jax.jit(

@@ -16,11 +16,12 @@ from jaxdml.train import step
 from jaxdml.types import Batch, Context, InitContext, Outputs
 from tests.losses import weighted_oracle
 from tests.objectives import oracle
+from tests.points import any_point
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 CLASSES, DIM, LABELLED, IMAGES = 3, 2, 4, 6
-INIT = InitContext(None, 10, CLASSES, DIM)
+INIT = InitContext(None, 10, CLASSES, DIM, jnp.ones(CLASSES))
 TRUE_LABELS = jnp.array([0, 1, 1, 2])
 
 
@@ -69,7 +70,8 @@ def context(shift=0.0, labels=None, scores=SCORES, valid=VALID, rows=IMAGES):
 
 def taught(threshold=0.9, **options):
     source = sources.make_teacher(threshold=threshold, **options)
-    rows, _, metrics = source.rows({}, context(), lambda outputs: outputs.z, jax.random.key(0))
+    kept = source.init(INIT)
+    rows, _, metrics = source.rows(kept, context(), lambda outputs: outputs.z, jax.random.key(0))
     return rows, metrics
 
 
@@ -100,8 +102,17 @@ def test_a_threshold_and_a_sharpness_may_be_traced(float64):
             np.testing.assert_allclose(a[i], b, rtol=1e-12)
 
 
-@pytest.mark.parametrize("options", [{"threshold": 1.2}, {"weight": -1.0}, {"sharpness": 0.0}])
-def test_a_number_out_of_range_is_refused(options):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"threshold": 1.2},
+        {"weight": -1.0},
+        {"sharpness": 0.0},
+        {"alignment": "true"},
+        {"thresholds": "none"},
+    ],
+)
+def test_an_option_out_of_range_is_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         sources.make_teacher(**options)
 
@@ -116,7 +127,10 @@ def two_sources(weight=0.7, threshold=0.9):
 
 def parts(weight):
     return {
-        name: (source.rows({}, context(), lambda o: o.z, jax.random.key(0))[0], source.weight)
+        name: (
+            source.rows(source.init(INIT), context(), lambda o: o.z, jax.random.key(0))[0],
+            source.weight,
+        )
         for name, source in two_sources(weight).items()
     }
 
@@ -242,7 +256,7 @@ def test_the_student_learns_from_the_strong_view_alone(tiny):
     x = jnp.asarray(tiny.train.x[:6]) / 255
     flags, number = jnp.ones(6, bool), jnp.arange(6)
     batches = {"all": Batch(x, -jnp.ones(6, int), ~flags, flags, number)}
-    state = step.init(method, jnp.int32(0), tiny.train.x)
+    state = step.init(method, any_point(), tiny.train.x)
     phase = method.routine.phases[0]
 
     def slope(weak, strong):

@@ -9,7 +9,7 @@ from jaxdml.objectives import kl, metric, reconstruction, sources
 from jaxdml.priors import PRIORS
 from jaxdml.types import Batch, Context, InitContext, Outputs
 
-INIT = InitContext(None, 4, 3, 2)
+INIT = InitContext(None, 4, 3, 2, jnp.ones(3))
 TRUE = {"true": sources.make_true()}
 
 

@@ -10,6 +10,7 @@ from jaxdml.layers import with_embedding
 from jaxdml.runs import execute
 from jaxdml.train import epoch, step
 from jaxdml.types import Batch
+from tests.points import any_point
 from tests.runs.small import BASE
 from tests.train.test_step import setting
 
@@ -22,7 +23,7 @@ def terms_of(unit_length, images, zeroed=False):
     """The value of each term, and the outputs of the model, for one batch."""
     resolved = config.resolve(SMALL | {"model.unit_length": unit_length, "loss.on": "mean"})
     method = assembly.assemble(resolved, (4, 4, 1), 3)
-    state = step.init(method, jnp.int32(0), images)
+    state = step.init(method, any_point(), images)
     params = state.params
     if zeroed:
         params = jax.tree.map(jnp.zeros_like, params)
@@ -78,7 +79,7 @@ def test_a_model_whose_embeddings_are_left_alone_is_the_model():
 def test_what_the_teacher_embeds_has_the_length_1(tiny):
     options = {"system": "dml", "model.unit_length": True, "train.average": 0.5}
     method, sizes, point, images = setting(tiny, **options)
-    state = step.init(method, point.seed, images)
+    state = step.init(method, point, images)
     state, _ = jax.jit(
         lambda state: epoch.epoch(method, (0,), 2, sizes, state, point, images, jnp.int32(1))
     )(state)

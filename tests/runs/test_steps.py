@@ -10,6 +10,7 @@ from jaxdml.runs import cohort, execute, folder, methods, sizing
 from jaxdml.runs import plan as planning
 from jaxdml.train import epoch, population, step, streams
 from jaxdml.types import Cohort, Point
+from tests.points import any_point
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -96,7 +97,7 @@ def test_turns_of_batches_go_on_through_the_short_last_epoch():
     assert found == [5, 5, 2]
     method, dataset = shop.method, shop.dataset
     one, images = drawn_from(point, dataset), jnp.asarray(dataset.train.x)
-    state = step.init(method, jnp.int32(0), images)
+    state = step.init(method, any_point(), images)
     seen, start = [], 0
     for number, length in enumerate(found, 1):
         before = state

@@ -8,6 +8,7 @@ import pytest
 from jaxdml import config
 from jaxdml.runs import methods
 from jaxdml.train import step, streams
+from tests.points import any_point
 from tests.train import everything
 from tests.train.everything import MEANS, WEIGHTS, Training, layout, several
 
@@ -59,7 +60,7 @@ class Step:
         self.resolved, self.dataset = config.resolve(setting), dataset
         assemble = methods.assembler(self.resolved, dataset)
         self.numbers = config.numbers(self.resolved)
-        self.state = step.init(assemble(self.numbers), jnp.int32(0), jnp.asarray(dataset.train.x))
+        self.state = step.init(assemble(self.numbers), any_point(), jnp.asarray(dataset.train.x))
 
         def once(numbers, state, batches):
             method = assemble(numbers)

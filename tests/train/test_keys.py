@@ -7,6 +7,7 @@ import pytest
 
 from jaxdml import assembly, config, objectives
 from jaxdml.train import step, streams
+from tests.points import any_point
 from tests.third_party import spy
 from tests.train.everything import DRAWN
 
@@ -49,7 +50,7 @@ def one_step(dataset, terms, **options):
     options = {path.replace("__", "."): value for path, value in options.items()}
     resolved = config.resolve(SMALL | {"terms": terms} | options)
     method = assembly.assemble(resolved, (4, 4, 1), 3, ("shift", "noise"))
-    state = step.init(method, jnp.int32(5), jnp.asarray(dataset.train.x))
+    state = step.init(method, any_point(5), jnp.asarray(dataset.train.x))
     x, rows, valid = jnp.asarray(dataset.train.x[:8]), jnp.arange(8), jnp.ones(8, bool)
     y = jnp.asarray(dataset.train.y[:8])
     batches = {

@@ -12,6 +12,7 @@ from jaxdml.runs import plan
 from jaxdml.train import optimizers, step
 from jaxdml.train.gradients import gradients_of
 from jaxdml.types import PointConfig
+from tests.points import any_point
 from tests.third_party import lion
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -242,7 +243,7 @@ def test_partitions_of_a_method_follow_from_its_phases():
     )  # fmt: skip
     method = assembly.assemble(resolved, (4, 4, 1), 3)
     assert not method.optimizer.each
-    state = step.init(method, jnp.int32(0), jnp.zeros((6, 4, 4, 1)))
+    state = step.init(method, any_point(), jnp.zeros((6, 4, 4, 1)))
     paths = [
         jax.tree_util.keystr(path, simple=True, separator="/")
         for path, _ in jax.tree_util.tree_flatten_with_path(state.params)[0]

@@ -41,7 +41,7 @@ def run(method, sizes, point, images, epochs=1, state=None):
             )
         )
 
-    state = state or step.init(method, point.seed, images)
+    state = state or step.init(method, point, images)
     means = []
     for number, steps in enumerate(epoch.lengths(method.routine, sizes, epochs), 1):
         pattern = method.routine.pattern(number)
@@ -104,7 +104,7 @@ def test_padding_past_the_labelled_count_is_never_drawn(tiny):
 
 def test_an_epoch_equals_a_plain_loop_with_optax(tiny, float64):
     method, sizes, point, images = setting(tiny, system="dml_ae", **{"routine.alpha": 0.3})
-    start, model = step.init(method, point.seed, images), method.model
+    start, model = step.init(method, point, images), method.model
     ours, _ = run(method, sizes, point, images)
 
     key = jax.random.fold_in(jax.random.split(jax.random.key(point.seed))[1], 1)

@@ -54,7 +54,7 @@ def setting(dataset, **options):
     point = Point(jnp.int32(1), config.numbers(resolved), rows, labels, jnp.int32(9))
     sizes = streams.Sizes(8, 30, 9)
     images = jnp.asarray(dataset.train.x)
-    return method, sizes, point, images, step.init(method, point.seed, images)
+    return method, sizes, point, images, step.init(method, point, images)
 
 
 def test_an_epoch_averages_what_its_steps_pass_through(tiny, float64):
