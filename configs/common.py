@@ -56,10 +56,16 @@ def get_config() -> ConfigDict:
     loss.on = "sample"  # of the posterior, or its mean
     loss.margin = placeholder(float)  # none set: the loss's own default, as for all its options
     loss.temperature = placeholder(float)  # of supcon
-    # Where labels come from. With "teacher" the network also labels images itself: pseudo.threshold
-    # (0.95), pseudo.weight (1), pseudo.sharpness and loss.normalizer say how
-    loss.sources = ("true",)
+    loss.sources = ("true",)  # where labels come from; with "teacher" also from the network itself
+    loss.view = placeholder(str)  # of labelled images: plain, weak, strong
     # Each term has a weight of its own too: loss.weight, reconstruction.weight, kl.weight
+
+    # Labels that the teacher gives, where loss.sources names it; loss.normalizer weighs them
+    config.pseudo = pseudo = ConfigDict()
+    pseudo.threshold = placeholder(float)  # how sure it must be of an image: 0.95
+    pseudo.thresholds = placeholder(str)  # fixed, or adaptive (FreeMatch)
+    pseudo.alignment = placeholder(str)  # to shares of classes: none, labelled, uniform, running
+    pseudo.weight = placeholder(float)  # of these images' loss: 1
 
     config.reconstruction = reconstruction = ConfigDict()  # L_U, on all images
     reconstruction.name = "mse"  # bernoulli, gaussian

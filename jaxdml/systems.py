@@ -1,4 +1,4 @@
-"""The systems of the thesis: which terms each one has.
+"""Systems: the thesis's own, and the recipe for few labels. Which terms each one has.
 
 A system is a row of the table below, not a class: everything else about it is configuration.
 """
@@ -21,6 +21,27 @@ class System(NamedTuple):
     defaults: Mapping[str, Any] = MappingProxyType({})
 
 
+# Labels of its own for images that an average of the network is sure of, and views of images: what
+# FixMatch (Sohn et al. 2020) and mean teachers (Tarvainen and Valpola 2017) found, for embeddings.
+FEW: Mapping[str, Any] = MappingProxyType(
+    {
+        "model.encoder": "conv",
+        "model.latent_dim": 64,
+        "model.unit_length": True,
+        "loss.name": "normalized_softmax",
+        "loss.view": "weak",
+        "loss.sources": ("true", "teacher"),
+        "pseudo.alignment": "running",
+        "train.steps": 1500,
+        "train.batch_size": 64,
+        "train.unlabelled_batch_size": 192,
+        "train.average": 0.999,
+        "optimizer.schedule": "fixmatch",
+        "optimizer.warmup_steps": 200.0,
+        "eval.parameters": "average",
+        "eval.protocols": ("labelled", "scores"),
+    }
+)
 SYSTEMS: dict[str, System] = {
     "dml": System(("metric",)),  # Algorithm 1
     "dml_ae": System(("metric", "reconstruction")),  # Algorithm 2
@@ -28,6 +49,7 @@ SYSTEMS: dict[str, System] = {
     "mvae": System(("metric", "reconstruction", "kl"), {"prior.name": "vamp"}),  # Algorithm 5
     "ae": System(("reconstruction",)),  # Algorithm 2 at α = 1
     "vae": System(("reconstruction", "kl"), {"prior.name": "unit"}),  # Algorithm 5 at α = 1
+    "few": System(("metric",), FEW),
 }
 
 

@@ -30,7 +30,7 @@ from jaxdml.losses import reconstruction as _reconstruction
 from jaxdml.losses import supcon as _supcon
 from jaxdml.losses import triplet as _triplet
 from jaxdml.losses.adacos import adacos
-from jaxdml.losses.angular import arcface, cosface, sphereface
+from jaxdml.losses.angular import arcface, cosface, normalized_softmax, sphereface
 from jaxdml.losses.center import center
 from jaxdml.losses.contrastive import contrastive
 from jaxdml.losses.npair import npair
@@ -51,6 +51,7 @@ __all__ = [
     "gaussian",
     "kl",
     "mse",
+    "normalized_softmax",
     "npair",
     "optimal_gaussian",
     "sphereface",
@@ -65,6 +66,7 @@ METRIC: dict[str, Callable[..., Any]] = {
     "supcon": _supcon.make,
     "center": _center.make,
     "sphereface": _angular.make_sphereface,
+    "normalized_softmax": _angular.make_normalized_softmax,
     "cosface": _angular.make_cosface,
     "arcface": _angular.make_arcface,
     "adacos": _adacos.make,

@@ -1,6 +1,7 @@
-"""Angular softmax losses: a classifier on the sphere, with a margin at the true class.
+"""Angular softmax losses: a classifier on the sphere, with or without a margin at the true class.
 
-Liu et al., "SphereFace", 2017; Wang et al., "CosFace", 2018; Deng et al., "ArcFace", 2019. θ_j is
+Liu et al., "SphereFace", 2017; Wang et al., "NormFace", 2017, and "CosFace", 2018; Deng et al.,
+"ArcFace", 2019. θ_j is
 the angle between an embedding and the weights of class j. All of them cost O(B C D) time and O(B C)
 memory, and are the cross-entropy of changed logits. Arrays narrower than float32 are computed in
 float32, and an empty batch has the value 0.
@@ -115,6 +116,40 @@ def cosface(
 
 
 @checked
+def normalized_softmax(
+    embeddings: Float[Array, "batch dim"],
+    labels: Int[Array, " batch"] | Float[Array, "batch classes"],
+    class_weights: Float[Array, "dim classes"],
+    *,
+    labelled: Bool[Array, " batch"] | None = None,
+    weights: Float[Array, " batch"] | None = None,
+    normalizer: str = "weights",
+    scale: ArrayLike = 10.0,
+) -> Float[Array, ""]:
+    """Logits s cos θ_j, at the label too: CosFace without a margin (NormFace, Wang et al. 2017).
+
+    Args:
+      embeddings, labels, class_weights, labelled, weights, normalizer: as for `sphereface`.
+      scale: s ≥ 0. With 10, a perfect fit has the probability 0.999 among ten classes.
+
+    Returns:
+      f32[] in nats, 0 where no row is labelled.
+
+    Raises:
+      ValueError: for a negative scale, soft labels, or shapes that do not agree.
+
+    >>> z, w = jnp.array([[1.0, 0.0]]), jnp.eye(2)
+    >>> round(float(normalized_softmax(z, jnp.array([0]), w, scale=1.0)), 4)  # log(1 + 1/e)
+    0.3133
+    """
+    at_least("scale", scale, 0)
+    rows = read_hard("normalized_softmax", embeddings, labels, labelled, weights, normalizer)
+    cosine = cosines(rows.embeddings, class_weights)
+    labels = jnp.where(rows.labelled, rows.labels, 0)
+    return _cross_entropy(jnp.asarray(scale, cosine.dtype) * cosine, labels, rows)
+
+
+@checked
 def arcface(
     embeddings: Float[Array, "batch dim"],
     labels: Int[Array, " batch"] | Float[Array, "batch classes"],
@@ -175,6 +210,15 @@ def make_cosface(*, margin: ArrayLike = 0.35, scale: ArrayLike = 64.0) -> Learne
     at_least("margin", margin, 0)
     at_least("scale", scale, 0)
     return _learned(functools.partial(cosface, margin=margin, scale=scale), lambda _: scale)
+
+
+def make_normalized_softmax(*, scale: ArrayLike = 10.0) -> Learned:
+    """The same with its own class weights, as `loss.name = "normalized_softmax"` selects it.
+
+    Its class scores are s cos θ.
+    """
+    at_least("scale", scale, 0)
+    return _learned(functools.partial(normalized_softmax, scale=scale), lambda _: scale)
 
 
 def make_arcface(*, margin: ArrayLike = 0.5, scale: ArrayLike = 64.0) -> Learned:

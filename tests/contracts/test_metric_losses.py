@@ -63,6 +63,7 @@ ORACLES = {
     "supcon": plain(oracle.supcon),
     "center": center,
     "sphereface": head(oracle.sphereface, "weights"),
+    "normalized_softmax": head(oracle.normalized_softmax, "weights"),
     "cosface": head(oracle.cosface, "weights"),
     "arcface": head(oracle.arcface, "weights"),
     "adacos": adacos,

@@ -21,7 +21,7 @@ VARIANTS = [
     ("supcon", {"form": "in"}),
 ]
 TAKE_SOFT = ("contrastive", "supcon", "center")  # and triplets that are not hard
-SCORES = ("center", "sphereface", "cosface", "arcface", "adacos")
+SCORES = ("center", "sphereface", "normalized_softmax", "cosface", "arcface", "adacos")
 
 
 def named(variant):
@@ -265,7 +265,8 @@ def test_class_scores_are_the_cosines_times_the_scale_of_each_loss():
         w = np.asarray(params["weights"], np.float64)
         row = np.asarray(z[0], np.float64)
         cosine = row @ w / np.linalg.norm(row) / np.linalg.norm(w, axis=0)
-        factor = {"sphereface": np.linalg.norm(row), "adacos": extra}.get(name, 64)
+        own = {"sphereface": np.linalg.norm(row), "adacos": extra, "normalized_softmax": 10}
+        factor = own.get(name, 64)
         expected = row @ w + params["bias"] if name == "center" else factor * cosine
         found = learned(METRIC[name]()).scores(params, extra, z)[0]
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

@@ -191,6 +191,10 @@ def cosface(z, y, labelled, weights, *, margin=0.35, scale=64.0):
     return angular(z, y, labelled, weights, lambda t: math.cos(t) - margin, scale)
 
 
+def normalized_softmax(z, y, labelled, weights, *, scale=10.0):
+    return angular(z, y, labelled, weights, math.cos, scale)
+
+
 def arcface(z, y, labelled, weights, *, margin=0.5, scale=64.0):
     def target(t):
         if t <= math.pi - margin:

@@ -62,6 +62,10 @@ def theirs():
             functools.partial(losses.cosface, margin=0.2, scale=10.0),
             pml.CosFaceLoss(CLASSES, DIM, margin=0.2, scale=10),
         ),
+        "normalized_softmax": (
+            losses.normalized_softmax,
+            pml.NormalizedSoftmaxLoss(CLASSES, DIM, temperature=0.1),
+        ),
         "arcface": (losses.arcface, pml.ArcFaceLoss(CLASSES, DIM, margin=np.degrees(0.5))),
         "arcface, 1": (
             functools.partial(losses.arcface, margin=1.0, scale=10.0),
@@ -97,7 +101,7 @@ def mined(loss, miner):
 NAMES = [
     "contrastive", "contrastive, margin 3", "contrastive, unit", "npair", "npair, unit", "supcon",
     "supcon, 0.5", "supcon, raw", "sphereface", "sphereface, 3", "cosface", "cosface, 0.2",
-    "arcface", "arcface, 1", "triplet, all, cosine",
+    "normalized_softmax", "arcface", "arcface, 1", "triplet, all, cosine",
     *(
         f"triplet, {mining}, {form}, {distance}"
         for mining in ("all", "semihard", "hard")
@@ -107,7 +111,7 @@ NAMES = [
 ]  # fmt: skip
 SMOOTH = [
     "contrastive", "npair", "npair, unit", "supcon", "supcon, 0.5", "supcon, raw", "sphereface",
-    "cosface", "cosface, 0.2", "arcface",
+    "cosface", "cosface, 0.2", "normalized_softmax", "arcface",
 ]  # fmt: skip
 
 

@@ -61,6 +61,7 @@ CASES = {
     "center": (losses.center, HEAD | {"centres": floats(3, 2), "bias": floats(3)}),
     "moved": (moved, {"centres": floats(3, 2)} | WEIGHTED),
     "sphereface": (losses.sphereface, HEAD),
+    "normalized_softmax": (losses.normalized_softmax, HEAD),
     "cosface": (losses.cosface, HEAD),
     "arcface": (losses.arcface, HEAD),
     "adacos": (losses.adacos, HEAD | {"scale": floats()}),

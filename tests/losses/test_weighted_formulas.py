@@ -35,6 +35,7 @@ HARD = [
     ("npair", {}),
     ("npair", {"l2": 0.1}),
     ("sphereface", {}),
+    ("normalized_softmax", {}),
     ("cosface", {}),
     ("arcface", {}),
     ("adacos", {}),

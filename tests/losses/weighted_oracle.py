@@ -162,6 +162,10 @@ def cosface(z, p, w, n, params, _, *, margin=0.35, scale=64.0):
     return angular(z, p, w, n, params["weights"], lambda t: math.cos(t) - margin, scale)
 
 
+def normalized_softmax(z, p, w, n, params, _, *, scale=10.0):
+    return angular(z, p, w, n, params["weights"], math.cos, scale)
+
+
 def arcface(z, p, w, n, params, _, *, margin=0.5, scale=64.0):
     def target(t):
         past = t > math.pi - margin
