@@ -9,7 +9,8 @@ from ml_collections.config_dict import placeholder
 def get_config() -> ConfigDict:
     """The defaults of the library, by name."""
     config = ConfigDict()
-    config.system = "dml_ae"  # labels: dml; images: ae, vae; both: dml_ae, dml_prior, mvae
+    config.system = "dml_ae"  # labels: dml; images: ae, vae; both: dml_ae, dml_prior, mvae; few
+    # labels: few, which has defaults of its own for fields that have no value here
     # Terms of the objective, in the place of the system's, like ("metric", "proxies=metric", "kl"):
     # metric, reconstruction, kl, or a dotted path to a term of your own; name=… gives it a name
     config.terms = placeholder(tuple)
@@ -46,17 +47,21 @@ def get_config() -> ConfigDict:
     augment.strong = placeholder(str)  # of terms that read a strong view; none set: strong
 
     config.model = model = ConfigDict()
-    model.encoder = "mlp"  # conv, conv_small, resnet
+    model.encoder = placeholder(str)  # conv, conv_small, resnet; none set: mlp
     model.hidden = placeholder(tuple)  # dense layers; none set: the encoder's own, mlp's (512, 256)
-    model.latent_dim = 10
-    model.unit_length = False  # whether losses and scores read embeddings of length 1
+    model.latent_dim = placeholder(int)  # none set: 10
+    model.unit_length = placeholder(bool)  # whether losses and scores read embeddings of length 1
 
     config.loss = loss = ConfigDict()  # L_S, a metric loss on the labelled stream
-    loss.name = "triplet"  # supcon, center, arcface, …, or a dotted path to a loss of your own
+    loss.name = placeholder(str)  # supcon, center, arcface, …, or a dotted path to a loss of your
+    # own; none set: triplet
     loss.on = "sample"  # of the posterior, or its mean
     loss.margin = placeholder(float)  # none set: the loss's own default, as for all its options
     loss.temperature = placeholder(float)  # of supcon
-    loss.sources = ("true",)  # where labels come from; with "teacher" also from the network itself
+    loss.sources = placeholder(
+        tuple
+    )  # where labels come from: ("true", "teacher") are also those of
+    # the network itself; none set: true
     loss.view = placeholder(str)  # of labelled images: plain, weak, strong
     # Each term has a weight of its own too: loss.weight, reconstruction.weight, kl.weight
 
@@ -95,9 +100,9 @@ def get_config() -> ConfigDict:
     routine.pretrain_epochs = 5  # of L_U alone, then the labels (pretrain, pretrain_joint)
 
     config.train = train = ConfigDict()
-    train.epochs = 10
+    train.epochs = placeholder(int)  # none set: 10
     train.steps = placeholder(int)  # the length in steps, in the place of epochs; epochs have 200
-    train.batch_size = 128
+    train.batch_size = placeholder(int)  # none set: 128
     train.unlabelled_batch_size = placeholder(int)  # of batches of all images; none set: the same
     train.learning_rate = 1e-3
     # The teacher is an average of the parameters over the steps. In each step this share of it,
@@ -114,16 +119,19 @@ def get_config() -> ConfigDict:
 
     config.optimizer = optimizer = ConfigDict()
     optimizer.name = "adam"  # adamw, sgd, optax:lion, or a dotted path
-    optimizer.schedule = "constant"  # of the learning rate: cosine, fixmatch
+    optimizer.schedule = placeholder(
+        str
+    )  # of the learning rate: cosine, fixmatch; none set: constant
     optimizer.warmup_steps = placeholder(float)  # over which the rate grows to its value
     optimizer.clip = placeholder(float)  # the largest norm of the gradient; none set: any
     optimizer.weight_decay = placeholder(float)  # decoupled; none set: none, or adamw's 0.01
 
     config.eval = evaluation = ConfigDict()
-    evaluation.protocols = ("thesis", "labelled")  # full, cluster, retrieval, scores, or
-    # dotted paths
+    evaluation.protocols = placeholder(tuple)  # full, cluster, retrieval, scores, or dotted paths;
+    # none set: thesis, labelled
     evaluation.classifiers = ("knn",)  # rf, mlp, linear, or dotted paths
-    evaluation.parameters = "last"  # what is scored and embedded: or average, the teacher's weights
+    evaluation.parameters = placeholder(str)  # what is scored and embedded: average, the teacher's
+    # weights; none set: the last ones
     evaluation.embeddings = ("mean",)  # and, or instead, a sample of the posterior
     evaluation.split = "test"  # or validation
     evaluation.baselines = ("pixels", "pca")  # rows of the report; () for none

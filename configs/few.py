@@ -10,7 +10,6 @@
 from ml_collections import ConfigDict
 
 from configs import common
-from jaxdml.systems import SYSTEMS
 
 STEPS = {"fast": 1500, "full": 6000}  # effort → length of the training
 
@@ -21,7 +20,5 @@ def get_config(effort: str = "fast") -> ConfigDict:
         raise ValueError(f"the effort must be one of {', '.join(STEPS)}, but is {effort!r}")
     config = common.get_config()
     config.system = "few"
-    config.update_from_flattened_dict(
-        dict(SYSTEMS["few"].defaults) | {"train.steps": STEPS[effort]}
-    )
+    config.train.steps = STEPS[effort]
     return config

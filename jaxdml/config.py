@@ -119,6 +119,8 @@ LATER: dict[str, Any] = {
     "*.weight": None,
     "*.term_weight": None,
 }
+# What `configs/common.py` once named, with these values, and runs therefore keep.
+_ONCE = {path: name for path, name in parts.NAMES.items() if name} | {"model.latent_dim": 10}
 # Fields that say how a run is executed: they may change from one call to the next.
 EXECUTION = ("train.width", "train.memory_share", "train.feed", "train.checkpoint_every")
 # Fields that do not say what is trained.
@@ -191,8 +193,10 @@ def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> dict[
     name = given.pop("system", None)
     system = systems.system_of(name)
     usual = {**system.defaults, **{path: v for path, v in given.items() if v is not None}}
+    if given.get("train.epochs") is not None and given.get("train.steps") is None:
+        usual.pop("train.steps", None)  # the system's: one of the two says how long a training is
     base = {"system": name} | {
-        path: coerce(path, usual.get(path, given.get(path, default)), default)
+        path: coerce(path, usual.get(path, default), default)
         for path, default in (COMMON | SAMPLER | parts.NAMES).items()
     }
     if base["terms"] is not None:
@@ -308,7 +312,9 @@ def complete(flat: Mapping[str, Any]) -> dict[str, Any]:
     >>> complete({"seed": 1})["seed"], complete({"seed": 1})["data.validation"]
     (1, 0)
     """
-    whole = lasting(COMMON | SAMPLER | {p: v for p, v in flat.items() if v is not None})
+    usual = systems.system_of(flat["system"]).defaults if flat.get("system") else {}
+    given = {path: value for path, value in flat.items() if value is not None}
+    whole = lasting(COMMON | SAMPLER | _ONCE | dict(usual) | given)
     return {path: value for path, value in whole.items() if path != "eval.baselines"}
 
 
