@@ -1,0 +1,36 @@
+"""How the defaults of `few` were chosen: on validation images of MNIST and OrganAMNIST.
+
+    python -m experiments.grid --config=configs/choose_few.py --data_dir=DATA \\
+        --workdir=runs/choose_few
+
+No test image is read. Five and twenty labels a class, and labels drawn at random.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import few
+
+
+def get_config() -> ConfigDict:
+    """The recipe with 1,000 steps, scored on validation images."""
+    config = few.get_config()
+    config.train.steps = 1000
+    config.eval.split = "validation"
+    config.eval.baselines = ()
+    return config
+
+
+def get_grid() -> tuple[dict[Any, Any], ...]:
+    """Shares of the classes that the teacher's labels are aligned with."""
+    # OrganAMNIST has validation images of its own
+    sets: dict[Any, Any] = {
+        ("data.name", "data.validation"): (("mnist", 5000), ("organamnist", 0)),
+        ("seed", "data.labels_seed"): ((0, 0),),
+        "pseudo.alignment": ("none", "uniform", "labelled", "running"),
+    }
+    return (
+        {"data.labels_per_class": (5, 20), **sets},
+        {"data.labelled_count": (60,), **sets},
+    )
