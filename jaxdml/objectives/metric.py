@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
@@ -45,7 +46,7 @@ def make(
 
     Raises:
       ValueError: for an option that is not one of the above.
-      ConfigError: if the loss takes no weights, and a source needs them.
+      ConfigError: if the loss takes no weights, or no soft labels, and a source needs them.
     """
     one_of("on", on, ("sample", "mean"))
     one_of("normalizer", normalizer, ("rows", "weights"))
@@ -55,6 +56,8 @@ def make(
     plain = tuple(sources) == ("true",)
     if not plain:
         _takes_weights(loss)
+    if any(source.soft for source in sources.values()):
+        _takes_soft(own_loss)
     keeps_means = scored and own_loss.scores is None
 
     def init(key: Array, context: InitContext) -> tuple[Params, Any]:
@@ -130,6 +133,23 @@ def _spread(embeddings: Array, labelled: Array) -> Array:
     count = jnp.maximum(labelled.sum(), 1)
     centre = jnp.where(rows, embeddings, 0).sum(axis=0, keepdims=True) / count
     return jnp.sqrt(jnp.where(rows, (embeddings - centre) ** 2, 0).sum() / count)
+
+
+def _takes_soft(loss: Learned) -> None:
+    """Refuses a loss that needs one class for each row, before anything is compiled.
+
+    Raises:
+      ValueError: from the loss itself.
+    """
+    rows, classes, dim = 2, 3, 4  # as good as any numbers
+
+    def value() -> Array:
+        own, kept = loss.init(jax.random.key(0), classes, dim)
+        z, labels = jnp.ones((rows, dim)), jnp.full((rows, classes), 1 / classes)
+        flags = jnp.ones(rows, bool)
+        return loss.value(own, kept, z, labels, labelled=flags, weights=jnp.ones(rows))[0]
+
+    jax.eval_shape(value)
 
 
 def _takes_weights(loss: Loss) -> None:

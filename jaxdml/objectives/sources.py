@@ -50,6 +50,7 @@ class Source(NamedTuple):
     init: Callable[[InitContext], Any] = lambda context: {}
     weight: ArrayLike = 1.0  # λ of its rows' mean loss
     needs: tuple[str, ...] = ()
+    soft: bool = False  # whether its labels are probabilities of classes
 
 
 def make_true() -> Source:
@@ -136,7 +137,8 @@ def make_teacher(
         return found, kept, metrics
 
     roles = {"weak": Role("all", "weak"), "strong": Role("all", "strong")}
-    return Source(roles, rows, init, weight, needs=("class_scores",))
+    soft = sharpness is not None
+    return Source(roles, rows, init, weight, needs=("class_scores",), soft=soft)
 
 
 SOURCES: dict[str, Callable[..., Source]] = {"true": make_true, "teacher": make_teacher}

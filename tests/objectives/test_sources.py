@@ -285,3 +285,11 @@ def test_a_source_is_named_once_and_not_like_a_section():
     found = resolved("true", "teacher", "sharp=teacher")
     assert {"pseudo.threshold", "sharp.threshold"} <= found.keys()
     assert resolved()["loss.sources"] == ("true",)
+
+
+@pytest.mark.parametrize("options", [{"loss.name": "npair"}, {"loss.mining": "hard"}])
+def test_soft_labels_are_refused_before_anything_is_compiled(options):
+    soft = {"system": "few", "loss.name": "triplet", "pseudo.sharpness": 2.0}
+    config.resolve(soft)
+    with pytest.raises(ConfigError, match="needs one class a row"):
+        config.resolve(soft | options)
