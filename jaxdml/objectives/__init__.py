@@ -7,6 +7,8 @@ configuration names. A user's own term has no parts and needs no entry here: a d
     "reconstruction"  images from their latents                               L_U
     "kl"              the divergence of posteriors from a prior               L_U
     "contrast"        two strong views of an image, told from other images    L_U
+    "vat"             class scores that change little around an image         L_U
+    "interpolation"   class scores that are linear between two images         L_U
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from jaxdml.losses import KL, METRIC, RECONSTRUCTION
-from jaxdml.objectives import contrast, kl, metric, reconstruction
+from jaxdml.objectives import contrast, interpolation, kl, metric, reconstruction, vat
 from jaxdml.objectives.sources import SOURCES
 from jaxdml.priors import PRIORS
 from jaxdml.types import Term
@@ -35,4 +37,6 @@ KINDS: dict[str, Kind] = {
     "reconstruction": Kind(reconstruction.make, {"": RECONSTRUCTION}),
     "kl": Kind(kl.make, {"": KL, "prior": PRIORS}),
     "contrast": Kind(contrast.make),
+    "vat": Kind(vat.make),
+    "interpolation": Kind(interpolation.make),
 }
