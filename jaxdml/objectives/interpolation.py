@@ -27,7 +27,7 @@ def make(*, concentration: ArrayLike = 1.0, ramp_steps: ArrayLike | None = None)
       concentration: a > 0 of λ ~ Beta(a, a). The authors take 1 on CIFAR-10, where λ is uniform,
         and 0.1 on SVHN.
       ramp_steps: ≥ 1; the weight grows linearly from 0 over so many steps of the training. The
-        authors do so over its first quarter, to weights of 10 and 100. `None`: it is constant.
+        authors let it grow over the first quarter, to 100 in their code. `None`: it is constant.
 
     Raises:
       ValueError: for a value out of range.

@@ -41,7 +41,7 @@ def make(
         0.98 and more, also where the factors of products were rounded to eleven bits.
       power_iterations: ≥ 1; how often the direction is improved, by one gradient each.
       entropy: ≥ 0, the weight of the mean entropy in the loss: conditional entropy minimisation
-        (Grandvalet and Bengio 2004; the paper's VAT+EntMin has 1).
+        (Grandvalet and Bengio 2004), the paper's VAT+EntMin.
 
     Raises:
       ValueError: for a value out of range.
