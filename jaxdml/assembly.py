@@ -90,7 +90,7 @@ def _term(
 ) -> Term:
     own = instance.own
     term: Term
-    if instance.kind is None:
+    if instance.partless:
         term = own.call(0, config)
         if not isinstance(term, Term):
             raise ConfigError(f"{where(instance.make)} must return a jaxdml.types.Term")
@@ -137,8 +137,9 @@ def _views(
     used = {r.view for phase in routine.phases for t in phase.terms for r in t.roles.values()}
     views = {}
     for view in sorted(used - {"plain"}):
-        path = f"augment.{view}"
-        name = config.get(path) or view
+        policy = view.rstrip("0123456789")  # `strong2` is a second draw of the policy of `strong`
+        path = f"augment.{policy}"
+        name = config.get(path) or policy
         views[view] = _view(path, name, find(path, name, POLICIES)(image_shape, invariances))
     return views
 

@@ -93,9 +93,14 @@ def placed(term: Term, *, view: str | None = None, weight: ArrayLike | None = No
       term: reads the roles that it names.
       view: of the images that its roles read plainly: `plain`, `weak` or `strong`.
       weight: ≥ 0, in L_S or L_U; `None`: 1.
+
+    Raises:
+      ValueError: for another view or weight, or a view of a term that chooses all of its views.
     """
     if view is not None:
         one_of("view", view, VIEWS)
+        if all(role.view != "plain" for role in term.roles.values()):
+            raise ValueError(f"view={view} changes nothing: the term chooses its views itself")
         term = term._replace(roles=viewed(term.roles, view))
     if weight is not None:
         at_least("weight", weight, 0)

@@ -7,6 +7,7 @@ A part is a function that makes something: a loss, a model, a routine. For `syst
     reconstruction         reconstruction     reconstruction.name       the reconstruction term
     kl                     kl, prior          kl.name, prior.name       the term of the divergence
 
+Other kinds of terms, like `contrast`, and a user's own have no parts: their section is the term's.
 Sections `model`, `routine` and `optimizer` name one part each. Nothing is made here: `config` asks
 which options a configuration may have, and `assembly` makes the parts.
 """
@@ -59,6 +60,11 @@ class Instance(NamedTuple):
     others: tuple[Part, ...] = ()  # of sections beside it: a prior; sources of labels
     sources: tuple[str, ...] = ()  # where it has some
 
+    @property
+    def partless(self) -> bool:
+        """Whether it names no part: its options alone make the term."""
+        return self.kind is None or not self.kind.parts
+
 
 Terms = Mapping[str, Instance]
 
@@ -102,11 +108,11 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
         section = "loss" if name == "metric" else name
         if name in RESERVED or (name in KINDS and kind in KINDS and name != kind):
             raise ConfigError(f"terms: {name} is a section of its own: give the term another name")
-        if kind not in KINDS:
-            make = find("terms", kind, {k: v.make for k, v in KINDS.items()})
-            found[name] = Instance(name, make, None, Part(section, (make, placed)))
+        make = find("terms", kind, {k: v.make for k, v in KINDS.items()})
+        record = KINDS.get(kind)
+        if record is None or not record.parts:
+            found[name] = Instance(name, make, record, Part(section, (make, placed)))
             continue
-        record = KINDS[kind]
         paths = _names(config, record, section, name)
         own = f"{section}.name"
         made = {
@@ -119,7 +125,7 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
             sources = tuple(config.get(f"{section}.sources") or ("true",))
             others += _sources(f"{section}.sources", sources)
         part = Part(section, (made[own], *_outer(record)))
-        found[name] = Instance(name, record.make, record, part, tuple(others), sources)
+        found[name] = Instance(name, make, record, part, tuple(others), sources)
     if not found:
         raise ConfigError("terms is empty: name a term, like terms=('metric', 'reconstruction')")
     return found
@@ -190,7 +196,7 @@ def names(config: Mapping[str, Any], terms: Terms | None = None) -> dict[str, An
     named = {"model.encoder": config["model.encoder"]}
     terms = instances(config) if terms is None else terms
     for name, instance in terms.items():
-        if instance.kind is not None:
+        if instance.kind is not None and instance.kind.parts:
             named |= _names(config, instance.kind, instance.own.section, name)
     if both(terms):
         named["routine.name"] = config["routine.name"]
@@ -203,8 +209,8 @@ def both(terms: Terms) -> bool:
 
 
 def kind_of(instance: Instance) -> str:
-    """`supervised` or `unsupervised`. A user's own term is made with its defaults to be asked."""
-    if instance.kind is not None:
+    """`supervised` or `unsupervised`; a term without parts is made with its defaults to tell."""
+    if not instance.partless:
         return "supervised" if instance.kind is KINDS["metric"] else "unsupervised"
     kind = instance.make().kind
     return str(one_of(f"the kind of {instance.name}", kind, ("supervised", "unsupervised")))
@@ -212,7 +218,7 @@ def kind_of(instance: Instance) -> str:
 
 def reads_labels(instance: Instance) -> bool:
     """Whether a term reads labels: in labelled batches, or in its refresh."""
-    if instance.kind is not None:
+    if not instance.partless:
         return kind_of(instance) == "supervised"
     term = instance.make()
     return any(role.stream == "labelled" for role in term.roles.values()) or bool(term.refresh)
@@ -288,6 +294,8 @@ def known(config: Mapping[str, Any], terms: Terms | None = None) -> set[str]:
     named = [(kind, "loss" if kind == "metric" else kind, record) for kind, record in KINDS.items()]
     named += [(one.name, one.own.section, one.kind) for one in terms.values() if one.kind]
     for name, section, record in named:
+        if not record.parts:
+            found |= _paths(section, (record.make,), (placed,))
         for beside, table in record.parts.items():
             of_prior = beside if name == "kl" else f"{name}_{beside}"
             at, outer = (of_prior, ()) if beside else (section, _outer(record))
@@ -323,7 +331,7 @@ def labels_read(terms: Terms) -> bool:
 
 
 def _stochastic(instance: Instance) -> bool:
-    if instance.kind is not None:
+    if instance.kind is not None and instance.kind.parts:
         return "prior" in instance.kind.parts
     return "variance" in instance.make().needs
 
@@ -333,6 +341,6 @@ def scored(terms: Terms) -> bool:
     for instance in terms.values():
         if any(source != "true" for source in instance.sources):
             return True
-        if instance.kind is None and "class_scores" in instance.make().needs:
+        if instance.partless and "class_scores" in instance.make().needs:
             return True
     return False

@@ -135,7 +135,9 @@ class Role(NamedTuple):
     """
 
     stream: str  # `labelled` or `all`; a routine may bind another one
-    view: str = "plain"  # or `weak`, `strong`: an image under a random change that keeps its class
+    # or `weak`, `strong`: an image under a random change that keeps its class; a number behind it,
+    # like `strong2`, is another draw of the same policy
+    view: str = "plain"
 
 
 class InitContext(NamedTuple):

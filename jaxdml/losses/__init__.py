@@ -3,9 +3,9 @@
 A metric loss is `loss(embeddings f32[B, D], labels i32[B], *, labelled bool[B] | None, weights
 f32[B] | None, normalizer, …) → f32[]`, with class weights or centres after the labels where it
 learns some. A reconstruction loss is `loss(images, reconstruction, *, valid bool[B] | None, …) →
-f32[]`; a divergence is in `kl`. All of them refuse arrays whose shapes do not agree with a
-`ValueError`, compute float16 and bfloat16 in float32, and hold no array of B² D entries; a metric
-loss of an empty batch is 0.
+f32[]`; a divergence is in `kl`; `nt_xent` compares two views of images. All of them refuse arrays
+whose shapes do not agree with a `ValueError`, compute float16 and bfloat16 in float32, and hold no
+array of B² D entries; a metric loss of an empty batch is 0.
 
 `weights` ≥ 0 are confidences of the rows' labels; see `rows` for what the `normalizer` divides by.
 `contrastive`, `supcon`, `center` and `triplet` (mining all or semihard) also take soft labels,
@@ -34,6 +34,7 @@ from jaxdml.losses.angular import arcface, cosface, normalized_softmax, spherefa
 from jaxdml.losses.center import center
 from jaxdml.losses.contrastive import contrastive
 from jaxdml.losses.npair import npair
+from jaxdml.losses.nt_xent import nt_xent
 from jaxdml.losses.reconstruction import bernoulli, gaussian, mse, optimal_gaussian
 from jaxdml.losses.supcon import supcon
 from jaxdml.losses.triplet import triplet
@@ -53,6 +54,7 @@ __all__ = [
     "mse",
     "normalized_softmax",
     "npair",
+    "nt_xent",
     "optimal_gaussian",
     "sphereface",
     "supcon",

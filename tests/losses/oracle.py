@@ -129,6 +129,21 @@ def supcon(z, y, labelled, *, temperature=0.1, form="out", normalize=True):
     return math.fsum(values) / max(1, len(values))
 
 
+def nt_xent(first, second, valid, *, temperature=0.2):
+    views = [(i, z / (math.sqrt(z @ z) or 1)) for z_of in (first, second)
+             for i, z in enumerate(np.asarray(z_of, np.float64)) if valid[i]]  # fmt: skip
+    if len(views) < 4:
+        return 0.0
+    values = []
+    for a, (i, z) in enumerate(views):
+        near = {
+            b: math.exp(z @ other / temperature) for b, (_, other) in enumerate(views) if b != a
+        }
+        [own] = [near[b] for b, (j, _) in enumerate(views) if j == i and b != a]
+        values.append(-math.log(own / sum(near.values())))
+    return math.fsum(values) / len(values)
+
+
 def cross_entropy(rows):
     """Of pairs (logits, label)."""
     values = []

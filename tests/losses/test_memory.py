@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxdml.distances import BLOCK, DISTANCES
-from jaxdml.losses import METRIC
+from jaxdml.losses import METRIC, nt_xent
 from jaxdml.objectives.learned import learned
 
 BATCH, DIM = 1024, 256
@@ -42,6 +42,16 @@ def test_a_loss_and_its_gradient_take_memory_for_pairs_and_a_block_only(variant)
     for function in (value, jax.value_and_grad(value, (0, 1))):
         used = temporaries(function, EMBEDDINGS, *state, labels, labelled)
         assert used < 8 * SQUARE + 4 * 4 * BLOCK
+
+
+def test_two_views_take_memory_for_pairs_only():
+    valid = jax.ShapeDtypeStruct((BATCH,), jnp.bool)
+
+    def value(first, second, valid):
+        return nt_xent(first, second, valid=valid)
+
+    for function in (value, jax.value_and_grad(value, (0, 1))):
+        assert temporaries(function, EMBEDDINGS, EMBEDDINGS, valid) < 4 * 4 * SQUARE
 
 
 @pytest.mark.slow

@@ -115,6 +115,7 @@ FUNCTIONS = {
     "mse": (losses.mse, [300 * PIXELS, 0 * PIXELS]),
     "bernoulli": (losses.bernoulli, [PIXELS, 300 * PIXELS]),
     "gaussian": (lambda x, r: losses.gaussian(x, r, -9.0), [PIXELS, 0 * PIXELS]),
+    "nt_xent": (losses.nt_xent, [300 * np.eye(4), 300 * np.eye(4) + 1]),
     "optimal_gaussian": (losses.optimal_gaussian, [PIXELS, PIXELS + 1e-3]),
 }  # fmt: skip
 

@@ -65,6 +65,10 @@ CASES = {
     "cosface": (losses.cosface, HEAD),
     "arcface": (losses.arcface, HEAD),
     "adacos": (losses.adacos, HEAD | {"scale": floats()}),
+    "nt_xent": (
+        losses.nt_xent,
+        {"first": floats(4, 2), "second": floats(4, 2), "valid": mask(4)},
+    ),
     "cross_entropy": (
         softmax.cross_entropy,
         {"logits": floats(4, 3), "labels": whole(4), "labelled": mask(4), "weights": floats(4)},

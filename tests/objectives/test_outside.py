@@ -93,7 +93,7 @@ def test_a_loss_with_an_option_that_its_term_has_too(tmp_path):
         ({"system": "dlm"}, "system must be one of ae, .* or a dotted path"),
         ({"system": "tests.third_party.lion:make"}, "system=tests.third_party.lion:make"),
         ({"system": "dml", "terms": ("metric", "metric")}, "terms names metric twice"),
-        ({"system": "dml", "terms": ("entropy",)}, "terms must be one of kl, metric, reconstr"),
+        ({"system": "dml", "terms": ("entropy",)}, "terms must be one of contrast, interp"),
         ({"system": "dml", "terms": ("train=metric",)}, "train is a section of its own"),
         ({"system": "dml", "optimizer.name": "sdg"}, "optimizer.name must be one of adam, adamw"),
         ({"system": "dml", "augment.weak": "srtong"}, "augment.weak must be one of"),

@@ -76,6 +76,7 @@ ADDED = {
                              "proxies__weight": 0.0},
     "a view of a term": {"terms": (*TERMS, SPY, "drawn2=" + DRAWN.partition("=")[2]),
                          "drawn2__view": "strong"},
+    "a second strong view": {"terms": (*TERMS, SPY, "contrast")},
     "a source": {"terms": (*TERMS, SPY), "loss__sources": ("teacher", "true", "spied")},
 }  # fmt: skip
 
@@ -97,6 +98,16 @@ def assert_found(part, whole):
     there = dict(jax.tree_util.tree_leaves_with_path(whole))
     for path, leaf in jax.tree_util.tree_leaves_with_path(part):
         np.testing.assert_array_equal(there[path], leaf, jax.tree_util.keystr(path))
+
+
+def test_a_second_strong_view_is_another_draw_and_leaves_the_first_as_it_was(tiny):
+    spies = ("spy0=tests.third_party.spy:make", "spy2=tests.third_party.spy:make")
+    seen = {"spy0__seen": "strong", "spy2__seen": "strong2"}
+    _, _, alone = one_step(tiny, spies[:1], spy0__seen="strong", system="ae")
+    _, _, both = one_step(tiny, (*spies, "contrast"), **seen, system="ae")
+    assert both["spy0.pixels"] != both["spy2.pixels"]
+    for name in ("pixels", "sample", "key0", "key1"):
+        np.testing.assert_array_equal(alone[f"spy0.{name}"], both[f"spy0.{name}"])
 
 
 def test_parts_of_different_names_draw_different_numbers(tiny):
