@@ -1,6 +1,6 @@
-"""How the defaults of `few` were chosen: on validation images of MNIST and OrganAMNIST.
+r"""How the defaults of `few` were chosen: on validation images of MNIST and OrganAMNIST.
 
-    python -m experiments.grid --config=configs/choose_few.py --data_dir=DATA \\
+    python -m experiments.grid --config=configs/choose_few.py --data_dir=DATA \
         --workdir=runs/choose_few
 
 No test image is read. Five and twenty labels a class, and labels drawn at random.

@@ -10,6 +10,7 @@ from jaxdml.options import ConfigError
 from jaxdml.routines import ROUTINES
 from jaxdml.runs import execute, folder
 from jaxdml.train import step, streams
+from tests.points import any_point
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -35,7 +36,7 @@ def test_beside_a_metric_loss_it_can_be_traced_with_every_routine(name, routine,
         "labelled": streams.batch(x, rows, y, flags, "labelled"),
         "all": streams.batch(x, rows, jnp.full(6, -1), flags, "all"),
     }
-    state = jax.eval_shape(lambda: step.init(method, jnp.int32(0), jnp.asarray(tiny.train.x)))
+    state = jax.eval_shape(lambda: step.init(method, any_point(), jnp.asarray(tiny.train.x)))
     read = set()
     for phase in method.routine.phases:
         after, said = jax.eval_shape(

@@ -11,11 +11,12 @@ from jaxdml.options import ConfigError
 from jaxdml.train import step, streams
 from jaxdml.types import Batch, Context, InitContext, Outputs
 from tests.losses import oracle
+from tests.points import any_point
 from tests.third_party import mirror
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
-INIT = InitContext(None, 10, 3, 4)
+INIT = InitContext(None, 10, 3, 4, jnp.ones(3))
 VALID = jnp.array([True, True, False, True, True])
 FIRST, SECOND = np.random.default_rng(0).normal(size=(2, 5, 4))
 
@@ -111,7 +112,7 @@ BOTH = {
 
 def test_a_teacher_s_rows_and_the_first_view_share_a_pass_of_the_network(tiny):
     method = assembly.assemble(config.resolve(BOTH), (4, 4, 1), 3, ("shift",))
-    state = step.init(method, jnp.int32(0), tiny.train.x)
+    state = step.init(method, any_point(), tiny.train.x)
     x, rows, flags = jnp.asarray(tiny.train.x[:6]), jnp.arange(6), jnp.ones(6, bool)
     y = jnp.asarray(tiny.train.y[:6])
     batches = {name: streams.batch(x, rows, y, flags, name) for name in ("labelled", "all")}
