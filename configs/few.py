@@ -1,4 +1,4 @@
-"""Few labels: the recipe. Images, the labels of some of them, and which changes keep a class.
+r"""Few labels: the recipe. Images, the labels of some of them, and which changes keep a class.
 
     python -m experiments.train --config=configs/few.py --config.data.name=mnist \
         --config.data.labelled_count=60 --data_dir=DATA --workdir=runs/few
