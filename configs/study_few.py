@@ -1,0 +1,64 @@
+r"""Does the recipe for few labels beat what it is made of? MNIST, at equal steps.
+
+    python -m experiments.grid --config=configs/study_few.py --data_dir=DATA \
+        --workdir=runs/study_few
+
+The recipe (`few`) at 10 to 6,000 labels, five stratified draws: the shares of the classes are known
+there. Against it, where it has to be better: labels alone, on plain and on strongly augmented
+images, images alone, and both together. All of them have the recipe's network, metric loss,
+embeddings, steps, batches, schedule and averaging. Seeds and label draws begin at 100, since
+defaults were chosen with others (`choose_few.py`).
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import few
+from jaxdml.systems import FEW
+
+COUNTS = (10, 60, 100, 600, 6000)
+COMPARED = (10, 60, 600)
+DRAWS = tuple((draw, draw) for draw in range(100, 105))
+OTHERS: dict[str, dict[str, Any]] = {
+    "labels alone": {"system": "dml"},
+    "labels alone, strong views": {"system": "dml", "loss.view": "strong"},
+    "images alone": {"system": "ae"},
+    "both": {"system": "dml_ae", "routine.name": "joint"},
+}
+# what the systems have alike
+ALIKE = ("model", "train", "optimizer", "eval")
+
+
+def get_config() -> ConfigDict:
+    """The base of all points."""
+    return base("mnist", stratified=True)
+
+
+def base(dataset: str, *, stratified: bool) -> ConfigDict:
+    """That of a data set: what the recipe and the other systems have alike."""
+    config = few.get_config("full")
+    alike = {path: value for path, value in FEW.items() if path.partition(".")[0] in ALIKE}
+    alike |= {"loss.name": FEW["loss.name"], "train.steps": config.train.steps}
+    config.update_from_flattened_dict(alike)
+    config.data.name = dataset
+    config.data.stratified = stratified
+    return config
+
+
+def get_grid() -> tuple[dict[Any, Any], ...]:
+    """Eighty-five points."""
+    return grid(COUNTS, COMPARED)
+
+
+def grid(counts: tuple[int, ...], compared: tuple[int, ...]) -> tuple[dict[Any, Any], ...]:
+    """The recipe at all counts of labels, and the other systems at some of them."""
+    seeds: dict[Any, Any] = {("seed", "data.labels_seed"): DRAWS}
+    others = (
+        {path: (value,) for path, value in one.items()} | {"data.labelled_count": compared}
+        for one in OTHERS.values()
+    )
+    return (
+        {"system": ("few",), "data.labelled_count": counts, **seeds},
+        *(one | seeds for one in others),
+    )

@@ -1,0 +1,24 @@
+r"""Does the recipe for few labels beat what it is made of? OrganAMNIST, at equal steps.
+
+    python -m experiments.grid --config=configs/study_few_organ.py --data_dir=DATA \
+        --workdir=runs/study_few_organ
+
+As `study_few.py`, but the labelled images are drawn at random, and nobody tells the shares of the
+classes.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import study_few
+
+
+def get_config() -> ConfigDict:
+    """The base of all points."""
+    return study_few.base("organamnist", stratified=False)
+
+
+def get_grid() -> tuple[dict[Any, Any], ...]:
+    """Fifty-five points."""
+    return study_few.grid((60, 600, 3456), (60, 600))
