@@ -19,7 +19,7 @@ from configs import digits
 def get_config():
     config = digits.get_config()
     config.data.name = "tests.third_party.blobs:make"
-    config.train.epochs = 40
+    config.train.epochs = 20
     config.train.batch_size = 8
     config.train.checkpoint_every = 1
     config.model.hidden = (16,)
