@@ -1,5 +1,6 @@
 """Four emulated devices, shapes and dtypes checked, silent broadcasting between ranks an error."""
 
+import gc
 import json
 import os
 import subprocess
@@ -26,6 +27,8 @@ import pytest
 from jaxdml.types import Dataset, Split
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# Tracing makes many objects that live: to look for garbage as often as usual takes a tenth of it.
+gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture

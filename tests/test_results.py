@@ -1,5 +1,6 @@
 """The committed results: complete, of today's configurations, and what their pages say."""
 
+import functools
 import importlib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from jaxdml.report import comparison, published, table
 from jaxdml.runs import archive, baselines, grid, report
 
 ROOT = Path(__file__).parent.parent
+archived = functools.cache(lambda place: archive.Archive(place).results())
 PLACES = sorted(file.parent for file in ROOT.glob("experiments/results/*/results.csv"))
 
 
@@ -18,8 +20,7 @@ PLACES = sorted(file.parent for file in ROOT.glob("experiments/results/*/results
 def test_the_points_are_those_of_the_configuration(place):
     module = importlib.import_module(f"configs.{place.name}")
     points = grid.expand(module.get_config().to_dict(), module.get_grid())
-    kept = archive.Archive(place)
-    results = kept.results()
+    kept, results = archive.Archive(place), archived(place)
     assert {result["point"] for result in results} == {point.id for point in points}
     for result in results:
         assert result["status"] == "ok" or result["reason"]
@@ -33,7 +34,7 @@ def gone(resolved):
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
 def test_the_page_shows_them(place):
     kept = archive.Archive(place)
-    results, paths = kept.results(), kept.plan()["grid_paths"]
+    results, paths = archived(place), kept.plan()["grid_paths"]
     said = (place / "report.md").read_text()
     beside = baselines.results([kept], [r | {"folder": kept} for r in results], gone, pytest.fail)
     assert {row["point"] for row in beside} == {"pixels", "pca"}
@@ -47,7 +48,7 @@ def test_the_page_shows_them(place):
 def test_no_cell_of_the_thesis_is_missing(place):
     name = place.name.removeprefix("table_").replace("_", ".")
     if name in published.NAMES:
-        results = archive.Archive(place).results()
+        results = archived(place)
         found = published.table(name, results)
         assert all(published.like(cell, results) for cell in published.cells(name))
         assert published.touched(results)[0] == name
@@ -56,5 +57,5 @@ def test_no_cell_of_the_thesis_is_missing(place):
 
 def test_what_was_trained_with_a_resolved_configuration_is_whole():
     for place in PLACES:
-        for result in archive.Archive(place).results():
+        for result in archived(place):
             assert config.point(result["config"]).id == result["point"]

@@ -7,6 +7,7 @@ command is sent that signal as soon as a path of that form exists. "path" is sea
 
 import gc
 import glob
+import importlib
 import json
 import os
 import runpy
@@ -15,9 +16,18 @@ import tempfile
 import time
 import traceback
 import warnings
+from contextlib import suppress
 
 import experiments.cli  # noqa: F401  its imports are what takes long
 import jaxdml.runs.execute  # noqa: F401  the same
+
+# and so do those of what scores and draws
+for name in ("cluster", "decomposition", "ensemble", "linear_model", "metrics", "neighbors"):
+    importlib.import_module(f"sklearn.{name}")
+with suppress(ImportError):  # without the extra `plot`
+    importlib.import_module("jaxdml.runs.pictures")
+    importlib.import_module("matplotlib.backends.backend_agg")
+    importlib.import_module("matplotlib.backends.backend_svg")
 
 
 def run(arguments, until=None, signal=None, path=None):

@@ -34,6 +34,8 @@ def triplet(
     normalize=False,
 ):
     z = np.asarray(z, np.float64)
+    # plain numbers: to read JAX's arrays number by number takes seconds
+    y, labelled = np.asarray(y).tolist(), np.asarray(labelled).tolist()
     if normalize:
         z = np.array([row / (np.sqrt(row @ row) or 1) for row in z])
     rows = [i for i in range(len(y)) if labelled[i]]

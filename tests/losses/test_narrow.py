@@ -11,6 +11,7 @@ from jaxdml.losses.center import moved
 from jaxdml.objectives.learned import learned
 from jaxdml.types import Components
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 NARROW = ("float16", pytest.param("bfloat16", marks=pytest.mark.slow))
 VARIANTS = [
     *((name, {}) for name in METRIC),

@@ -27,12 +27,14 @@ BALANCED = {"train.sampler": "balanced", "train.classes_per_batch": 2}
 PASS = {"routine.labelled_steps": "pass"}
 REFRESHED = {"terms": ("metric", "reconstruction", ANCHORS)}
 CASES = {
+    "dml_ae alternate batch teacher refresh": {"system": "dml_ae", "routine.name": "alternate",
+                                               "routine.every": "batch"} | TEACHER | REFRESHED,
+    "dml balanced": {"system": "dml"} | BALANCED,
+}  # fmt: skip
+MORE = {
     "dml_ae alternate teacher refresh": {"system": "dml_ae", "routine.name": "alternate"}
     | TEACHER
     | REFRESHED,
-    "dml balanced": {"system": "dml"} | BALANCED,
-}
-MORE = {
     "dml pass": {"system": "dml"} | PASS,
     "dml class weights teacher": {"system": "dml", "loss.name": "arcface"} | TEACHER,
     "dml_ae pretrain pass": {"system": "dml_ae", "routine.name": "pretrain",

@@ -1,5 +1,7 @@
 """A training of so many steps: its epochs, its phases, and what the user is told of it."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -97,14 +99,13 @@ def test_turns_of_batches_go_on_through_the_short_last_epoch():
     assert found == [5, 5, 2]
     method, dataset = shop.method, shop.dataset
     one, images = drawn_from(point, dataset), jnp.asarray(dataset.train.x)
-    state = step.init(method, any_point(), images)
+    state = jax.jit(lambda images: step.init(method, any_point(), images))(images)
     seen, start = [], 0
     for number, length in enumerate(found, 1):
         before = state
-        state, means = epoch.epoch(
-            method, shop.routine.pattern(number), length, sizes, state, one, images,
-            jnp.int32(number),
-        )  # fmt: skip
+        pattern = shop.routine.pattern(number)
+        program = jax.jit(functools.partial(epoch.epoch, method, pattern, length, sizes))
+        state, means = program(state, one, images, jnp.int32(number))
         steps = range(start, start + length)
         start += length
         assert np.isfinite(means["metric"]) == any(s % 7 == 0 for s in steps)

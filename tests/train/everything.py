@@ -9,7 +9,7 @@ from jaxdml.train import population
 from jaxdml.train import programs as compiled
 from jaxdml.types import Cohort
 
-STEPS, EPOCH = 8, 4  # of the training, and of one of its epochs
+STEPS, EPOCH = 6, 3  # of the training, and of one of its epochs
 EVERYTHING = {
     "data.labelled_count": 6,
     "data.invariances": ("shift", "rotate", "scale", "brightness", "erase", "noise"),

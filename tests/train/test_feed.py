@@ -11,7 +11,7 @@ from jaxdml.types import Split
 from tests.third_party.shelf import Shelf
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
-COMMON = {"model.hidden": (16, 8), "model.latent_dim": 2, "train.batch_size": 7}
+COMMON = {"model.hidden": (8,), "model.latent_dim": 2, "train.batch_size": 7}
 STEPS = 5  # of thirty images
 
 
@@ -49,6 +49,7 @@ def shelved(dataset):
 
 
 ALTERNATE = {"system": "dml_ae", "routine.name": "alternate"}
+TURNS = {"routine.name": "alternate", "routine.every": "batch"}
 VAMP = {"system": "mvae", "loss.name": "supcon", "prior.pseudo_inputs": 4}
 BALANCED = {"system": "dml", "train.sampler": "balanced", "train.classes_per_batch": 2}
 
@@ -56,10 +57,11 @@ BALANCED = {"system": "dml", "train.sampler": "balanced", "train.classes_per_bat
 @pytest.mark.parametrize(
     ("options", "width", "rounds", "double"),
     [
-        (ALTERNATE, 1, 1, False),
-        (ALTERNATE | {"routine.every": "batch"}, 1, 1, False),
-        (VAMP, 2, 2, True),
+        (TURNS | VAMP, 2, 2, True),
         (BALANCED, 1, 1, False),
+        pytest.param(ALTERNATE, 1, 1, False, marks=pytest.mark.slow),
+        pytest.param(ALTERNATE | TURNS, 1, 1, False, marks=pytest.mark.slow),
+        pytest.param(VAMP, 2, 2, True, marks=pytest.mark.slow),
     ],
 )
 def test_images_from_the_host_train_the_same(tiny, monkeypatch, options, width, rounds, double):

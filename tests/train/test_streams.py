@@ -11,11 +11,14 @@ Y = jnp.array([0] * 12 + [1] * 12 + [2] * 3 + [3] * 9 + [4] * 4)
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
+balanced = jax.jit(streams.balanced, static_argnums=(2, 3, 4, 5))
+
+
 def drawn(labelled, per_batch, size=12, steps=40, capacity=None):
     rows = np.array(labelled)
     padded = np.pad(rows, (0, (capacity or len(rows)) - len(rows)))
     point = Point(jnp.int32(0), {}, jnp.array(padded), Y[padded], jnp.int32(len(rows)))
-    draw = streams.balanced(jax.random.key(1), point, steps, size, per_batch, 5)
+    draw = balanced(jax.random.key(1), point, steps, size, per_batch, 5)
     return np.asarray(draw.rows), np.asarray(draw.valid)
 
 
@@ -60,7 +63,7 @@ def test_room_for_more_labelled_images_changes_nothing():
     def first(capacity):
         padded = jnp.array(np.pad(rows, (0, capacity - 600)))
         point = Point(jnp.int32(0), {}, padded, y[padded], jnp.int32(600))
-        return streams.balanced(jax.random.key(1), point, 4, 20, 5, 5)
+        return balanced(jax.random.key(1), point, 4, 20, 5, 5)
 
     for capacity in (1700, 2900):
         np.testing.assert_array_equal(first(600).rows, first(capacity).rows)
