@@ -57,7 +57,8 @@ def get_config() -> ConfigDict:
     loss.margin = placeholder(float)  # none set: the loss's own default, as for all its options
     loss.temperature = placeholder(float)  # of supcon
     # Where labels come from. With "teacher" the network also labels images itself: pseudo.threshold
-    # (0.95), pseudo.weight (1), pseudo.sharpness and loss.normalizer say how
+    # (0.95), pseudo.weight (1), pseudo.sharpness and loss.normalizer say how. With "propagated" the
+    # labels spread over a graph of all embeddings between epochs: see propagated.method (poisson)
     loss.sources = ("true",)
     # Each term has a weight of its own too: loss.weight, reconstruction.weight, kl.weight
 
@@ -114,8 +115,8 @@ def get_config() -> ConfigDict:
     optimizer.weight_decay = placeholder(float)  # decoupled; none set: none, or adamw's 0.01
 
     config.eval = evaluation = ConfigDict()
-    evaluation.protocols = ("thesis", "labelled")  # full, cluster, retrieval, scores, or
-    # dotted paths
+    evaluation.protocols = ("thesis", "labelled")  # full, cluster, retrieval, scores,
+    # propagated, transductive, or dotted paths
     evaluation.classifiers = ("knn",)  # rf, mlp, linear, or dotted paths
     evaluation.parameters = "last"  # what is scored and embedded: or average, the teacher's weights
     evaluation.embeddings = ("mean",)  # and, or instead, a sample of the posterior
