@@ -58,10 +58,10 @@ def get_config() -> ConfigDict:
     loss.on = "sample"  # of the posterior, or its mean
     loss.margin = placeholder(float)  # none set: the loss's own default, as for all its options
     loss.temperature = placeholder(float)  # of supcon
-    loss.sources = placeholder(
-        tuple
-    )  # where labels come from: ("true", "teacher") are also those of
-    # the network itself; none set: true
+    # Where labels come from. ("true", "teacher") are also those of the network itself, see pseudo;
+    # "propagated" ones spread over a graph of all embeddings between epochs, see
+    # propagated.method (poisson). None set: true
+    loss.sources = placeholder(tuple)
     loss.view = placeholder(str)  # of labelled images: plain, weak, strong
     # Each term has a weight of its own too: loss.weight, reconstruction.weight, kl.weight
 
@@ -127,8 +127,8 @@ def get_config() -> ConfigDict:
     optimizer.weight_decay = placeholder(float)  # decoupled; none set: none, or adamw's 0.01
 
     config.eval = evaluation = ConfigDict()
-    evaluation.protocols = placeholder(tuple)  # full, cluster, retrieval, scores, or dotted paths;
-    # none set: thesis, labelled
+    evaluation.protocols = placeholder(tuple)  # full, cluster, retrieval, scores, propagated,
+    # transductive, or dotted paths; none set: thesis, labelled
     evaluation.classifiers = ("knn",)  # rf, mlp, linear, or dotted paths
     evaluation.parameters = placeholder(str)  # what is scored and embedded: average, the teacher's
     # weights; none set: the last ones

@@ -392,6 +392,8 @@ def blind(resolved: Mapping[str, Any]) -> bool:
     terms = parts.instances(resolved)
     if not any(map(parts.reads_labels, terms.values())):
         return True
+    if any(set(t.sources) - {"true"} for t in terms.values()):
+        return False
     if parts.scored(terms) or any(t.kind is None and parts.reads_labels(t) for t in terms.values()):
         return False
     expected = {

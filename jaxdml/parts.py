@@ -288,6 +288,7 @@ def known(config: Mapping[str, Any], terms: Terms | None = None) -> set[str]:
         *(part.defaults() for part in parts(config, terms).values())
     )
     found |= _paths("pseudo", (SOURCES["teacher"],), ())
+    found |= _paths("propagated", (SOURCES["propagated"],), ())
     for path, table in TABLES.items():
         section = path.partition(".")[0]
         found |= _paths(section, (*table.values(), *_own(path, config, table)), OUTER[section])
@@ -337,9 +338,11 @@ def _stochastic(instance: Instance) -> bool:
 
 
 def scored(terms: Terms) -> bool:
-    """Whether a term or a source reads class scores."""
+    """Whether a term or a source reads class scores. Sources are made with their defaults."""
     for instance in terms.values():
-        if any(source != "true" for source in instance.sources):
+        sources = instance.others if instance.sources else ()
+        made = [source.layers[0]() for source in sources]
+        if any("class_scores" in getattr(source, "needs", ()) for source in made):
             return True
         if instance.partless and "class_scores" in instance.make().needs:
             return True

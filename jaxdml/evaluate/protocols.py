@@ -1,15 +1,19 @@
 """Protocols: what is fitted on which embeddings, and what is scored.
 
-    thesis      two thirds of the test embeddings, with all labels  →  the other third
-    labelled    the labelled training embeddings                    →  the test set
-    full        all training embeddings, with all labels            →  the test set
-    scores      nothing: the highest class score is the prediction  →  the test set
-    cluster     nothing: k-means of the test embeddings
-    retrieval   nothing: the neighbours of each test embedding among the others
+    thesis        two thirds of the test embeddings, with all labels  →  the other third
+    labelled      the labelled training embeddings                    →  the test set
+    full          all training embeddings, with all labels            →  the test set
+    scores        nothing: the highest class score is the prediction  →  the test set
+    propagated    a graph of all training embeddings, few labels      →  the test set, by neighbours
+    transductive  the same, with the test embeddings in the graph     →  the test set
+    cluster       nothing: k-means of the test embeddings
+    retrieval     nothing: the neighbours of each test embedding among the others
 
 `thesis` is how the published tables were made, `labelled` what a user with few labels gets, `full`
-the usual probe. Another protocol is a function in a file of your own. It takes no argument and
-returns a `Protocol`; `eval.protocols` names it by its dotted path, `my_module:make`.
+the usual probe. `propagated` and `transductive` read the labels that `labelled` reads, see
+`evaluate.propagated`; `transductive` needs all test images at once. Another protocol is a function
+in a file of your own. It takes no argument and returns a `Protocol`; `eval.protocols` names it by
+its dotted path, `my_module:make`.
 """
 
 import functools
@@ -21,10 +25,12 @@ import numpy as np
 from jaxdml.evaluate import reasons
 from jaxdml.evaluate.classifiers import required
 from jaxdml.evaluate.clustering import cluster
+from jaxdml.evaluate.propagated import inductive, transductive
 from jaxdml.evaluate.retrieval import retrieve
 from jaxdml.options import ConfigError, find, listed
 
-NEEDS = ("labelled", "train", "train_labels", "scores")  # what a protocol may ask for
+# what a protocol may ask for
+NEEDS = ("labelled", "train", "train_labels", "scores", "labelled_rows")
 
 
 class Embedded(NamedTuple):
@@ -41,6 +47,7 @@ class Embedded(NamedTuple):
     train_labels: np.ndarray | None = None  # i32[N]
     fold: bool = False  # whether the test images are some of the labelled ones, which take turns
     scores: np.ndarray | None = None  # f32[M, C], of each class for each test image; −∞: never
+    labelled_rows: np.ndarray | None = None  # i64[L], which of `train` the labelled ones are
 
 
 class Task(NamedTuple):
@@ -121,10 +128,25 @@ def _scores(embedded: Embedded) -> np.ndarray:
     return embedded.scores
 
 
+def _by_graph(predict: Callable[..., np.ndarray]) -> Protocol:
+    """A protocol of labels that are propagated over a graph."""
+    return Protocol(
+        predict=lambda e: predict(e.train, e.labelled_rows, e.labelled_labels, e.test),
+        classifier="graph",
+        needs=("labelled", "train", "labelled_rows"),
+        why_not=lambda e: reasons.no_labelled(e.test_labels, e.labelled_labels),
+        remark=lambda e: reasons.wrong(
+            e.test_labels, e.labelled_labels, "without a labelled image"
+        ),
+    )
+
+
 PROTOCOLS: dict[str, Protocol] = {
     "thesis": Protocol(task=thesis, needs=(), why_not=lambda e: reasons.too_few(e.test_labels)),
     "labelled": Protocol(task=labelled, folds=True),
     "full": Protocol(task=full, needs=("train", "train_labels")),
+    "propagated": _by_graph(inductive),
+    "transductive": _by_graph(transductive),
     "cluster": Protocol(
         measure=lambda e: cluster(e.test, e.test_labels),
         classifier="kmeans",

@@ -52,6 +52,12 @@ def no_scores(labels: np.ndarray, scores: np.ndarray) -> str | None:
     return None
 
 
+def no_labelled(labels: np.ndarray, labelled: np.ndarray) -> str | None:
+    """Where no test image's label, of i32[M], is that of a labelled image, of i32[L]."""
+    none = not np.isin(labels, labelled).any()
+    return "no test image is of a class with a labelled image" if none else None
+
+
 def scored_classes(scores: np.ndarray) -> np.ndarray:
     """Classes that are predicted for some image: those whose scores f[M, C] are not all −∞."""
     return np.flatnonzero((scores > -np.inf).any(axis=0))

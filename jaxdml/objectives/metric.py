@@ -14,7 +14,17 @@ from jaxdml.objectives import class_means
 from jaxdml.objectives.learned import Loss, learned
 from jaxdml.objectives.sources import Rows, Source, joined
 from jaxdml.options import ConfigError, at_least, one_of
-from jaxdml.types import Context, InitContext, Learned, Metrics, Outputs, Params, Term
+from jaxdml.types import (
+    Context,
+    Corpus,
+    InitContext,
+    Learned,
+    Metrics,
+    Outputs,
+    Params,
+    Refresh,
+    Term,
+)
 
 
 def make(
@@ -122,10 +132,31 @@ def make(
         {role: bound for source in sources.values() for role, bound in source.roles.items()},
         value,
         init,
+        refresh=_refresh(sources),
         needs=tuple({need for source in sources.values() for need in source.needs}),
         class_scores=scores if keeps_means or own_loss.scores is not None else None,
         of_embeddings=None if isinstance(loss, Learned) else of_embeddings,
     )
+
+
+def _refresh(sources: Mapping[str, Source]) -> Refresh | None:
+    """The refreshes of the sources as that of their term: each happens when it is due itself."""
+    refreshes = {name: one.refresh for name, one in sources.items() if one.refresh is not None}
+    if not refreshes:
+        return None
+
+    def due(epoch: int) -> bool:
+        return any(one.due(epoch) for one in refreshes.values())
+
+    def update(own: Params, kept: Any, corpus: Corpus, seed: tuple[int, int]) -> tuple[Params, Any]:
+        states = {
+            name: one.update(kept["sources"][name], corpus, seed)
+            for name, one in refreshes.items()
+            if one.due(seed[1])
+        }
+        return own, kept | {"sources": kept["sources"] | states}
+
+    return Refresh(due, update)
 
 
 def _spread(embeddings: Array, labelled: Array) -> Array:

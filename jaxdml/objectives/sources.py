@@ -1,8 +1,9 @@
 """Where the labels of rows come from: labels that are true, and labels that the network gives.
 
-    source    rows                             labels                             weights
-    true      labelled images                  theirs                             1
-    teacher   all images, strongly augmented   the teacher's, of the weak view    1 if it is sure
+    source      rows                             labels                            weights
+    true        labelled images                  theirs                            1
+    teacher     all images, strongly augmented   the teacher's, of the weak view   1 if it is sure
+    propagated  all images, strongly augmented   those of a graph of all images    their confidence
 
 A metric loss reads the rows of several sources as one batch, so that every loss can be trained with
 labelled and with confident images together.
@@ -18,6 +19,8 @@ from jax.typing import ArrayLike
 
 from jaxdml import masks
 from jaxdml.objectives.alignment import ALIGNMENTS, Shares, aligned, first_shares
+from jaxdml.objectives.propagated import make_propagated
+from jaxdml.objectives.source import Rows, Source, SourceRefresh
 from jaxdml.objectives.thresholds import (
     THRESHOLDS,
     Confidence,
@@ -28,29 +31,7 @@ from jaxdml.objectives.thresholds import (
 from jaxdml.options import at_least, between, one_of
 from jaxdml.types import Context, InitContext, Metrics, Outputs, Role
 
-
-class Rows(NamedTuple):
-    """Rows for a metric loss."""
-
-    embeddings: Array  # f32[B, D]
-    labels: Array  # i32[B], or the probabilities of classes, f32[B, C]
-    mask: Array  # bool[B], False for rows that take part in nothing
-    weights: Array | None  # f32[B], ≥ 0; `None`: 1 each
-
-
-class Source(NamedTuple):
-    """One source of labels.
-
-    `rows(kept, context, embedding, key) → (Rows, kept, metrics)`; `embedding(outputs) → f32[B, D]`
-    is what the loss reads of a model's outputs. Its kept state begins as `init(context)`.
-    """
-
-    roles: Mapping[str, Role]
-    rows: Callable[..., tuple[Rows, Any, Metrics]]
-    init: Callable[[InitContext], Any] = lambda context: {}
-    weight: ArrayLike = 1.0  # λ of its rows' mean loss
-    needs: tuple[str, ...] = ()
-    soft: bool = False  # whether its labels are probabilities of classes
+__all__ = ["SOURCES", "Rows", "Source", "SourceRefresh", "joined", "make_teacher", "make_true"]
 
 
 def make_true() -> Source:
@@ -141,7 +122,11 @@ def make_teacher(
     return Source(roles, rows, init, weight, needs=("class_scores",), soft=soft)
 
 
-SOURCES: dict[str, Callable[..., Source]] = {"true": make_true, "teacher": make_teacher}
+SOURCES: dict[str, Callable[..., Source]] = {
+    "true": make_true,
+    "teacher": make_teacher,
+    "propagated": make_propagated,
+}
 
 
 def joined(parts: Mapping[str, tuple[Rows, ArrayLike]], normalizer: str) -> Rows:

@@ -171,6 +171,8 @@ class _Store:
         own |= {"labelled_labels": np.asarray(train.y)[rows]}
         if {"train", "train_labels"} & set(record.needs):
             own |= {"train": embed("train", train.x), "train_labels": np.asarray(train.y)}
+        if "labelled_rows" in record.needs:
+            own["labelled_rows"] = rows
         read = [test, *(own[part] for part in record.needs if part in own)]
         slow = max(part.size for part in read) > MOST_VALUES
         if "scores" in record.needs:

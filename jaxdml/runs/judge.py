@@ -116,6 +116,7 @@ def _embedded(
     needed = protocols.needed(resolved["eval.protocols"])
     if needed & {"train", "train_labels"}:
         parts["train"] = train, None
+    rows_of_train = labelled if "labelled_rows" in needed else None
     means, samples, labels = {}, {}, {}
     for number, (name, (part, rows)) in enumerate(parts.items()):
         labels[f"{name}_labels"] = np.asarray(part.y if rows is None else part.y[rows])
@@ -126,7 +127,11 @@ def _embedded(
             samples[name] = shop.embeddings(drawn)
     kinds = {"mean": means, "sample": samples}
     fold = resolved["data.fold"] is not None
-    return {kind: Embedded(**z, **labels, fold=fold) for kind, z in kinds.items() if z}
+    return {
+        kind: Embedded(**z, **labels, fold=fold, labelled_rows=rows_of_train)
+        for kind, z in kinds.items()
+        if z
+    }
 
 
 def _class_scores(

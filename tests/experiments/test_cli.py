@@ -87,8 +87,9 @@ def test_a_finished_run_is_scored_again_and_embeds_new_images(one, tmp_path, com
     wrong = command("evaluate", f"--workdir={workdir}", "--protocols=clutser")
     assert wrong.returncode == 2
     assert wrong.stderr == (
-        "error: eval.protocols must be one of cluster, full, labelled, retrieval, scores, thesis, "
-        "or a dotted path like my_package.my_module:make, but is 'clutser'\n"
+        "error: eval.protocols must be one of cluster, full, labelled, propagated, retrieval, "
+        "scores, thesis, transductive, or a dotted path like my_package.my_module:make, "
+        "but is 'clutser'\n"
     )
     x = np.random.default_rng(0).integers(0, 256, (7, 8, 8), np.uint8)
     np.savez(tmp_path / "x.npz", x=x)

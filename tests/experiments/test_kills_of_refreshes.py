@@ -28,6 +28,10 @@ def get_grid():
     return ({{"seed": (0, 1), "train.average": {averages}}},)
 """
 
+PROPAGATED = {
+    "loss.sources": ("true", "propagated"), "propagated.every": 2, "propagated.neighbours": 5,
+}  # fmt: skip
+
 
 def written(workdir):
     """All bytes that a run ends with, but for times: scores, losses by epoch, and arrays."""
@@ -47,15 +51,16 @@ def written(workdir):
 
 
 @pytest.mark.parametrize(
-    ("setting", "epochs", "checkpoint_every", "refresh_every", "kills"),
+    ("setting", "epochs", "checkpoint_every", "refresh_every", "kills", "more"),
     [
-        pytest.param("WEIGHTS", 3, 1, 1, (2,), marks=pytest.mark.slow),
-        pytest.param("WEIGHTS", 5, 2, 1, (0, 1, 3, 4), marks=pytest.mark.slow),
-        pytest.param("MEANS", 5, 2, 2, (0, 2, 4), marks=pytest.mark.slow),
+        pytest.param("WEIGHTS", 3, 1, 1, (2,), {}, marks=pytest.mark.slow),
+        pytest.param("WEIGHTS", 5, 2, 1, (0, 1, 3, 4), {}, marks=pytest.mark.slow),
+        pytest.param("MEANS", 5, 2, 2, (0, 2, 4), {}, marks=pytest.mark.slow),
+        pytest.param("MEANS", 5, 2, 1, (1, 3), PROPAGATED, marks=pytest.mark.slow),
     ],
 )
 def test_killed_within_a_refresh_it_ends_with_the_same_bytes(
-    tmp_path, command, setting, epochs, checkpoint_every, refresh_every, kills
+    tmp_path, command, setting, epochs, checkpoint_every, refresh_every, kills, more
 ):
     marks = tmp_path / "marks"
     changes = {
@@ -68,7 +73,7 @@ def test_killed_within_a_refresh_it_ends_with_the_same_bytes(
         "train.checkpoint_every": checkpoint_every,
         "eval.protocols": ("labelled",),
         "eval.baselines": (),
-    }
+    } | more
     file = tmp_path / "grid_file.py"
     averages = (0.9, 0.99)[: 1 if epochs == 3 else 2]  # two points are cheaper than four
     file.write_text(CONFIG.format(setting=setting, changes=changes, averages=averages))

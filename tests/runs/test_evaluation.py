@@ -135,7 +135,7 @@ def test_protocols_and_classifiers_are_added_without_training(finished, monkeypa
 def test_a_mistake_in_scoring_again_is_said_before_anything_is_scored(finished):
     before = (finished.path / "results.csv").read_bytes()
     for by, said in (
-        ((["cluter"],), "eval.protocols must be one of cluster, full, labelled, retrieval, "),
+        ((["cluter"],), "eval.protocols must be one of cluster, full, labelled, propagated, "),
         (([], ["svm"]), "eval.classifiers must be one of knn, linear, mlp, rf, or a dotted path"),
         (([], [], ["median"]), "eval.embeddings must be one of mean, sample, but is 'median'"),
     ):

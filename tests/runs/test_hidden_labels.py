@@ -23,6 +23,10 @@ BASE = {
     "eval.baselines": (),
 }
 TEACHER = {"loss.sources": ("true", "teacher"), "pseudo.threshold": 0.4, "train.average": 0.9}
+PROPAGATED = {
+    "loss.sources": ("true", "propagated"), "propagated.neighbours": 4, "propagated.first": 0,
+    "propagated.shares": "labelled", "train.average": 0.9,
+}  # fmt: skip
 BALANCED = {"train.sampler": "balanced", "train.classes_per_batch": 2}
 PASS = {"routine.labelled_steps": "pass"}
 REFRESHED = {"terms": ("metric", "reconstruction", ANCHORS)}
@@ -30,6 +34,8 @@ CASES = {
     "dml_ae alternate batch teacher refresh": {"system": "dml_ae", "routine.name": "alternate",
                                                "routine.every": "batch"} | TEACHER | REFRESHED,
     "dml balanced": {"system": "dml"} | BALANCED,
+    "dml propagated teacher aligned": {"system": "dml", "pseudo.alignment": "labelled"} | TEACHER
+    | PROPAGATED | {"loss.sources": ("true", "propagated", "teacher")},
 }  # fmt: skip
 MORE = {
     "dml_ae alternate teacher refresh": {"system": "dml_ae", "routine.name": "alternate"}
@@ -47,6 +53,8 @@ MORE = {
     "mvae alternate batch": {"system": "mvae", "routine.name": "alternate",
                              "routine.every": "batch"} | TEACHER,
     "mvae joint center": {"system": "mvae", "loss.name": "center"} | TEACHER,
+    "mvae joint propagated teacher": {"system": "mvae", "propagated.method": "spreading"}
+    | PROPAGATED | TEACHER | {"loss.sources": ("true", "propagated", "teacher")},
     "ae": {"system": "ae"},
     "vae": {"system": "vae"},
     "everything": MEANS | {"train.steps": None, "data.labelled_count": hidden.LABELLED},

@@ -103,8 +103,8 @@ def assert_found(part, whole):
 def test_a_second_strong_view_is_another_draw_and_leaves_the_first_as_it_was(tiny):
     spies = ("spy0=tests.third_party.spy:make", "spy2=tests.third_party.spy:make")
     seen = {"spy0__seen": "strong", "spy2__seen": "strong2"}
-    _, _, alone = one_step(tiny, spies[:1], spy0__seen="strong", system="ae")
-    _, _, both = one_step(tiny, (*spies, "contrast"), **seen, system="ae")
+    _, alone = one_step(tiny, spies[:1], spy0__seen="strong", system="ae")
+    _, both = one_step(tiny, (*spies, "contrast"), **seen, system="ae")
     assert both["spy0.pixels"] != both["spy2.pixels"]
     for name in ("pixels", "sample", "key0", "key1"):
         np.testing.assert_array_equal(alone[f"spy0.{name}"], both[f"spy0.{name}"])

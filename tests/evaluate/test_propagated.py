@@ -1,0 +1,107 @@
+"""Protocols of labels that are propagated over a graph of embeddings."""
+
+import numpy as np
+import pytest
+
+from jaxdml.evaluate import protocols
+from jaxdml.evaluate.propagated import inductive, transductive
+from jaxdml.evaluate.protocols import Embedded
+from jaxdml.evaluate.score import evaluate
+from jaxdml.graph import propagate
+from jaxdml.runs import baselines, execute, folder, plan
+from tests.runs.small import BASE
+
+BOTH = ("propagated", "transductive")
+RANDOM = np.random.default_rng(0)
+
+
+def clouds(count, apart=2.0):
+    y = (np.arange(count) % 3).astype(np.int32)
+    z = RANDOM.normal(size=(count, 4)) + apart * np.eye(4)[y]
+    return z.astype(np.float32), y
+
+
+TRAIN, Y = clouds(200)
+TEST, TEST_Y = clouds(60)
+ROWS = np.array([3, 4, 50, 8])
+E = Embedded(TEST, TEST_Y, TRAIN[ROWS], Y[ROWS], TRAIN, None, labelled_rows=ROWS)
+
+
+def test_a_test_image_has_the_class_that_its_neighbours_vote_for():
+    said = propagate(TRAIN, ROWS, Y[ROWS], 3)
+    expected = []
+    for one in TEST.astype(np.float64):
+        apart = [(float(np.square(z - one).sum()), i) for i, z in enumerate(TRAIN.astype(float))]
+        votes = [0.0] * 3
+        for _, i in sorted(apart)[:10]:
+            votes[said.labels[i]] += float(said.confidence[i])
+        expected.append(votes.index(max(votes)))
+    found = inductive(TRAIN, ROWS, Y[ROWS], TEST)
+    assert found.tolist() == expected
+    assert found.dtype == np.int32
+
+
+def test_with_test_images_in_the_graph_their_labels_are_read_off():
+    said = propagate(np.concatenate([TRAIN, TEST]), ROWS, Y[ROWS], 3)
+    np.testing.assert_array_equal(transductive(TRAIN, ROWS, Y[ROWS], TEST), said.labels[200:])
+
+
+@pytest.mark.parametrize("predict", [inductive, transductive])
+def test_an_image_that_no_label_reaches_has_that_of_the_nearest_labelled_one(predict):
+    train = np.concatenate([TRAIN, TRAIN[:40] + 1000])
+    far = TEST[:20] + 1000
+    found = predict(train, ROWS, Y[ROWS], far)
+    apart = np.square(far[:, None] - TRAIN[ROWS]).sum(axis=2)
+    assert found.tolist() == Y[ROWS][apart.argmin(axis=1)].tolist()
+
+
+def test_test_images_alone_do_not_move_the_graph_of_training_images():
+    alone = [inductive(TRAIN, ROWS, Y[ROWS], TEST[i : i + 1])[0] for i in range(10)]
+    assert alone == inductive(TRAIN, ROWS, Y[ROWS], TEST)[:10].tolist()
+
+
+def test_accuracy_is_that_of_the_predictions():
+    found = {(s.protocol, s.classifier, s.metric): s.value for s in evaluate({"mean": E}, BOTH, [])}
+    for name, predict in zip(BOTH, (inductive, transductive), strict=True):
+        right = predict(TRAIN, ROWS, Y[ROWS], TEST) == TEST_Y
+        assert found[name, "graph", "accuracy"] == right.mean()
+    assert {key[2] for key in found} == {"accuracy", "balanced_accuracy", "ami"}
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_they_read_no_label_but_those_of_labelled_images(name):
+    told = E._replace(train_labels=Y)
+    assert protocols.what_it_needs(name, told).train_labels is None
+    protocol = protocols.find_protocol(name)
+    other = told._replace(test_labels=TEST_Y[::-1], train_labels=Y[::-1])
+    np.testing.assert_array_equal(protocol.predict(told), protocol.predict(other))
+    assert protocols.unscorable(name, told._replace(fold=True))
+    with pytest.raises(ValueError, match=r"needs labelled_rows, but Embedded\.labelled_rows is"):
+        protocols.what_it_needs(name, told._replace(labelled_rows=None))
+
+
+def test_classes_without_a_labelled_image_are_named():
+    few = E._replace(labelled=TRAIN[[3]], labelled_labels=Y[[3]], labelled_rows=np.array([3]))
+    said = protocols.remarks(BOTH, few)
+    what = "40 of 60 test images are of 2 classes without a labelled image: they are wrong"
+    assert said == [f"{name}: {what}" for name in BOTH]
+    none = few._replace(test_labels=np.full(60, 7))
+    assert "no test image is of a class with a labelled" in protocols.unscorable(BOTH[0], none)
+
+
+@pytest.mark.usefixtures("compile_quickly")
+def test_they_are_scored_of_a_training_and_beside_it_of_its_baselines(tmp_path):
+    options = BASE | {
+        "system": "dml", "eval.protocols": BOTH, "eval.classifiers": ("knn",),
+        "eval.baselines": ("pca",),
+    }  # fmt: skip
+    place = execute.run(options, ({},), tmp_path, tmp_path)
+    [result] = place.results()
+    assert result["status"] == "ok", result["reason"]
+    rows = folder.read_csv(place.path / "results.csv")
+    found = {(r["protocol"], r["classifier"]) for r in rows if r["metric"] == "accuracy"}
+    assert found == {(name, "graph") for name in BOTH}
+    results = [one | {"folder": place} for one in place.results()]
+    [pca] = baselines.results([place], results, plan.loader(place.path), print)
+    assert {(s["protocol"], s["classifier"]) for s in pca["scores"]} == found
+    assert min(float(r["value"]) for r in rows if r["metric"] == "accuracy") > 0.5
