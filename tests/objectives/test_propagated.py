@@ -17,7 +17,7 @@ from jaxdml.types import Batch, Context, Corpus, InitContext, Outputs, Role
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 IMAGES, CLASSES, DIM = 10, 3, 2
-INIT = InitContext(None, IMAGES, CLASSES, DIM)
+INIT = InitContext(None, IMAGES, CLASSES, DIM, jnp.ones(3))
 ROWS = jnp.array([7, 0, 3, 3, 9])
 VALID = jnp.array([True, True, True, True, False])
 Z = jnp.arange(10.0).reshape(5, 2)

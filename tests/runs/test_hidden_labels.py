@@ -55,6 +55,8 @@ MORE = {
     "mvae joint center": {"system": "mvae", "loss.name": "center"} | TEACHER,
     "mvae joint propagated teacher": {"system": "mvae", "propagated.method": "spreading"}
     | PROPAGATED | TEACHER | {"loss.sources": ("true", "propagated", "teacher")},
+    "few": {"system": "few", "model.encoder": "mlp", "train.steps": 6, "train.batch_size": 4,
+            "train.unlabelled_batch_size": 6, "pseudo.threshold": 0.2, "train.average": 0.9},
     "ae": {"system": "ae"},
     "vae": {"system": "vae"},
     "everything": MEANS | {"train.steps": None, "data.labelled_count": hidden.LABELLED},
