@@ -18,7 +18,6 @@ def get_config() -> ConfigDict:
     config = few.get_config()
     config.train.steps = 1000
     config.eval.split = "validation"
-    config.eval.baselines = ()
     return config
 
 
@@ -27,10 +26,10 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
     # OrganAMNIST has validation images of its own
     sets: dict[Any, Any] = {
         ("data.name", "data.validation"): (("mnist", 5000), ("organamnist", 0)),
-        ("seed", "data.labels_seed"): ((0, 0),),
         "pseudo.alignment": ("none", "uniform", "labelled", "running"),
     }
+    draws = ("seed", "data.labels_seed")
     return (
-        {"data.labels_per_class": (5, 20), **sets},
-        {"data.labelled_count": (60,), **sets},
+        {"data.labels_per_class": (5, 20), draws: ((0, 0),), **sets},
+        {"data.labelled_count": (60,), draws: tuple((draw, draw) for draw in range(3)), **sets},
     )

@@ -27,7 +27,7 @@ def get_config() -> ConfigDict:
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
-    """Twenty points."""
+    """Twenty-two points."""
     seeds: dict[Any, Any] = {("seed", "data.labels_seed"): SEEDS}
     return (
         {"system": ("mvae",), "loss.name": ("supcon",), "routine.alpha": (0.05,), **seeds},

@@ -31,7 +31,7 @@ FEW: Mapping[str, Any] = MappingProxyType(
         "loss.name": "normalized_softmax",
         "loss.view": "weak",
         "loss.sources": ("true", "teacher"),
-        "pseudo.alignment": "running",
+        "pseudo.alignment": "uniform",
         "train.steps": 1500,
         "train.batch_size": 64,
         "train.unlabelled_batch_size": 192,
