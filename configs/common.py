@@ -70,6 +70,7 @@ def get_config() -> ConfigDict:
     pseudo.threshold = placeholder(float)  # how sure it must be of an image: 0.95
     pseudo.thresholds = placeholder(str)  # fixed, or adaptive (FreeMatch)
     pseudo.alignment = placeholder(str)  # to shares of classes: none, labelled, uniform, running
+    pseudo.smoothing = placeholder(float)  # labelled images that each class is given besides: 1
     pseudo.weight = placeholder(float)  # of these images' loss: 1
 
     config.reconstruction = reconstruction = ConfigDict()  # L_U, on all images

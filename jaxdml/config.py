@@ -114,6 +114,7 @@ LATER: dict[str, Any] = {
     "optimizer.weight_decay": None,
     "pseudo.alignment": "none",
     "pseudo.thresholds": "fixed",
+    "pseudo.smoothing": 1.0,
     "*.sources": ("true",),
     "*.view": None,
     "*.weight": None,

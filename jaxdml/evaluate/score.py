@@ -33,11 +33,11 @@ class Score(NamedTuple):
     metric: str
     value: float
     recalls: Mapping[str, float] | None = None  # of an accuracy: class → share of its images right
+    right: str | None = None  # of an accuracy of a fold: "1" for each image that is right, else "0"
 
     def record(self) -> dict[str, Any]:
-        """As a result holds it: with recalls only where there are some."""
-        found = self._asdict()
-        return found if self.recalls else {k: v for k, v in found.items() if k != "recalls"}
+        """As a result holds it: recalls and right images only where there are some."""
+        return {k: v for k, v in self._asdict().items() if v or k not in ("recalls", "right")}
 
 
 def evaluate(
@@ -133,12 +133,21 @@ def _of_labels(
     right = predicted == labels
     recalls = {str(c): float(right[labels == c].mean()) for c in np.unique(labels)}
     found = [
-        score("accuracy", float(right.mean()), recalls),
+        score("accuracy", float(right.mean()), recalls, _digits(right) if fold else None),
         score("balanced_accuracy", float(np.mean(list(recalls.values())))),
     ]
     if not fold:
         found.append(score("ami", float(adjusted_mutual_info_score(labels, predicted))))
     return found
+
+
+def _digits(flags: np.ndarray) -> str:
+    """One digit for each flag.
+
+    >>> _digits(np.array([True, False]))
+    '10'
+    """
+    return "".join(str(int(flag)) for flag in flags)
 
 
 def _finite(protocol: str, metric: str, value: float) -> float:

@@ -8,20 +8,21 @@ et al., "ReMixMatch", 2020; the form without hidden shares):
 
     alignment    target
     none         p' = p
-    labelled     shares among the labelled images, smoothed: (n + 1) / (L + classes)
+    labelled     shares among the labelled images, smoothed: (n + s) / (L + s · classes)
     uniform      the same share for all classes that have a labelled image
     running      as `labelled` at first, then a slow running mean of p'
 
-`labelled` is right where the labelled images were drawn at random. Where somebody labelled the same
-number of each class, their shares say nothing about the others, and `running` soon follows what the
-images show. `predicted` is a running mean of p. A class without a labelled image is never
-predicted, also without alignment.
+`labelled` is right where the labelled images were drawn at random; with few of them, s draws the
+target towards `uniform`. Where somebody labelled the same number of each class, their shares say
+nothing about the others, and `running` soon follows what the images show. `predicted` is a running
+mean of p. A class without a labelled image is never predicted, also without alignment.
 """
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from jaxdml import masks
@@ -41,19 +42,22 @@ class Shares(NamedTuple):
     known: Bool[Array, " classes"]  # which classes have a labelled image
 
 
-def first_shares(kind: str, class_counts: Float[Array, " classes"]) -> Shares:
+def first_shares(
+    kind: str, class_counts: Float[Array, " classes"], smoothing: ArrayLike = 1.0
+) -> Shares:
     """The shares before the first step.
 
     Args:
       kind: one of `ALIGNMENTS`.
       class_counts: how many labelled images each class has. Where there are none, all are known.
+      smoothing: s > 0, how many more each of them is given, for the kinds `labelled` and `running`.
 
     >>> first_shares("labelled", jnp.array([5.0, 1.0, 0.0])).target.tolist()
     [0.75, 0.25, 0.0]
     """
     known = (class_counts > 0) | (class_counts.sum() == 0)
     uniform = known / known.sum()
-    smoothed = jnp.where(known, class_counts + 1, 0)
+    smoothed = jnp.where(known, class_counts + smoothing, 0)
     target = uniform if kind == "uniform" else smoothed / smoothed.sum()
     return Shares(uniform, target, known)
 

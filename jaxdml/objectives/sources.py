@@ -59,6 +59,7 @@ def make_teacher(
     threshold: ArrayLike = 0.95,
     thresholds: str = "fixed",
     alignment: str = "none",
+    smoothing: ArrayLike = 1.0,
     weight: ArrayLike = 1.0,
     sharpness: ArrayLike | None = None,
 ) -> Source:
@@ -74,6 +75,7 @@ def make_teacher(
       threshold: in [0, 1]; read where it is fixed.
       thresholds: `fixed`, or `adaptive`, see `thresholds`.
       alignment: to which shares of the classes, see `alignment`.
+      smoothing: s > 0, of the labelled images' shares, where they are aligned with.
       weight: λ ≥ 0, of these rows' mean loss.
       sharpness: `None`, or > 0: rows have soft labels, the teacher's probabilities to this power
         and normalised, in the place of the most probable class; for losses that take them.
@@ -84,13 +86,15 @@ def make_teacher(
     between("threshold", threshold, 0, 1)
     one_of("thresholds", thresholds, THRESHOLDS)
     one_of("alignment", alignment, ALIGNMENTS)
+    at_least("smoothing", smoothing, 1e-6)
     at_least("weight", weight, 0)
     if sharpness is not None:
         at_least("sharpness", sharpness, 1e-6)
 
     def init(context: InitContext) -> Any:
         return Teacher(
-            first_shares(alignment, context.class_counts), first_confidence(context.classes)
+            first_shares(alignment, context.class_counts, smoothing),
+            first_confidence(context.classes),
         )
 
     def rows(

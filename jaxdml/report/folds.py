@@ -12,9 +12,9 @@ Result = Mapping[str, Any]
 def pooled(results: Sequence[Result]) -> list[Result]:
     """Results with one in the place of all folds of a setting and seed.
 
-    It has the scores of all held-out images together: accuracy, and from the recalls of each class
-    balanced accuracy. It counts only if each of its folds does. Its note names the point that was
-    trained with all labels. In all else it is the first fold.
+    It has the scores of all held-out images together: accuracy, with which of them are right, and
+    from the recalls of each class balanced accuracy. It counts only if each of its folds does. Its
+    note names the point that was trained with all labels. In all else it is the first fold.
 
     Args:
       results: as `result.json` holds them, those of folds with `scored_per_class` and `folds`.
@@ -70,6 +70,7 @@ def _one(folds: Sequence[Result], last: Result | None) -> Result:
     notes = [note for result in folds for note in (result["note"] or "").split("; ") if note]
     if last is not None:
         notes.append(f"the point trained with all labels, to be used, is {last['point']}")
+    folds = sorted(folds, key=lambda result: result["config"][FOLD])
     one = dict(lost or folds[0])
     counts = [result.get("scored_per_class", {}) for result in folds]
     return one | {
@@ -101,8 +102,14 @@ def _scores(folds: Sequence[Result], counts: Sequence[Mapping[str, int]]) -> lis
         recalls = {label: right[label] / images[label] for label in sorted(right, key=int)}
         accuracy = sum(right.values()) / sum(images.values())
         balanced = sum(recalls.values()) / len(recalls)
+        each_right = {"right": "".join(one["right"] for one in each)} if _told(each) else {}
         found += [
-            kind | {"value": accuracy, "recalls": recalls},
+            kind | {"value": accuracy, "recalls": recalls} | each_right,
             kind | {"metric": "balanced_accuracy", "value": balanced},
         ]
     return found
+
+
+def _told(scores: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether each score says which images are right; runs of older versions do not."""
+    return all("right" in score for score in scores)

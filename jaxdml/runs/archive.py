@@ -7,7 +7,8 @@ history.csv   the losses of every point over the epochs
 notes.csv     what is to be known of the data (without a point) and of some points, and why others
               have no score
 questions.json  what the study asks, if it does
-folds.json    how many images each point was scored on, where labelled images take turns
+folds.json    how many images each point was scored on, and which were right, where labelled images
+              take turns
 baselines.json  the scores of raw pixels and their PCA
 """
 
@@ -24,6 +25,7 @@ from jaxdml.options import ConfigError
 from jaxdml.runs import baselines, folder, questions
 
 COUNTS = ("scored", "scored_per_class", "folds")
+RIGHT = "right"  # of the accuracies of a fold, in their order
 NOTES = ("point", "status", "reason", "note")
 
 
@@ -45,7 +47,11 @@ def keep(place: folder.Folder, into: Path) -> "Archive":
     notes += [{n: r.get(n) for n in NOTES} for r in noted]
     folder.write_csv(into / "notes.csv", NOTES, notes)
     questions.write(folder.Folder(into), questions.read(place))
-    counted = {r["point"]: {n: r[n] for n in COUNTS if n in r} for r in results}
+    counted = {
+        r["point"]: {n: r[n] for n in COUNTS if n in r}
+        | {RIGHT: [score[RIGHT] for score in r["scores"] if RIGHT in score]}
+        for r in results
+    }
     if any("folds" in counts for counts in counted.values()):
         folder.write_json(into / "folds.json", counted)
     if (place.path / baselines.FILE).exists():
@@ -113,13 +119,18 @@ class Archive(folder.Folder):
                     "note": own["note"] or None,
                     "config": json.loads(json.dumps(point.config)),  # lists, as in result.json
                     "scores": [],
-                } | counted.get(identity, {})
+                } | {n: v for n, v in counted.get(identity, {}).items() if n in COUNTS}
             if row["value"]:
                 score: dict[str, Any] = {name: row[name] for name in folder.SCORE_COLUMNS}
                 score["value"] = float(row["value"])
                 by_class = recalls.get((identity, *(row[n] for n in folder.SCORE_COLUMNS[:4])))
                 score |= {"recalls": by_class} if by_class else {}
                 found[identity]["scores"].append(score)
+        for identity, result in found.items():
+            accuracies = [score for score in result["scores"] if score["metric"] == "accuracy"]
+            of_each = counted.get(identity, {}).get(RIGHT)
+            for score, right in zip(accuracies, of_each, strict=True) if of_each else ():
+                score[RIGHT] = right
         return list(found.values())
 
     def history(self, identity: str) -> list[dict[str, str]]:

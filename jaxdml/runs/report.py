@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdml import config
 from jaxdml.evaluate import neighbours, project
-from jaxdml.report import classes, comparison, folds, page, published, summary, table
+from jaxdml.report import classes, comparison, folds, guard, page, published, summary, table
 from jaxdml.report import questions as answers
 from jaxdml.report.figures import FIGURES
 from jaxdml.runs import baselines, folder, plan, questions, shown
@@ -68,6 +68,8 @@ def report(
         by = answers.measures(firsts)
         beside += [answers.table(answers.answer(asked, results, one), one) for one in by]
     recalls = [classes.table(results, paths, m, named) for m in firsts]
+    guards = [guard.table([*results, *beside_them], shown_paths, m) for m in firsts]
+    beside = [*(one for one in guards if one is not None), *beside]
     tables = [*scores, *(one for one in (*recalls, *compared_ones) if one is not None), *beside]
     tables.append(summary.every([*results, *beside_them], shown_paths))
     points, dataset, lost = shown.points(groups, load, notes.append)

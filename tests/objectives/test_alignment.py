@@ -64,6 +64,11 @@ def aligned(kind, counts, scores, valid):
     return jax.lax.scan(one, shares, (scores, valid))[1]
 
 
+def test_smoothing_draws_the_shares_of_the_labelled_images_towards_equal_ones():
+    shares = alignment.first_shares("labelled", jnp.array([6.0, 2.0, 0.0]), 4.0)
+    np.testing.assert_allclose(shares.target, [10 / 16, 6 / 16, 0], rtol=1e-6)
+
+
 @KINDS
 def test_probabilities_are_aligned_as_a_loop_does_it(kind, float64):
     scores, valid = batches()

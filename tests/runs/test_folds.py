@@ -122,6 +122,8 @@ def test_a_score_of_a_seed_is_that_of_all_its_held_out_images(place):
         predicted, known = (a[KNOWN >= 0] for a in one_by_one[c["system"], c["seed"]])
         assert result["scored"] == len(known) == 31
         score = found[ACCURACY]
+        in_turn = np.argsort(part[KNOWN >= 0], kind="stable")
+        assert score["right"] == "".join(str(int(r)) for r in (predicted == known)[in_turn])
         assert score["value"] == pytest.approx(np.mean(predicted == known))
         each = recall_score(known, predicted, average=None)
         assert score["recalls"] == pytest.approx({str(i): each[i] for i in range(3)})
@@ -134,6 +136,7 @@ def test_a_score_of_a_seed_is_that_of_all_its_held_out_images(place):
     assert row.split("|")[2].strip() == "2"
     assert "latent" in {path.stem for path in written.pictures}
     assert "pixels" in written.table
+    assert " is the best on the 31 held-out labelled images" in written.table
 
 
 def test_a_seed_that_lost_a_fold_does_not_count(place):
