@@ -22,7 +22,7 @@ def get_config() -> ConfigDict:
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
-    """Shares of the classes that the teacher's labels are aligned with."""
+    """Shares of the classes that the teacher's labels are aligned with, and their guesses."""
     # OrganAMNIST has validation images of its own
     sets: dict[Any, Any] = {
         ("data.name", "data.validation"): (("mnist", 5000), ("organamnist", 0)),
@@ -32,4 +32,22 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
     return (
         {"data.labels_per_class": (5, 20), draws: ((0, 0),), **sets},
         {"data.labelled_count": (60,), draws: tuple((draw, draw) for draw in range(3)), **sets},
+        # labels drawn at random tell the shares; how many tell enough?
+        {
+            "data.labelled_count": (60,),
+            draws: tuple((draw, draw) for draw in range(3)),
+            "data.name": ("organamnist",),
+            "pseudo.alignment": ("labelled",),
+            "pseudo.smoothing": (5.0, 10.0, 20.0),
+        },
+        {
+            "data.labelled_count": (600,),
+            draws: tuple((draw, draw) for draw in range(2)),
+            "data.name": ("organamnist",),
+            ("pseudo.alignment", "pseudo.smoothing"): (
+                ("uniform", 1.0),
+                ("labelled", 1.0),
+                ("labelled", 10.0),
+            ),
+        },
     )

@@ -10,6 +10,7 @@ r"""Few labels: the recipe. Images, the labels of some of them, and which change
 from ml_collections import ConfigDict
 
 from configs import common
+from jaxdml.systems import FEW
 
 STEPS = {"fast": 1500, "full": 6000}  # effort → length of the training
 
@@ -22,3 +23,15 @@ def get_config(effort: str = "fast") -> ConfigDict:
     config.system = "few"
     config.train.steps = STEPS[effort]
     return config
+
+
+def alike(config: ConfigDict) -> None:
+    """Gives any other system what the recipe has besides its labels.
+
+    That is its network, metric loss, batches, schedule, average and evaluation: what others need to
+    be compared with it.
+    """
+    sections = ("model", "train", "optimizer", "eval")
+    same = {path: value for path, value in FEW.items() if path.partition(".")[0] in sections}
+    same |= {"loss.name": FEW["loss.name"], "train.steps": config.train.steps}
+    config.update_from_flattened_dict(same)

@@ -15,7 +15,6 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import few
-from jaxdml.systems import FEW
 
 COUNTS = (10, 60, 100, 600, 6000)
 COMPARED = (10, 60, 600)
@@ -26,8 +25,6 @@ OTHERS: dict[str, dict[str, Any]] = {
     "images alone": {"system": "ae"},
     "both": {"system": "dml_ae", "routine.name": "joint"},
 }
-# what the systems have alike
-ALIKE = ("model", "train", "optimizer", "eval")
 
 
 def get_config() -> ConfigDict:
@@ -38,9 +35,7 @@ def get_config() -> ConfigDict:
 def base(dataset: str, *, stratified: bool) -> ConfigDict:
     """That of a data set: what the recipe and the other systems have alike."""
     config = few.get_config("full")
-    alike = {path: value for path, value in FEW.items() if path.partition(".")[0] in ALIKE}
-    alike |= {"loss.name": FEW["loss.name"], "train.steps": config.train.steps}
-    config.update_from_flattened_dict(alike)
+    few.alike(config)
     config.data.name = dataset
     config.data.stratified = stratified
     return config

@@ -153,7 +153,7 @@ def test_a_run_knows_where_its_data_lay(tmp_path, command):
     y = np.arange(40) % 2
     x = (120 * y[:, None, None] + random.integers(0, 60, (40, 4, 4))).astype(np.uint8)
     np.savez(here / "own.npz", x=x, y=y, x_test=x[:12], y_test=y[:12])
-    small = ["--config.train.epochs=1", "--config.model.hidden=(4,)", "--config.model.latent_dim=2"]
+    small = ["--config.train.steps=2", "--config.model.hidden=(4,)", "--config.model.latent_dim=2"]
     done = command(
         "train", "--config=configs/images.py", "--config.data.name=arrays",
         "--config.data.path=own.npz", f"--data_dir={here}", f"--workdir={tmp_path / 'run'}", *small,
