@@ -1,0 +1,48 @@
+r"""What does the recipe for few labels need, and what would the thesis's parts add to it?
+
+    python -m experiments.grid --config=configs/study_few_ablation.py --data_dir=DATA \
+        --workdir=runs/study_few_ablation
+
+Sixty labels of MNIST (stratified) and OrganAMNIST (drawn at random), 4,000 steps, five draws that
+chose nothing. One part of the recipe is taken away at a time; then a reconstruction, a unit prior
+or a VAE is added, with the weights that `choose_few_terms.py` found on validation images.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import few
+from configs.study_few import DRAWS
+
+# what is taken away → what stands in its place; weights of 0 stay in one program
+WITHOUT: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "teacher": {"train.average": 0.0},  # the network as it is
+    "alignment": {"pseudo.alignment": "none"},
+    "threshold": {"pseudo.threshold": 0.0},
+    "strong view": {"augment.strong": "weak"},
+    "schedule": {"optimizer.schedule": "constant", "optimizer.warmup_steps": 1.0},
+    "confident rows": {"pseudo.weight": 0.0},
+}
+SETS = (("mnist", True), ("organamnist", False))
+
+
+def get_config() -> ConfigDict:
+    """The recipe with 4,000 steps and 60 labels."""
+    config = few.get_config("full")
+    config.train.steps = 4000
+    config.data.labelled_count = 60
+    config.prior.name = "unit"
+    return config
+
+
+def get_grid() -> tuple[dict[Any, Any], ...]:
+    """Seventy points of the recipe; what is added follows when its weights are chosen."""
+    alike: dict[Any, Any] = {
+        ("data.name", "data.stratified"): SETS,
+        ("seed", "data.labels_seed"): DRAWS,
+    }
+    return tuple(
+        {path: (value,) for path, value in one.items()} | alike for one in WITHOUT.values()
+    )
