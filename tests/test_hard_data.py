@@ -7,6 +7,7 @@ import pytest
 
 from configs import study_few_hard
 from jaxdml import data
+from jaxdml.data.check import check
 from jaxdml.types import Split
 
 
@@ -22,7 +23,7 @@ def digits_stand_for_all(monkeypatch, tmp_path):
 
 def test_strangers_are_their_share_and_have_no_label(digits_stand_for_all, tmp_path):
     made, digits = study_few_hard.strangers(tmp_path, share=0.2), digits_stand_for_all
-    data.check.check(made)
+    check(made)
     added = len(made.train.y) - len(digits.train.y)
     assert added / len(made.train.y) == pytest.approx(0.2, abs=1e-3)
     assert (made.train.y[-added:] == -1).all()
@@ -33,7 +34,7 @@ def test_strangers_are_their_share_and_have_no_label(digits_stand_for_all, tmp_p
 
 def test_uneven_classes_fall_by_the_same_factor(digits_stand_for_all, tmp_path):
     made, digits = study_few_hard.uneven(tmp_path, ratio=8.0), digits_stand_for_all
-    data.check.check(made)
+    check(made)
     counts = np.bincount(made.train.y)
     assert counts[0] == np.bincount(digits.train.y).min()
     assert counts[0] / counts[9] == pytest.approx(8, rel=0.05)
