@@ -77,7 +77,7 @@ def table(
     for name in others:
         one, p = found[best, name], adjusted[best, name]
         counts = [f"{settings[name].count('1')} of {images}", *map(str, one)]
-        body.append([name, "worse" if p <= LEVEL else TOO_FEW, *counts, f"{p:.3f}"])
+        body.append([name, "worse" if p <= LEVEL else TOO_FEW, *counts, f"{p:.2g}"])
     undecided = [name for name in others if adjusted[best, name] > LEVEL]
     title = f"Which method for these labels, {wanted.words}"
     heading = ["method", "verdict", "right", "only the best right", "only this right", "p"]

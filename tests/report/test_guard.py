@@ -42,10 +42,10 @@ def test_the_best_is_told_from_what_is_clearly_worse_only():
     table, found = rows(results)
     assert [row[0] for row in table.body] == ["few", "ae", "pca"]
     assert found["few"][:2] == ["the best here", "38 of 40"]
-    assert found["ae"] == [guard.TOO_FEW, "36 of 40", "2", "0", "0.500"]
+    assert found["ae"] == [guard.TOO_FEW, "36 of 40", "2", "0", "0.5"]
     # three pairs: the smallest p counts three times
     assert found["pca"][0] == "worse"
-    assert float(found["pca"][-1]) == pytest.approx(3 * binomtest(28, 28).pvalue, abs=5e-4)
+    assert float(found["pca"][-1]) == pytest.approx(3 * binomtest(28, 28).pvalue, rel=0.05)
     assert table.notes[0].startswith("few is the best on the 40 held-out labelled images, but")
     assert "from ae: label more images" in table.notes[0]
 
