@@ -1,9 +1,9 @@
-"""Is the method worth it? All methods beside the first one, on the held-out labelled images.
+"""Is the method worth it? All methods beside the best one, on held-out labelled images.
 
 Where labelled images take turns as test images, every method predicts each of them once. Two
 methods are told apart by the images that only one of them has right, McNemar's exact test (McNemar
-1947), by Holm's procedure over all pairs of methods. Somebody with few labels learns here
-whether a network is better than raw pixels at all, or that there are too few labels to tell.
+1947), by Holm's procedure over all pairs of methods. Somebody with few labels learns here whether a
+network is better than raw pixels at all, or that there are too few labels to tell.
 """
 
 import itertools
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from scipy.special import bdtr
 
 from jaxdml.report import summary
+from jaxdml.report.sharing import FOLD
 from jaxdml.report.statistics import LEVEL, holm
 from jaxdml.report.summary import Measure
 from jaxdml.report.table import Table
@@ -58,17 +59,18 @@ def table(
       wanted: which accuracy.
 
     Returns:
-      `None` where labelled images do not take turns, or there is one method only.
+      `None` where labelled images do not take turns, there is one method only, or methods have not
+      the same images.
     """
     settings: dict[str, str] = {}
+    images_of: set[str] = set()
     for group in summary.groups(results, paths):
-        right = _right(group.ok, wanted)
-        if right is not None:
+        for result, right in _first_right(group.ok, wanted):
             settings[_name(group.setting, paths)] = right
-    sizes = {len(right) for right in settings.values()}
-    if len(settings) < 2 or len(sizes) != 1:
+            images_of.add(_images(result["config"]))
+    if len(settings) < 2 or len(images_of) != 1:
         return None
-    images = sizes.pop()
+    images = len(next(iter(settings.values())))
     best, *others = sorted(settings, key=lambda name: -settings[name].count("1"))
     pairs = list(itertools.combinations([best, *others], 2))
     found = {pair: beside(settings[pair[0]], settings[pair[1]]) for pair in pairs}
@@ -85,13 +87,26 @@ def table(
     return Table(title, heading, body, 2, notes)
 
 
-def _right(results: Sequence[Mapping[str, Any]], wanted: Measure) -> str | None:
-    """Which images are right at the first seed."""
-    for result in results:
-        for score in result["scores"]:
-            if result.get("pooled") and summary.measure(score) == wanted and score.get("right"):
-                return str(score["right"])
-    return None
+def _first_right(
+    results: Sequence[Mapping[str, Any]], wanted: Measure
+) -> list[tuple[Mapping[str, Any], str]]:
+    """The first seed, and which images are right there; nothing where it is not told."""
+    return [
+        (result, score["right"])
+        for result in results
+        if result.get("pooled")
+        for score in result["scores"]
+        if summary.measure(score) == wanted and score.get("right")
+    ][:1]
+
+
+def _images(config: Mapping[str, Any]) -> str:
+    """Which images are held out, in which order."""
+    return str(sorted((p, str(v)) for p, v in config.items() if _says_images(p)))
+
+
+def _says_images(path: str) -> bool:
+    return path.startswith("data.") and path not in (FOLD, "data.invariances")
 
 
 def _name(setting: Mapping[str, Any], paths: Sequence[str]) -> str:

@@ -66,6 +66,9 @@ def test_nothing_is_compared_without_folds_or_with_one_method():
     assert guard.table([one], ["system"], KNN) is None
     apart = [r | {"pooled": False} for r in (one, result("ae", "111"))]
     assert guard.table(apart, ["system"], KNN) is None
-    assert guard.table([one, result("ae", "1111")], ["system"], KNN) is None
+    other = result("ae", "111")
+    assert guard.table([one, other], ["system"], KNN) is not None
+    other["config"]["data.path"] = "elsewhere"
+    assert guard.table([one, other], ["system"], KNN) is None
     lost = result("ae", "111") | {"status": "failed"}
     assert guard.table([one, lost], ["system"], KNN) is None
