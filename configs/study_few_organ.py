@@ -20,5 +20,5 @@ def get_config() -> ConfigDict:
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
-    """Fifty-five points."""
-    return study_few.grid((60, 600, 3456), (60, 600))
+    """Fifteen points of the recipe; `study_few.others((60, 600))` follow."""
+    return (study_few.recipe((60, 600, 3456)),)
