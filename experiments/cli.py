@@ -268,10 +268,15 @@ def _keep_compiled() -> None:
 
 
 def _config_file() -> str:
-    return str(config_flags.get_config_filename(flags.FLAGS["config"]))
+    """The file's path, without what `get_config` is told by `--config=FILE:WORD`."""
+    return str(config_flags.get_config_filename(flags.FLAGS["config"])).partition(":")[0]
 
 
 def _stop(sentence: str) -> NoReturn:
+    start, traceback, rest = sentence.partition("Traceback (most recent call last):")
+    if traceback:  # of a configuration file: what it raised is the last line but absl's hint
+        raised = [line for line in rest.splitlines() if "Error: " in line]
+        sentence = f"{start.strip()} {raised[-1].partition('Error: ')[2] if raised else ''}"
     text = " ".join(sentence.replace("FATAL Flags parsing error:", "").split())
     print(f"error: {text}", file=sys.stderr)
     sys.exit(2)

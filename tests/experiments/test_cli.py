@@ -181,6 +181,14 @@ MISTAKES = {
         ["train", "--config=configs/digits.py", "--workdir=W", "--config.loss.name=my.loss:make"],
         "loss.name=my.loss:make: there is no module 'my' on the import path",
     ),
+    "an effort that there is none of": (
+        ["train", "--config=configs/few.py:slow", "--workdir=W"],
+        "the effort must be one of fast, full, but is 'slow'",
+    ),
+    "an effort of a file that is not there": (
+        ["train", "--config=configs/fewer.py:full", "--workdir=W"],
+        "configs/fewer.py",
+    ),
     "a broken configuration": (
         ["train", "--config=tests/third_party/broken_config.py", "--workdir=W"],
         "broken_config.py:5: ModuleNotFoundError: No module named 'nowhere'",
@@ -277,6 +285,22 @@ def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path, command
     refused = command("grid", *flags, "--config.train.batch_size=32")
     assert refused.returncode == 2
     assert "another base configuration (train.batch_size 128 → 32)" in refused.stderr
+
+
+def test_a_configuration_is_told_a_word_after_a_colon(tmp_path, command):
+    config = tmp_path / "efforts.py"
+    config.write_text(
+        "from configs import digits\n"
+        "def get_config(effort):\n"
+        "    config = digits.get_config()\n"
+        "    config.train.epochs = {'short': 3}[effort]\n"
+        "    config.model.hidden = (8,)\n"
+        "    return config\n"
+        "def get_grid():\n"
+        "    return ({'system': ('ae',)},)\n"
+    )
+    done = command("grid", f"--config={config}:short", "--dry_run")
+    assert "1 point, 3 epochs of batches" in done.stdout, done.stderr
 
 
 def test_a_job_script_asks_slurm_for_what_was_said(command):
