@@ -10,11 +10,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from scipy.special import bdtr
-
 from jaxdml.report import summary
 from jaxdml.report.sharing import FOLD
-from jaxdml.report.statistics import LEVEL, holm
+from jaxdml.report.statistics import LEVEL, holm, sign_test
 from jaxdml.report.summary import Measure
 from jaxdml.report.table import Table
 
@@ -34,8 +32,7 @@ class Beside(NamedTuple):
         >>> round(Beside(5, 1).p, 5), Beside(0, 0).p
         (0.21875, 1.0)
         """
-        least, both = min(self), sum(self)
-        return min(1.0, 2 * float(bdtr(least, both, 0.5)))
+        return sign_test(*self)
 
 
 def beside(first: str, other: str) -> Beside:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import bdtr, stdtr, stdtrit
 
 LEVEL = 0.05  # so often, at most, is a family without any true difference given a verdict
 FEWEST = 3  # pairs that a verdict needs
@@ -87,6 +87,17 @@ def paired(a: Mapping[Any, float], b: Mapping[Any, float]) -> Estimate | None:
     """
     both = [key for key in a if key in b]
     return estimate([a[key] - b[key] for key in both]) if both else None
+
+
+def sign_test(more: int, less: int) -> float:
+    """P-value of the two-sided exact test that both outcomes are as likely, from their counts.
+
+    On pairs that one of two classifiers alone has right it is McNemar's exact test.
+
+    >>> round(sign_test(5, 1), 5), sign_test(0, 0)
+    (0.21875, 1.0)
+    """
+    return min(1.0, 2 * float(bdtr(min(more, less), more + less, 0.5)))
 
 
 def holm(p: Sequence[float]) -> list[float]:
