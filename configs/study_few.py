@@ -7,7 +7,8 @@ The recipe (`few`) at 10 to 6,000 labels, five stratified draws: the shares of t
 there. Against it, where it has to be better: labels alone, on plain and on strongly augmented
 images, images alone, and both together. All of them have the recipe's network, metric loss,
 embeddings, steps, batches, schedule and averaging. Seeds and label draws begin at 100, since
-defaults were chosen with others (`choose_few.py`).
+defaults were chosen with others (`choose_few.py`). What is not trained yet is not in the grid:
+`get_grid` says what follows.
 """
 
 from typing import Any
