@@ -1,11 +1,10 @@
-r"""What does the recipe for few labels need, and what would the thesis's parts add to it?
+r"""What does the recipe for few labels need?
 
     python -m experiments.grid --config=configs/study_few_ablation.py --data_dir=DATA \
         --workdir=runs/study_few_ablation
 
 Sixty labels of MNIST (stratified) and OrganAMNIST (drawn at random), 4,000 steps, five draws that
-chose nothing. One part of the recipe is taken away at a time; then a reconstruction, a unit prior
-or a VAE is added, with the weights that `choose_few_terms.py` found on validation images.
+chose nothing. One part of the recipe is taken away at a time; `study_few_terms.py` adds some.
 """
 
 from typing import Any
@@ -25,7 +24,10 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "schedule": {"optimizer.schedule": "constant", "optimizer.warmup_steps": 1.0},
     "confident rows": {"pseudo.weight": 0.0},
 }
-SETS = (("mnist", True), ("organamnist", False))
+ALIKE: dict[Any, Any] = {
+    ("data.name", "data.stratified"): (("mnist", True), ("organamnist", False)),
+    ("seed", "data.labels_seed"): DRAWS,
+}
 
 
 def get_config() -> ConfigDict:
@@ -33,16 +35,12 @@ def get_config() -> ConfigDict:
     config = few.get_config("full")
     config.train.steps = 4000
     config.data.labelled_count = 60
-    config.prior.name = "unit"
+    config.prior.name = "unit"  # of those that study_few_terms.py adds
     return config
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
-    """Seventy points of the recipe; what is added follows when its weights are chosen."""
-    alike: dict[Any, Any] = {
-        ("data.name", "data.stratified"): SETS,
-        ("seed", "data.labels_seed"): DRAWS,
-    }
+    """Seventy points."""
     return tuple(
-        {path: (value,) for path, value in one.items()} | alike for one in WITHOUT.values()
+        {path: (value,) for path, value in one.items()} | ALIKE for one in WITHOUT.values()
     )

@@ -106,6 +106,9 @@ class Archive(folder.Folder):
             identity = row["point"]
             if identity not in found:
                 point = config.point(config.assign(base, given), elsewhere)
+                unset = {path: None for path in paths if not row[path] and path in point.config}
+                if unset:  # and read: no value is the value
+                    point = config.point(config.assign(base, given | unset), elsewhere)
                 if point.id != identity:
                     raise ConfigError(
                         f"{self.path} is of another version of jaxdml: its point {identity} "
@@ -153,13 +156,13 @@ class Archive(folder.Folder):
 
 
 def _value(text: str) -> Any:
-    """What a cell of a configuration stood for: a list of words is written as Python has it.
+    """What a cell of a configuration stood for: values are written as Python has them.
 
-    >>> _value("[8, 4]"), _value("['metric', 'kl']"), _value("0.5"), _value("supcon")
-    ([8, 4], ['metric', 'kl'], 0.5, 'supcon')
+    >>> _value("['metric', 'kl']"), _value("0.5"), _value("True"), _value("supcon")
+    (['metric', 'kl'], 0.5, True, 'supcon')
     """
     try:
-        return ast.literal_eval(text) if text.startswith("[") else json.loads(text)
+        return ast.literal_eval(text)
     except (SyntaxError, ValueError):
         return text
 

@@ -14,13 +14,16 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 GRID = (
     {"system": ("mvae",), "train.learning_rate": (1e-3, 1e30), "data.labelled_count": (9, 12)},
     {"system": ("dml",), "loss.name": ("supcon", "triplet"), "data.labelled_percent": (20.0,)},
+    # no value in the place of the base's
+    {"system": ("dml",), "data.stratified": (True,), "optimizer.warmup_steps": (None,)},
 )
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     path = tmp_path_factory.mktemp("archive")
-    return execute.run(BASE | {"data.labelled_count": None}, GRID, path / "one", path)
+    base = BASE | {"data.labelled_count": None, "optimizer.warmup_steps": 3.0}
+    return execute.run(base, GRID, path / "one", path)
 
 
 def reported(place):
