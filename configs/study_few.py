@@ -57,6 +57,22 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
     return (recipe(COUNTS), *others(COMPARED))
 
 
+def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
+    """Is the recipe better than each of the others?"""
+    return questions(COMPARED)
+
+
+def questions(counts: tuple[int, ...]) -> dict[str, dict[str, dict[str, Any]]]:
+    """A question for each count of labels."""
+    return {
+        f"Better than the recipe? {count:,} labels": {
+            name: {**changes, "data.labelled_count": count}
+            for name, changes in {"the recipe": {}, **OTHERS}.items()
+        }
+        for count in counts
+    }
+
+
 def recipe(counts: tuple[int, ...]) -> dict[Any, Any]:
     """The recipe at some counts of labels."""
     return {"system": ("few",), "data.labelled_count": counts} | SEEDS

@@ -24,8 +24,9 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "schedule": {"optimizer.schedule": "constant", "optimizer.warmup_steps": 1.0},
     "confident rows": {"pseudo.weight": 0.0},
 }
+SETS = (("mnist", True), ("organamnist", False))
 ALIKE: dict[Any, Any] = {
-    ("data.name", "data.stratified"): (("mnist", True), ("organamnist", False)),
+    ("data.name", "data.stratified"): SETS,
     ("seed", "data.labels_seed"): DRAWS,
 }
 
@@ -44,3 +45,23 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
     return tuple(
         {path: (value,) for path, value in one.items()} | ALIKE for one in WITHOUT.values()
     )
+
+
+def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
+    """What is lost without each part?"""
+    return asked("Without one part?", {name: dict(one) for name, one in WITHOUT.items()})
+
+
+def asked(
+    question: str, settings: dict[str, dict[str, Any]], margin: float = 0.005
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """A question about both data sets; differences below `margin` do not matter."""
+    first = next(iter(settings))
+    return {
+        f"{question} {name}": {
+            setting: {**changes, "data.name": name, "data.stratified": stratified}
+            | ({"margin": margin} if setting == first else {})
+            for setting, changes in settings.items()
+        }
+        for name, stratified in SETS
+    }

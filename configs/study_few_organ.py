@@ -13,12 +13,19 @@ from ml_collections import ConfigDict
 
 from configs import study_few
 
+COMPARED = (60, 600)
+
 
 def get_config() -> ConfigDict:
     """The base of all points."""
     return study_few.base("organamnist", stratified=False)
 
 
+def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
+    """Is the recipe better than each of the others?"""
+    return study_few.questions(COMPARED)
+
+
 def get_grid() -> tuple[dict[Any, Any], ...]:
     """Sixty-five points: the recipe at all counts, and the others where it has to be better."""
-    return (study_few.recipe((60, 600, 3456)), *study_few.others((60, 600)))
+    return (study_few.recipe((60, 600, 3456)), *study_few.others(COMPARED))

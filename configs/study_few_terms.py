@@ -13,7 +13,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import study_few_ablation
-from configs.choose_few_terms import with_weights
+from configs.choose_few_terms import ADDED, with_weights
 
 WEIGHTS = {"reconstruction": 0.0002, "unit prior": 0.002, "VAE": 0.002}
 
@@ -28,3 +28,12 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
     alike = study_few_ablation.ALIKE
     added = (with_weights(name, (weight,)) for name, weight in WEIGHTS.items())
     return (alike, *(one | alike for one in added))
+
+
+def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
+    """Does one of them make a difference?"""
+    settings: dict[str, dict[str, Any]] = {"nothing": {}}
+    for name, weight in WEIGHTS.items():
+        terms, fields = ADDED[name]
+        settings[name] = {"terms": terms} | dict.fromkeys(fields, weight)
+    return study_few_ablation.asked("What is added?", settings)

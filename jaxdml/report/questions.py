@@ -8,6 +8,9 @@ from jaxdml.report.statistics import FEWEST, INTERVAL, Estimate, estimate, paire
 from jaxdml.report.summary import Group, Measure
 from jaxdml.report.table import Table
 
+MARGIN = "margin"
+NO_PATHS = ("embedding", MARGIN)  # of a setting, beside its configuration
+
 
 def measures(wanted: Sequence[Measure]) -> list[Measure]:
     """Those that answer: of the first kind of embedding, under each protocol."""
@@ -29,6 +32,7 @@ class Answered(NamedTuple):
 
     question: str
     answers: Sequence[Answer]
+    margin: float | None = None  # differences below it do not matter
 
 
 def answer(
@@ -41,7 +45,8 @@ def answer(
     Args:
       questions: text → name of a setting → its resolved configuration, seeds aside; the first
         setting is what the others are compared with. A configuration's `embedding` says which one
-        is scored, where it is not the one that is `wanted`.
+        is scored, where it is not the one that is `wanted`; the first one's `margin`, below which
+        difference another one is `equivalent`.
       results: as `result.json` holds them.
       wanted: which score.
 
@@ -59,8 +64,9 @@ def answer(
         answers: list[Answer] = []
         first: Mapping[Any, float] = {}
         families: dict[tuple[Any, ...], list[int]] = {}
+        margin = next(iter(settings.values())).get(MARGIN)
         for i, (name, setting) in enumerate(settings.items()):
-            expected = {path: value for path, value in setting.items() if path != "embedding"}
+            expected = {path: value for path, value in setting.items() if path not in NO_PATHS}
             group = Group({}, [r for r in results if _is(expected, r["config"])])
             measure = wanted._replace(embedding=setting.get("embedding", wanted.embedding))
             values = group.values(measure)
@@ -70,17 +76,17 @@ def answer(
             first = values if i == 0 else first
             families.setdefault(tuple(setting.get(path) for path in LABELS), []).append(i)
         for family in families.values():
-            said = verdicts([answers[i].difference for i in family])
+            said = verdicts([answers[i].difference for i in family], margin)
             for i, verdict in zip(family, said, strict=True):
                 answers[i] = answers[i]._replace(verdict=verdict)
-        found.append(Answered(question, answers))
+        found.append(Answered(question, answers, margin))
     return found
 
 
 def table(answered: Sequence[Answered], wanted: Measure) -> Table:
     """A row for each setting of each question."""
     body = []
-    for question, answers in answered:
+    for question, answers, _ in answered:
         for i, one in enumerate(answers):
             body.append(
                 [
@@ -97,6 +103,15 @@ def table(answered: Sequence[Answered], wanted: Measure) -> Table:
         + INTERVAL
         + " Verdicts are by Holm's procedure at 5 % on the paired t-tests of a question's settings "
         f"with its first one, at each number of labels; fewer than {FEWEST} pairs give none."
+    ]
+    margins: dict[float, list[str]] = {}
+    for question, _, margin in answered:
+        if margin is not None:
+            margins.setdefault(margin, []).append(repr(question))
+    notes += [
+        f"equivalent in {', '.join(names)}: the mean difference is below {margin:g} by two "
+        "one-sided t-tests, and Holm's procedure at 5 %."
+        for margin, names in margins.items()
     ]
     heading = ["question", "setting", "than the first", wanted.words, "difference"]
     return Table(f"Questions by {wanted.words}", heading, body, 3, notes)

@@ -14,6 +14,7 @@ from scipy.special import bdtr, stdtr, stdtrit
 LEVEL = 0.05  # so often, at most, is a family without any true difference given a verdict
 FEWEST = 3  # pairs that a verdict needs
 VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
+EQUIVALENT = "equivalent"
 # What tables with intervals and verdicts say at their foot.
 INTERVAL = (
     "Intervals are 95 % ones of the mean by Student's t, not adjusted for how many there are. They "
@@ -89,6 +90,29 @@ def paired(a: Mapping[Any, float], b: Mapping[Any, float]) -> Estimate | None:
     return estimate([a[key] - b[key] for key in both]) if both else None
 
 
+def equivalence(one: Estimate, margin: float) -> float:
+    """P-value of the test that a mean is at least `margin` away from 0; small: it is nearer.
+
+    These are two one-sided t-tests, of which the larger p-value counts (Schuirmann, "A comparison
+    of the two one-sided tests procedure and the power approach", 1987). At 5 % it says so where the
+    90 % interval of the mean lies within ± `margin`.
+
+    Args:
+      one: of a difference. Equal values tell no spread: they are near only if all of them are 0.
+      margin: above 0, in the units of the mean.
+
+    >>> close = estimate([0.001, -0.002, 0.0, 0.001])
+    >>> round(equivalence(close, 0.005), 4), round(equivalence(close, 0.001), 4)
+    (0.0029, 0.1261)
+    """
+    if one.std is None:
+        return 1.0
+    if one.std == 0:
+        return 1.0 if one.mean else 0.0
+    error = one.std / math.sqrt(one.n)
+    return float(stdtr(one.n - 1, (abs(one.mean) - margin) / error))
+
+
 def sign_test(more: int, less: int) -> float:
     """P-value of the two-sided exact test that both outcomes are as likely, from their counts.
 
@@ -118,8 +142,11 @@ def holm(p: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def verdicts(family: Sequence[Estimate | None]) -> list[str]:
+def verdicts(family: Sequence[Estimate | None], margin: float | None = None) -> list[str]:
     """Whether each difference of a family is `better` (above 0), `worse` or `undecided`.
+
+    With a `margin` those are `equivalent` that are nearer to 0, whatever their sign, by
+    `equivalence` and again by `holm`, at 5 %.
 
     They are tested together by `holm`, at 5 %: without any true difference at most 5 families in
     100 have a verdict that says one. Fewer than three pairs give none, which is an empty text, and
@@ -128,12 +155,17 @@ def verdicts(family: Sequence[Estimate | None]) -> list[str]:
     With values as in `estimate`, of 3, 5, 10 and 20 seeds, 5, 5, 4 and 3 of 100 families have such
     a verdict: all fifteen pairs of six settings without a difference (15,000 families each).
 
-    >>> verdicts([estimate([0.1, 0.2, 0.11, 0.12]), estimate([0.1, -0.1, 0.0]), None])
-    ['better', 'undecided', '']
+    >>> family = [estimate([0.1, 0.2, 0.11, 0.12]), estimate([0.3, -0.3, 0.0]), None]
+    >>> verdicts(family), verdicts(family, margin=0.3)
+    (['better', 'undecided', ''], ['equivalent', 'undecided', ''])
     """
     tested = [(i, one) for i, one in enumerate(family) if one is not None and one.n >= FEWEST]
     found = [""] * len(family)
     adjusted = holm([1.0 if one.p is None else one.p for _, one in tested])
     for (i, one), p in zip(tested, adjusted, strict=True):
         found[i] = VERDICTS[int(np.sign(one.mean)) if p <= LEVEL else 0]
+    if margin is not None:
+        adjusted = holm([equivalence(one, margin) for _, one in tested])
+        for (i, _), p in zip(tested, adjusted, strict=True):
+            found[i] = EQUIVALENT if p <= LEVEL else found[i]
     return found

@@ -5,7 +5,8 @@ base. The first setting is what the others are compared with:
 
     {"Is the KL too strong?": {"β = 1": {}, "β = 0.01": {"kl.beta": 0.01}}}
 
-`embedding` is no path of the configuration: it says which embedding is scored, mean or sample.
+Two things are no paths of the configuration. `embedding` says which embedding is scored, mean or
+sample. `margin`, of the first setting, is a difference that does not matter, like 0.005.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 from jaxdml import config, parts
 from jaxdml.options import ConfigError
+from jaxdml.report.questions import MARGIN, NO_PATHS
 from jaxdml.runs import folder
 
 FILE = "questions.json"
@@ -39,11 +41,17 @@ def resolve(base: Mapping[str, Any], given: Mapping[str, Any]) -> Questions:
     for text, settings in given.items():
         if not isinstance(settings, Mapping) or len(settings) < 2:
             raise ConfigError(f"the question {text!r} must have two or more settings by name")
+        margin = next(iter(settings.values())).get(MARGIN, 1.0)
+        if not isinstance(margin, int | float) or not margin > 0:
+            raise ConfigError(
+                f"the margin of the question {text!r} must be a difference above 0, like 0.005, "
+                f"but is {margin!r}"
+            )
         found[text] = {}
         for name, changes in settings.items():
-            paths = {path: value for path, value in changes.items() if path != "embedding"}
+            paths = {path: value for path, value in changes.items() if path not in NO_PATHS}
             whole = config.resolve(config.assign(flat, paths), elsewhere)
-            own = {path: value for path, value in changes.items() if path == "embedding"}
+            own = {path: value for path, value in changes.items() if path in NO_PATHS}
             found[text][name] = whole | own
     return found
 

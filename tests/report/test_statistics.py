@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxdml.report.statistics import estimate, holm, paired, verdicts
+from jaxdml.report.statistics import equivalence, estimate, holm, paired, verdicts
 
 
 def test_mean_and_deviation_are_those_of_the_standard_library():
@@ -23,6 +23,28 @@ def test_interval_and_p_value_are_those_of_the_t_test(count):
     interval = expected.confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-9)
     assert found.p == pytest.approx(expected.pvalue, rel=1e-9)
+
+
+@pytest.mark.parametrize("mean", [-0.02, 0.0, 0.004, 0.03])
+def test_equivalence_is_two_one_sided_t_tests(mean):
+    values = np.random.default_rng(5).normal(mean, 0.01, 6)
+    above = stats.ttest_1samp(values, -0.01, alternative="greater").pvalue
+    below = stats.ttest_1samp(values, 0.01, alternative="less").pvalue
+    found = equivalence(estimate(values), 0.01)
+    assert found == pytest.approx(max(above, below), rel=1e-9)
+    lies_within = stats.ttest_1samp(values, 0).confidence_interval(0.9)
+    assert (found <= 0.05) == (lies_within.low > -0.01 and lies_within.high < 0.01)
+
+
+def test_what_is_equivalent_may_be_better_too_and_what_tells_no_spread_is_neither():
+    small = estimate([0.002, 0.0021, 0.0019, 0.002])
+    assert verdicts([small]) == ["better"]
+    assert verdicts([small], margin=0.005) == ["equivalent"]
+    assert verdicts([estimate([0.001] * 4), estimate([0.0] * 4)], margin=0.005) == [
+        "undecided",
+        "equivalent",
+    ]
+    assert verdicts([estimate([0.0, 0.0])], margin=0.005) == [""]  # too few pairs
 
 
 def test_equal_values_have_no_interval_and_equal_differences_no_verdict_but_undecided():

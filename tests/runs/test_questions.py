@@ -15,7 +15,10 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 WANTED = Measure("thesis", "knn", "mean", "accuracy")
 ASKED = {
-    "Does the prior help?": {"no prior": {"system": "dml"}, "a weak one": {"kl.beta": 0.01}},
+    "Does the prior help?": {
+        "no prior": {"system": "dml", "margin": 2.0},
+        "a weak one": {"kl.beta": 0.01},
+    },
     "What is scored?": {
         "mean": {},
         "sample": {"embedding": "sample"},
@@ -57,6 +60,9 @@ def test_the_points_of_a_setting_answer_at_equal_seeds(place):
     assert found.mean == pytest.approx(np.mean(difference))
     expected = stats.ttest_1samp(difference, 0).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx(tuple(expected))
+    assert (first.margin, first.answers[1].verdict) == (2.0, "equivalent")  # no accuracy is so far
+    assert "equivalent in 'Does the prior help?'" in answers.table([first], WANTED).notes[1]
+    assert second.margin is None
     mean, sample, _ = (one.score for one in second.answers)
     assert mean.mean == pytest.approx(np.mean(list(scores(place, **{"kl.beta": 1.0}).values())))
     drawn = scores(place, "sample", **{"kl.beta": 1.0})
@@ -77,6 +83,7 @@ def test_a_setting_without_points_is_shown_as_such(place):
         ([0.5, 0.51, 0.52], "better"),
         ([-0.5, 0.6, 0.7], "undecided"),
         ([-0.2, -0.21, -0.22], "worse"),
+        ([-0.02, -0.021, -0.022], "equivalent"),
     ],
 )
 def test_a_verdict_is_that_of_the_paired_t_test(values, verdict):
@@ -86,7 +93,7 @@ def test_a_verdict_is_that_of_the_paired_t_test(values, verdict):
 
     results = [result(i, "a", 1.0) for i in range(3)]
     results += [result(i, "b", 1.0 + value) for i, value in enumerate(values)]
-    asked = {"Is b better?": {"a": {"system": "a"}, "b": {"system": "b"}}}
+    asked = {"Is b better?": {"a": {"system": "a", "margin": 0.1}, "b": {"system": "b"}}}
     [found] = answers.answer(asked, results, WANTED)
     assert found.answers[1].verdict == verdict
     assert answers.table([found], WANTED).body[1][2] == verdict
@@ -150,5 +157,7 @@ def test_chance_is_drawn_only_where_all_data_sets_have_as_many_classes(place):
 def test_mistakes_are_one_sentence():
     with pytest.raises(ConfigError, match=r"'Why\?' must have two or more settings by name"):
         questions.resolve(BASE, {"Why?": {"so": {}}})
+    with pytest.raises(ConfigError, match=r"'Why\?' must be a difference above 0.*but is 0"):
+        questions.resolve(BASE, {"Why?": {"no": {"margin": 0}, "yes": {}}})
     with pytest.raises(ConfigError, match=r"there is no field kl\.bta"):
         questions.resolve(BASE | {"system": "vae"}, {"Why?": {"so": {}, "or": {"kl.bta": 1.0}}})

@@ -8,14 +8,16 @@ from matplotlib.figure import Figure
 
 from jaxdml.report.figures import style
 from jaxdml.report.questions import Answer, Answered
+from jaxdml.report.statistics import EQUIVALENT
 
 FIRST = "what the others are compared with"
-_COLOUR = {"better": 0, "worse": 1}
-_MARKER = {"better": "^", "worse": "v", "undecided": "o", "": ".", FIRST: "s"}
+_COLOUR = {"better": 0, "worse": 1, EQUIVALENT: 4}
+_MARKER = {"better": "^", "worse": "v", EQUIVALENT: "D", "undecided": "o", "": ".", FIRST: "s"}
 _SAID = {
     FIRST: FIRST,
     "better": "better at equal seeds",
     "worse": "worse",
+    EQUIVALENT: "equivalent",
     "undecided": "undecided",
     "": "too few pairs for a verdict",
 }
@@ -60,7 +62,7 @@ def draw(answered: Mapping[str, Sequence[Answered]], chance: float | None = None
 def _rows(questions: Sequence[Answered]) -> list[tuple[str, Answer | None]]:
     """A row for each question, and one for each of its settings."""
     rows: list[tuple[str, Answer | None]] = []
-    for question, answers in questions:
+    for question, answers, _ in questions:
         rows += [(question, None), *((one.name, one) for one in answers)]
     return rows
 
