@@ -89,13 +89,18 @@ def test_there_are_commands_to_check():
     assert len(COMMANDS) >= 3
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(((?!http)[^)]+)\)", TEXT))))
-def test_a_link_leads_somewhere(link):
-    if link.startswith("#"):
-        headings = re.findall(r"^#+ (.*)", TEXT, re.MULTILINE)
-        assert link[1:] in {re.sub(r"[^\w-]", "", h.lower().replace(" ", "-")) for h in headings}
-    else:
-        assert (ROOT / link).exists()
+PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/results/*/README.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(((?!http)[^)]+)\)", page.read_text()):
+        file, _, place = link.partition("#")
+        target = (page.parent / file) if file else page
+        assert target.exists(), link
+        headings = re.findall(r"^#+ (.*)", target.read_text(), re.MULTILINE) if place else []
+        anchors = {re.sub(r"[^\w-]", "", h.lower().replace(" ", "-")) for h in headings}
+        assert not place or place in anchors, link
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z-]+) ", TEXT))))
