@@ -21,6 +21,7 @@ from configs import few
 from jaxdml import data
 from jaxdml.types import Dataset, Split
 
+MADE = "configs.study_few_hard"  # where the made data sets are: this file
 DRAWS = tuple((draw, draw) for draw in range(100, 103))
 
 
@@ -38,7 +39,7 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
     return (
         {
             ("data.name", "data.labelled_count", "data.stratified"): (
-                (f"{__name__}:strangers", 60, True),
+                (f"{MADE}:strangers", 60, True),
             ),
             ("pseudo.alignment", "pseudo.threshold"): (
                 ("uniform", 0.95),
@@ -52,7 +53,7 @@ def get_grid() -> tuple[dict[Any, Any], ...]:
         {"data.name": ("mnist",), "data.labelled_count": (60,), "data.stratified": (True,)} | draws,
         {
             ("data.name", "data.labelled_count", "data.stratified"): (
-                (f"{__name__}:uneven", 100, True),
+                (f"{MADE}:uneven", 100, True),
             ),
             "data.ratio": (20.0,),
         }

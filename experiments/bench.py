@@ -120,14 +120,14 @@ def ours(system: str, encoder: str, labelled: int, x: np.ndarray, y: np.ndarray)
     dataset = Dataset("random", split, split, split, tuple("0123456789"), "made here")
     compiled = programs.programs(assemble, streams.Sizes(BATCH, len(x), None), where)
     rows = [np.arange(labelled)]
-    company = population.stack([0], [config.numbers(resolved)], rows, y, labelled, where)
+    point_batch = population.stack([0], [config.numbers(resolved)], rows, y, labelled, where)
     images = population.place_images(dataset, where)
-    states = compiled.init(company, images)
+    states = compiled.init(point_batch, images)
     program = compiled.epoch((0,), math.ceil(len(x) / BATCH))
 
     def epoch() -> None:
         nonlocal states
-        states, metrics = program(states, company, images, np.int32(1))
+        states, metrics = program(states, point_batch, images, np.int32(1))
         jax.block_until_ready((states, metrics))
 
     return epoch
@@ -216,7 +216,7 @@ def seconds_compiling(said: str) -> float:
 
 def mean(scratch: str) -> str:
     """Mean accuracies of the first run, to see that both trained the same."""
-    from jaxdml.runs import folder
+    from jaxdml.runs.storage import folder
 
     scores: dict[str, list[float]] = {}
     for row in folder.read_csv(Path(scratch) / "first" / "results.csv"):

@@ -24,8 +24,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from configs import bench_grid
 from experiments import cli
 from jaxdml import config, data
-from jaxdml.runs import grid
-from jaxdml.runs.plan import select
+from jaxdml.runs.planning import grid
+from jaxdml.runs.planning.splits import select
 
 DATA = flags.DEFINE_string("data", None, "Another data set than the grid's.")
 BATCH = 128

@@ -20,8 +20,10 @@ from ml_collections import ConfigDict, config_flags
 from jaxdml.config import assign, flatten
 from jaxdml.evaluate import project
 from jaxdml.options import ConfigError, coerce
-from jaxdml.runs import archive, folder, plan, questions, report
-from jaxdml.runs.grid import Grid, thinned
+from jaxdml.report import write
+from jaxdml.runs.planning import loading
+from jaxdml.runs.planning.grid import Grid, thinned
+from jaxdml.runs.storage import archive, folder, questions
 from jaxdml.types import PointConfig
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run folder.")
@@ -112,12 +114,12 @@ def data_dir(*places: folder.Folder) -> Path:
     return Path(given).expanduser()
 
 
-def loader(*places: folder.Folder) -> plan.LoadDataset:
+def loader(*places: folder.Folder) -> loading.LoadDataset:
     """Loads data sets from where they lie, or lay when these runs were trained."""
     plans = [place.plan() for place in places]
     known = {name: path for one in plans for name, path in one["places"].items()}
     prints = {name: found for one in plans for name, found in one["data"].items()}
-    return plan.loader(data_dir(*places), known, prints)
+    return loading.loader(data_dir(*places), known, prints)
 
 
 def config() -> dict[str, Any]:
@@ -215,7 +217,7 @@ def write_report(*places: folder.Folder, into: Path | None = None) -> None:
     """Writes the report of one or more runs, and prints its table and where things lie."""
     into = into or places[0].report
     try:
-        written = report.report(places, into, loader(*places), PROJECTION.value)
+        written = write.report(places, into, loader(*places), PROJECTION.value)
         if KEEP.value:
             _keep(places[0], Path(KEEP.value))
     except OSError as error:
@@ -236,7 +238,7 @@ def _keep(place: folder.Folder, into: Path) -> None:
     """What is small of a run, and as much of the report as can be made of that."""
     kept = archive.keep(place, into)
     with tempfile.TemporaryDirectory() as beside:
-        own = report.report([kept], Path(beside), loader(place))
+        own = write.report([kept], Path(beside), loader(place))
         for file in (own.text, *own.pictures):
             if file.suffix != ".svg":
                 folder.write(into / file.name, file.read_bytes())

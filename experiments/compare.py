@@ -9,7 +9,7 @@ from absl import flags
 
 from experiments import cli
 from jaxdml.options import ConfigError
-from jaxdml.runs import execute
+from jaxdml.runs.storage import opening
 
 OUTPUT = flags.DEFINE_string("output", "runs/comparison", "The folder to write.")
 
@@ -19,7 +19,7 @@ def main(runs: list[str]) -> None:
     different = {Path(run).resolve(): Path(run) for run in runs}.values()
     if len(different) < 2:
         raise ConfigError("name two or more run folders, like runs/one runs/two")
-    cli.write_report(*map(execute.existing, different), into=Path(OUTPUT.value))
+    cli.write_report(*map(opening.existing, different), into=Path(OUTPUT.value))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ from experiments import cli
 from jaxdml import augment, config, data
 from jaxdml.augment.invariances import is_vector
 from jaxdml.options import listed
-from jaxdml.report import table
-from jaxdml.runs import plan, report
+from jaxdml.report import write
+from jaxdml.report.tables import table
+from jaxdml.runs.planning import loading, splits
 from jaxdml.types import Dataset
 
 OUTPUT = flags.DEFINE_string("output", "runs/data", "The folder for the pictures.")
@@ -31,9 +32,9 @@ def main(names: list[str]) -> None:
     base = cli.config()
     for changes in map(named, names) if names else [{}]:
         point = config.point(base | changes)
-        dataset = plan.loader(cli.data_dir())(point.config)
-        print("\n".join(lines(dataset, plan.select(point, dataset))))
-        for note in (*dataset.notes, plan.note_of_folds(dataset)):
+        dataset = loading.loader(cli.data_dir())(point.config)
+        print("\n".join(lines(dataset, splits.select(point, dataset))))
+        for note in (*dataset.notes, splits.note_of_folds(dataset)):
             if note:
                 print(f"note: {note}")
         invariances = augment.invariances_of(dataset, base.get("data.invariances"))
@@ -51,8 +52,8 @@ def named(name: str) -> dict[str, Any]:
 
 def lines(dataset: Dataset, labelled: np.ndarray) -> list[str]:
     """A data set in words and numbers."""
-    height, width, channels = plan.image_shape(dataset)
-    size = sum(part.x.nbytes for part in splits(dataset).values()) / 2**20
+    height, width, channels = loading.image_shape(dataset)
+    size = sum(part.x.nbytes for part in parts(dataset).values()) / 2**20
     facts = {
         "source": dataset.source,
         "place": dataset.place,
@@ -65,7 +66,7 @@ def lines(dataset: Dataset, labelled: np.ndarray) -> list[str]:
 
 def counts(dataset: Dataset, labelled: np.ndarray) -> table.Table:
     """How many images of each class there are in each split, and how many are labelled."""
-    y = {name: np.asarray(part.y) for name, part in splits(dataset).items()}
+    y = {name: np.asarray(part.y) for name, part in parts(dataset).items()}
     columns = {"training": y["training"], "labelled": y["training"][labelled], **y}
     rows = {name: i for i, name in enumerate(dataset.classes)}
     if (y["training"] < 0).any():
@@ -80,7 +81,7 @@ def line_of_views(invariances: Sequence[str]) -> str:
     return f"{'views':8}keep the class under {listed(invariances) or 'no change'}"
 
 
-def splits(dataset: Dataset) -> Mapping[str, Any]:
+def parts(dataset: Dataset) -> Mapping[str, Any]:
     """The parts of a data set by their names."""
     return {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
 
@@ -88,15 +89,15 @@ def splits(dataset: Dataset) -> Mapping[str, Any]:
 def draw(dataset: Dataset, invariances: tuple[str, ...]) -> None:
     """Draws some images of each class, and some with views of them, and says where."""
     try:
+        from jaxdml.report import pictures, views
         from jaxdml.report.figures import style
-        from jaxdml.runs import pictures, views
     except ImportError:
-        print(f"note: {report.NO_PLOT}")
+        print(f"note: {write.NO_PLOT}")
         return
-    if plan.image_shape(dataset)[2] not in (1, 3):
+    if loading.image_shape(dataset)[2] not in (1, 3):
         print("note: no picture: only images of 1 and 3 channels are")
         return
-    if is_vector(plan.image_shape(dataset)):
+    if is_vector(loading.image_shape(dataset)):
         print("note: no picture: images of one row or one column are not drawn")
         return
     drawn = {

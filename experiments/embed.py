@@ -19,7 +19,10 @@ from absl import flags
 from experiments import cli
 from jaxdml.data import arrays, decoding, folders
 from jaxdml.options import ConfigError, listed
-from jaxdml.runs import execute, folder, formats, plan, work
+from jaxdml.runs.execution import rescoring
+from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.planning import loading
+from jaxdml.runs.storage import folder, formats, opening
 
 POINT = flags.DEFINE_string("point", None, "The id of a finished point, or the start of one.")
 INPUT = flags.DEFINE_string("input", None, "An .npz file that holds x, or a folder of images.")
@@ -36,16 +39,16 @@ def main() -> None:
         formats.check(output)
     except ConfigError as error:
         raise ConfigError(f"--output={error}") from error
-    place = execute.existing(cli.workdir())
+    place = opening.existing(cli.workdir())
     result = chosen(place, POINT.value)
     if result["status"] == "diverged":
         raise ConfigError(f"--point={POINT.value} has diverged: {result['reason']}")
-    worker = work.Worker(place, cli.loader(place))
-    shop, _, _, network = execute.trained_point(place, result, worker)
+    worker = Worker(place, cli.loader(place))
+    setup, _, _, network = rescoring.trained_point(place, result, worker)
     span = result["config"].get("data.range")  # in which the point saw its images
-    x, files = images(Path(INPUT.value), plan.image_shape(shop.dataset), span)
-    latents = shop.encode(network.params["model"], x)[0]  # a thousand images at a time
-    z = shop.embeddings(latents)
+    x, files = images(Path(INPUT.value), loading.image_shape(setup.dataset), span)
+    latents = setup.encode(network.params["model"], x)[0]  # a thousand images at a time
+    z = setup.embeddings(latents)
     try:
         formats.write(output, z, files)
     except OSError as error:

@@ -11,7 +11,8 @@ the scores that there are; with nothing named, all are made anew.
 from absl import flags
 
 from experiments import cli
-from jaxdml.runs import execute
+from jaxdml.runs.execution import rescoring
+from jaxdml.runs.storage import opening
 
 PROTOCOLS = flags.DEFINE_list("protocols", [], "Protocols (default: the run's own).")
 CLASSIFIERS = flags.DEFINE_list("classifiers", [], "Classifiers (default: the run's own).")
@@ -22,7 +23,7 @@ def main() -> None:
     """Restores every finished point, embeds the images, and scores them."""
     by = PROTOCOLS.value, CLASSIFIERS.value, EMBEDDINGS.value
     workdir = cli.workdir()
-    place = execute.rescore(workdir, cli.data_dir(execute.existing(workdir)), *by)
+    place = rescoring.rescore(workdir, cli.data_dir(opening.existing(workdir)), *by)
     cli.write_report(place)
 
 

@@ -11,21 +11,22 @@ from pathlib import Path
 from absl import flags
 
 from experiments import cli
+from jaxdml.export import run
 from jaxdml.options import ConfigError
-from jaxdml.runs import execute, export
+from jaxdml.runs.storage import opening
 
-TO = flags.DEFINE_enum("to", None, list(export.TOOLS), "The tool to write for.")
+TO = flags.DEFINE_enum("to", None, list(run.TOOLS), "The tool to write for.")
 OUTPUT = flags.DEFINE_string("output", None, "The folder to write (default: in the run folder).")
 
 
 def main() -> None:
     """Exports what is finished."""
-    place = execute.existing(cli.workdir())
+    place = opening.existing(cli.workdir())
     if TO.value is None:
         raise ConfigError("--to is missing: name a tool, like --to=tensorboard")
     into = Path(OUTPUT.value) if OUTPUT.value else place.path / TO.value
-    export.export(place, TO.value, into, cli.loader(place), note)
-    print(f"to look at it: {export.TOOLS[TO.value].look(into)}")
+    run.export(place, TO.value, into, cli.loader(place), note)
+    print(f"to look at it: {run.TOOLS[TO.value].look(into)}")
 
 
 def note(sentence: str) -> None:

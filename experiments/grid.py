@@ -8,7 +8,10 @@ from pathlib import Path
 from absl import flags
 
 from experiments import cli
-from jaxdml.runs import estimate, execute, folder, grid, plan, questions, work
+from jaxdml.runs.execution import estimate, execute
+from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.planning import description, grid, plan, splits
+from jaxdml.runs.storage import folder, questions
 
 DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Print the plan, memory and time by a few steps of each cohort."
@@ -27,13 +30,13 @@ def main() -> None:
     if DRY_RUN.value:
         place = folder.Folder(Path(cli.WORKDIR.value)) if cli.WORKDIR.value else None
         load = cli.loader(*([place] if place else []))
-        points = plan.with_folds(points, load)
+        points = splits.with_folds(points, load)
         pending = [p for p in points if place is None or place.result(p.id) is None]
         planned = plan.plan(pending, load)
-        print(plan.describe(planned))
+        print(description.describe(planned))
         if len(pending) < len(points):
             print(f"{len(points) - len(pending)} of {len(points)} points are finished already")
-        for line in estimate.lines(planned, work.Worker(folder.Folder(Path()), load)):
+        for line in estimate.lines(planned, Worker(folder.Folder(Path()), load)):
             print(line, flush=True)
         return
     workdir = cli.workdir()

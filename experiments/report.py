@@ -7,12 +7,12 @@ one by one: `--workdir=experiments/results` prints the tables of the thesis.
 """
 
 from experiments import cli
-from jaxdml.runs import execute
+from jaxdml.runs.storage import opening
 
 
 def main() -> None:
     """Report of what is finished."""
-    for place in execute.inside(cli.workdir()):
+    for place in opening.inside(cli.workdir()):
         cli.write_report(place)
 
 

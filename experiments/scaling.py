@@ -22,7 +22,10 @@ from absl import flags
 from configs import digits
 from experiments import cli
 from jaxdml import config
-from jaxdml.runs import execute, folder, grid, plan, sizing, work
+from jaxdml.runs.execution import execute, sizing
+from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.planning import grid, loading, plan
+from jaxdml.runs.storage import folder
 from jaxdml.train import population, programs
 from jaxdml.types import Cohort
 
@@ -76,12 +79,12 @@ def widths(system: str, name: str, labelled: int) -> list[tuple[int, float, int,
     """For each width: milliseconds a step and point, operations and flops of a step."""
     options = {"system": system, "data.name": name, "data.labelled_count": labelled}
     options |= {"loss.mining": "hard", "train.epochs": 1}
-    load = plan.loader(cli.data_dir())
+    load = loading.loader(cli.data_dir())
     points = grid.expand(options, ({"seed": tuple(range(max(WIDTHS)))},))
     [members] = plan.plan(points, load).cohorts
-    worker = work.Worker(folder.Folder(Path("nowhere")), load)
-    shop = worker.shop(members)
-    steps = sum(shop.lengths)
+    worker = Worker(folder.Folder(Path("nowhere")), load)
+    setup = worker.setup(members)
+    steps = sum(setup.lengths)
     found = []
     for width in WIDTHS:
         trial = worker.trial(members, width)
@@ -90,15 +93,15 @@ def widths(system: str, name: str, labelled: int) -> list[tuple[int, float, int,
     return found
 
 
-def compiled(worker: work.Worker, members: Cohort, width: int) -> tuple[int, float]:
+def compiled(worker: Worker, members: Cohort, width: int) -> tuple[int, float]:
     """Operations and flops of an epoch's program, whose loop over steps counts once."""
-    shop, where = worker.shop(members), population.layout(width)
-    made = programs.programs(shop.assemble, shop.sizes, where)
-    images = population.place_images(shop.dataset, where)
-    company = sizing.full_chunk(shop, members.points, where)
-    states = made.init(company, images)
-    [pattern] = shop.patterns()
-    program = made.epoch(*pattern).lower(states, company, images, np.int32(1)).compile()
+    setup, where = worker.setup(members), population.layout(width)
+    made = programs.programs(setup.assemble, setup.sizes, where)
+    images = population.place_images(setup.dataset, where)
+    point_batch = sizing.full_chunk(setup, members.points, where)
+    states = made.init(point_batch, images)
+    [pattern] = setup.patterns()
+    program = made.epoch(*pattern).lower(states, point_batch, images, np.int32(1)).compile()
     blocks = re.split(r"\n\n", program.as_text())
     own = [block for block in blocks if not re.match(r"%?(fused|parallel_fused|region)", block)]
     count = sum(len(OPERATION.findall(block)) for block in own)

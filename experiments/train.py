@@ -6,7 +6,9 @@ python -m experiments.train --config=configs/digits.py --workdir=runs/one
 import sys
 
 from experiments import cli
-from jaxdml.runs import execute, folder, grid
+from jaxdml.runs.execution import execute
+from jaxdml.runs.planning import grid
+from jaxdml.runs.storage import folder
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from jaxdml import config, parts
-from jaxdml.report import published
+from jaxdml.report.tables import published
 from jaxdml.routines import ROUTINES
-from jaxdml.runs import grid
+from jaxdml.runs.planning import grid
 from jaxdml.systems import SYSTEMS
 
 FILES = sorted((Path(__file__).parent.parent / "configs").glob("[a-z]*.py"))

@@ -1,6 +1,7 @@
 """The made data of `configs/study_few_hard.py`."""
 
 import dataclasses
+import importlib.util
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from configs import study_few_hard
 from jaxdml import data
 from jaxdml.data.check import check
+from jaxdml.runs.planning import grid
 from jaxdml.types import Split
 
 
@@ -40,3 +42,16 @@ def test_uneven_classes_fall_by_the_same_factor(digits_stand_for_all, tmp_path):
     assert counts[0] / counts[9] == pytest.approx(8, rel=0.05)
     np.testing.assert_allclose(np.log(counts[:-1] / counts[1:]), np.log(8) / 9, atol=0.07)
     np.testing.assert_array_equal(made.test.y, digits.test.y)
+
+
+def test_its_makers_are_found_whatever_the_file_is_loaded_as():
+    """The command line loads a configuration file under a name of its own."""
+    spec = importlib.util.spec_from_file_location("config_file", study_few_hard.__file__)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    points = grid.expand(loaded.get_config().to_dict(), loaded.get_grid())
+    made = {point.config["data.name"] for point in points if ":" in point.config["data.name"]}
+    assert {name.partition(":")[2] for name in made} == {"strangers", "uneven"}
+    for name in made:
+        module, _, function = name.partition(":")
+        assert callable(getattr(importlib.import_module(module), function))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxdml.runs import grid, plan
+from jaxdml.runs.planning import grid, loading, plan
 
 QUICKLY = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 ROOT = Path(__file__).parent.parent
@@ -47,7 +47,7 @@ def test_a_grid_can_be_planned(command, request):
     base = module.get_config().to_dict()
     data = words.get("data_dir") and request.getfixturevalue("real_data")
     points = grid.expand(base, module.get_grid())
-    planned = plan.plan(points, plan.loader(data))
+    planned = plan.plan(points, loading.loader(data))
     trained = sum(len(cohort.points) for cohort in planned.cohorts)
     assert trained + len(planned.alike) == len(points)
 

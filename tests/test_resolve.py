@@ -8,7 +8,7 @@ import pytest
 from jaxdml import config, parts
 from jaxdml.losses import METRIC
 from jaxdml.options import ConfigError
-from jaxdml.runs import grid
+from jaxdml.runs.planning import grid
 from jaxdml.systems import SYSTEMS, System
 
 # Identities of points before there were terms, sources, optimizers and the other fields of LATER.

@@ -8,8 +8,11 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.report import comparison, published, table
-from jaxdml.runs import archive, baselines, grid, report
+from jaxdml.report import write
+from jaxdml.report.tables import comparison, published, table
+from jaxdml.runs.planning import grid
+from jaxdml.runs.scoring import baselines
+from jaxdml.runs.storage import archive
 
 ROOT = Path(__file__).parent.parent
 archived = functools.cache(lambda place: archive.Archive(place).results())
@@ -40,7 +43,7 @@ def test_the_page_shows_them(place):
     assert {row["point"] for row in beside} == {"pixels", "pca"}
     paths = paths if "system" in paths else ["system", *paths]
     for one in comparison.scores([*results, *beside], paths):
-        assert len(one.body) > report.LONG or table.markdown(one) in said
+        assert len(one.body) > write.LONG or table.markdown(one) in said
     assert (place / "README.md").exists()
 
 

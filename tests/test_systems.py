@@ -8,7 +8,8 @@ from jaxdml import config, systems
 from jaxdml.losses import KL, METRIC, RECONSTRUCTION
 from jaxdml.options import ConfigError
 from jaxdml.priors import PRIORS
-from jaxdml.runs import execute, folder
+from jaxdml.runs.execution import execute
+from jaxdml.runs.storage import folder
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml.report.table import Table
+from jaxdml.report.tables.table import Table
 
 MOST_BYTES = 2**24  # of all images together; more of them, or larger ones, are shown smaller
 _WARNINGS_SHOWN = 8  # further ones are folded away

@@ -16,47 +16,49 @@ import jax
 import numpy as np
 
 from jaxdml.train.epoch import finite_mean
-from jaxdml.train.population import Company, Layout
+from jaxdml.train.population import Layout, PointBatch
 
 BLOCK = 2**24  # bytes of images in a block on each device, unless a single step has more
 
 
 class Init(NamedTuple):
-    """The states before the first step, `(company, images) → states P`."""
+    """The states before the first step, `(point_batch, images) → states P`."""
 
-    asked: Any  # jitted: (company, x) → rows of the examples that terms begin with, i32[P, K] each
-    given: Any  # jitted: (company, x, examples u8[P, K, H, W, C] each) → states P
+    asked: (
+        Any  # jitted: (point_batch, x) → rows of the examples that terms begin with, i32[P, K] each
+    )
+    given: Any  # jitted: (point_batch, x, examples u8[P, K, H, W, C] each) → states P
     where: Layout
 
-    def __call__(self, company: Company, images: Any) -> Any:
+    def __call__(self, point_batch: PointBatch, images: Any) -> Any:
         """As the jitted function of images on the devices."""
         x = _described(images)
-        rows, there = jax.device_get((self.asked(company, x), company.there))
+        rows, there = jax.device_get((self.asked(point_batch, x), point_batch.there))
         examples = [gather(images, r[:, None], there, 1)[:, 0] for r in rows]
-        return self.given(company, x, self.where.put(tuple(examples)))
+        return self.given(point_batch, x, self.where.put(tuple(examples)))
 
-    def lower(self, company: Company, images: Any) -> Any:
+    def lower(self, point_batch: PointBatch, images: Any) -> Any:
         """As the method of a jitted function; what comes before it is compiled."""
         x = _described(images)
-        asked = self.asked.lower(company, x)
+        asked = self.asked.lower(point_batch, x)
         asked.compile()
         examples = tuple(_images(images, rows.shape) for rows in asked.out_info)
-        return self.given.lower(company, x, self.where.described(examples))
+        return self.given.lower(point_batch, x, self.where.described(examples))
 
 
 class Epoch(NamedTuple):
-    """An epoch in blocks, `(states, company, images, number) → states, metrics`."""
+    """An epoch in blocks, `(states, point_batch, images, number) → states, metrics`."""
 
-    draw: Any  # jitted: (company, number) → rows by stream, i32[P, steps, B]
-    block: Any  # jitted: (states, company, rows, x, number, first) → states, values f[P, S]
+    draw: Any  # jitted: (point_batch, number) → rows by stream, i32[P, steps, B]
+    block: Any  # jitted: (states, point_batch, rows, x, number, first) → states, values f[P, S]
     where: Layout
 
     def __call__(
-        self, states: Any, company: Company, images: Any, number: np.int32
+        self, states: Any, point_batch: PointBatch, images: Any, number: np.int32
     ) -> tuple[Any, Any]:
         """As the jitted function of images on the devices, but it returns when they are done."""
-        drawn = self.draw(company, number)
-        rows, there = jax.device_get((drawn, company.there))
+        drawn = self.draw(point_batch, number)
+        rows, there = jax.device_get((drawn, point_batch.there))
         steps, room = self._steps(rows, images)
 
         def fed(first: int) -> Any:
@@ -65,24 +67,24 @@ class Epoch(NamedTuple):
 
         values, here = [], fed(0)
         for first in range(0, steps, room):
-            states, found = self.block(states, company, drawn, here, number, np.int32(first))
+            states, found = self.block(states, point_batch, drawn, here, number, np.int32(first))
             if first + room < steps:
                 here = fed(first + room)  # while the devices work
             values.append(jax.device_get(found))  # no third block before they are done
         joined = jax.tree.map(lambda *found: np.concatenate(found, axis=1)[:, :steps], *values)
         return states, _means(joined)
 
-    def lower(self, states: Any, company: Company, images: Any, number: np.int32) -> Any:
+    def lower(self, states: Any, point_batch: PointBatch, images: Any, number: np.int32) -> Any:
         """As the method of a jitted function: the program of a block; that before is compiled."""
-        draw = self.draw.lower(company, number)
+        draw = self.draw.lower(point_batch, number)
         draw.compile()
         rows = self.where.described(draw.out_info)
         x = self.where.described(self._block(rows, images))
-        return self.block.lower(states, company, rows, x, number, np.int32(0))
+        return self.block.lower(states, point_batch, rows, x, number, np.int32(0))
 
-    def ahead(self, company: Company, images: Any) -> int:
+    def ahead(self, point_batch: PointBatch, images: Any) -> int:
         """Bytes on a device of the block that waits while another is worked on."""
-        rows = jax.eval_shape(self.draw, company, np.int32(1))
+        rows = jax.eval_shape(self.draw, point_batch, np.int32(1))
         leaves = self._block(rows, images).values()
         size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
         return size // int(self.where.mesh.size)
@@ -110,7 +112,7 @@ def gather(x: Any, rows: np.ndarray, there: np.ndarray, room: int) -> np.ndarray
     Args:
       x: u8[N, H, W, C], anything that gives rows by an array of their numbers, as `numpy.memmap`.
       rows: i32[P, steps, B], steps ≤ `room`.
-      there: bool[P], see `population.Company`.
+      there: bool[P], see `population.PointBatch`.
       room: steps that the block has room for.
 
     >>> x = np.arange(6, dtype=np.uint8).reshape(3, 1, 2, 1)

@@ -89,7 +89,7 @@ def memory(where: Layout) -> int:
     return min(here, int(limit) if limit.isdigit() else here) // int(where.mesh.size)
 
 
-class Company(NamedTuple):
+class PointBatch(NamedTuple):
     """A chunk's points; where there are fewer than it has room for, copies of the last one."""
 
     points: Point  # leading axis P
@@ -99,7 +99,7 @@ class Company(NamedTuple):
 def over_points(
     where: Layout,
     function: Callable[..., Any],
-    company: Company,
+    point_batch: PointBatch,
     own: tuple[Any, ...],
     shared: tuple[Any, ...],
 ) -> Any:
@@ -108,7 +108,7 @@ def over_points(
     Args:
       where: how the points lie on the devices.
       function: of one point.
-      company: the points.
+      point_batch: the points.
       own: arrays with a leading axis of points, as the result has one.
       shared: arrays that all points share.
     """
@@ -143,7 +143,7 @@ def over_points(
         in_specs=(points, points, PartitionSpec()),
         out_specs=points,
         check_vma=False,
-    )(company.there, (company.points, *own), shared)
+    )(point_batch.there, (point_batch.points, *own), shared)
 
 
 def described(dataset: Dataset, where: Layout) -> jax.ShapeDtypeStruct:
@@ -175,7 +175,7 @@ def stack(
     y: np.ndarray,
     capacity: int,
     where: Layout,
-) -> Company:
+) -> PointBatch:
     """Points as one record with a leading axis of `where.chunk`, on their devices.
 
     Args:
@@ -200,7 +200,7 @@ def stack(
         np.array([known[i] for i in rows], np.int32),
         np.array([len(labelled[i]) for i in rows], np.int32),
     )
-    return Company(
+    return PointBatch(
         Point(*jax.device_put(arrays, where.sharded)), jax.device_put(there, where.sharded)
     )
 

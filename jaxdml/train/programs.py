@@ -12,7 +12,7 @@ from jax import Array
 
 from jaxdml.train import epoch as epochs
 from jaxdml.train import feed, step, streams
-from jaxdml.train.population import Company, Layout, over_points
+from jaxdml.train.population import Layout, PointBatch, over_points
 from jaxdml.types import Method, Point, TrainState
 
 Assemble = Callable[[Any], Method]  # from a point's numbers (traced)
@@ -23,9 +23,9 @@ MOST_VALUES = 2**24  # of pixels among these
 class Programs(NamedTuple):
     """The compiled functions of one cohort, for any chunk of its points."""
 
-    init: Any  # (company, the training images) → states P
+    init: Any  # (point_batch, the training images) → states P
     epoch: Callable[[tuple[int, ...], int], Any]  # pattern of phases, steps → one epoch
-    embed: Callable[..., np.ndarray]  # (states, company, the training images) → f32[P, N, D]
+    embed: Callable[..., np.ndarray]  # (states, point_batch, the training images) → f32[P, N, D]
 
 
 def programs(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
@@ -39,8 +39,8 @@ def programs(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Program
     Returns:
       Functions of arrays with a leading axis of `where.chunk` points. `epoch` is given which phase
       each step is, and how many steps there are, and gives one program for each such pair:
-      `(states, company, images, number) → states, metrics`. It uses up the states that it takes;
-      epochs count from 1.
+      `(states, point_batch, images, number) → states, metrics`. It uses up the states that it
+      takes; epochs count from 1.
     """
     made = _fed(assemble, sizes, where) if where.fed else _resident(assemble, sizes, where)
     return Programs(*made, _embedder(assemble, where))
@@ -50,11 +50,11 @@ def _resident(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[
     """A program each, of images on the devices."""
 
     @jax.jit
-    def init(company: Company, images: Array) -> TrainState:
+    def init(point_batch: PointBatch, images: Array) -> TrainState:
         def one(point: Point, images: Array) -> TrainState:
             return step.init(assemble(point.numbers), point, images)
 
-        return over_points(where, one, company, (), (images,))
+        return over_points(where, one, point_batch, (), (images,))
 
     @functools.cache
     def epoch(pattern: tuple[int, ...], steps: int) -> Callable[..., Any]:
@@ -62,8 +62,8 @@ def _resident(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[
             method = assemble(point.numbers)
             return epochs.epoch(method, pattern, steps, sizes, state, point, images, number)
 
-        def run(states: TrainState, company: Company, images: Array, number: Array) -> Any:
-            return over_points(where, one, company, (states,), (images, number))
+        def run(states: TrainState, point_batch: PointBatch, images: Array, number: Array) -> Any:
+            return over_points(where, one, point_batch, (states,), (images, number))
 
         return jax.jit(run, donate_argnums=0)
 
@@ -76,7 +76,7 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, 
     The initial state is made twice: once to hear which rows it asks for, once with their images.
     """
 
-    def asked(company: Company, x: jax.ShapeDtypeStruct) -> tuple[Array, ...]:
+    def asked(point_batch: PointBatch, x: jax.ShapeDtypeStruct) -> tuple[Array, ...]:
         def one(point: Point) -> tuple[Array, ...]:
             wanted = []
 
@@ -87,14 +87,16 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, 
             step.init(assemble(point.numbers), point, x, take)
             return tuple(wanted)
 
-        return over_points(where, one, company, (), ())
+        return over_points(where, one, point_batch, (), ())
 
-    def given(company: Company, x: jax.ShapeDtypeStruct, taken: tuple[Array, ...]) -> TrainState:
+    def given(
+        point_batch: PointBatch, x: jax.ShapeDtypeStruct, taken: tuple[Array, ...]
+    ) -> TrainState:
         def one(point: Point, taken: tuple[Array, ...]) -> TrainState:
             left = iter(taken)
             return step.init(assemble(point.numbers), point, x, lambda _: next(left))
 
-        return over_points(where, one, company, (taken,), ())
+        return over_points(where, one, point_batch, (taken,), ())
 
     @functools.cache
     def epoch(pattern: tuple[int, ...], steps: int) -> feed.Epoch:
@@ -107,11 +109,13 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, 
             method = assemble(point.numbers)
             return epochs.block(method, pattern, steps, sizes, state, point, rows, x, *when)
 
-        def draw(company: Company, number: Array) -> Any:
-            return over_points(where, one_draw, company, (), (number,))
+        def draw(point_batch: PointBatch, number: Array) -> Any:
+            return over_points(where, one_draw, point_batch, (), (number,))
 
-        def block(states: TrainState, company: Company, rows: Any, x: Any, *when: Array) -> Any:
-            return over_points(where, one_block, company, (states, rows, x), when)
+        def block(
+            states: TrainState, point_batch: PointBatch, rows: Any, x: Any, *when: Array
+        ) -> Any:
+            return over_points(where, one_block, point_batch, (states, rows, x), when)
 
         return feed.Epoch(jax.jit(draw), jax.jit(block, donate_argnums=0), where)
 
@@ -123,15 +127,15 @@ def _embedder(assemble: Assemble, where: Layout) -> Callable[..., np.ndarray]:
     """Embeddings of all training images, by the teacher where there is one."""
 
     @jax.jit
-    def some(states: TrainState, company: Company, x: Array) -> Array:
+    def some(states: TrainState, point_batch: PointBatch, x: Array) -> Array:
         def one(point: Point, state: TrainState, x: Array) -> Array:
             method = assemble(point.numbers)
             context = step.context_of(method, state.params, state)
             return context.embed(streams.pixels(x), of="teacher")
 
-        return over_points(where, one, company, (states,), (x,))
+        return over_points(where, one, point_batch, (states,), (x,))
 
-    def embed(states: TrainState, company: Company, images: Any) -> np.ndarray:
+    def embed(states: TrainState, point_batch: PointBatch, images: Any) -> np.ndarray:
         count = len(images)
         size = max(1, min(EMBEDDED, count, MOST_VALUES // math.prod(images.shape[1:])))
         parts = []
@@ -139,7 +143,7 @@ def _embedder(assemble: Assemble, where: Layout) -> Callable[..., np.ndarray]:
             x = images[first : first + size]
             short = [(0, size - len(x))] + [(0, 0)] * (x.ndim - 1)
             x = jax.device_put((np if where.fed else jnp).pad(x, short), where.everywhere)
-            parts.append(jax.device_get(some(states, company, x))[:, : count - first])
+            parts.append(jax.device_get(some(states, point_batch, x))[:, : count - first])
         return np.concatenate(parts, axis=1)
 
     return embed
@@ -148,7 +152,7 @@ def _embedder(assemble: Assemble, where: Layout) -> Callable[..., np.ndarray]:
 def compile_all(
     programs: Programs,
     patterns: Iterable[tuple[tuple[int, ...], int]],
-    company: Company,
+    point_batch: PointBatch,
     images: Any,
     where: Layout,
 ) -> int:
@@ -157,25 +161,25 @@ def compile_all(
     Args:
       programs: from `programs`.
       patterns: of phases, and how many steps, of all epochs.
-      company: a chunk.
+      point_batch: a chunk.
       images: the training set, or its shapes: see `described`.
       where: as for `programs`.
 
     Returns:
       Bytes that the largest of them needs on each device, all that it is given included.
     """
-    init = programs.init.lower(company, images)
+    init = programs.init.lower(point_batch, images)
     init.compile()
     states = where.described(init.out_info)
     sizes = []
     for pattern in patterns:
         program = programs.epoch(*pattern)
-        needed = program.lower(states, company, images, np.int32(1)).compile().memory_analysis()
+        needed = program.lower(states, point_batch, images, np.int32(1)).compile().memory_analysis()
         sizes.append(
             needed.argument_size_in_bytes
             + needed.output_size_in_bytes
             + needed.temp_size_in_bytes
             - needed.alias_size_in_bytes
-            + (program.ahead(company, images) if where.fed else 0)
+            + (program.ahead(point_batch, images) if where.fed else 0)
         )
     return int(max(sizes))

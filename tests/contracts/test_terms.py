@@ -8,7 +8,8 @@ from jaxdml import assembly, config, parts
 from jaxdml.objectives import KINDS
 from jaxdml.options import ConfigError
 from jaxdml.routines import ROUTINES
-from jaxdml.runs import execute, folder
+from jaxdml.runs.execution import execute
+from jaxdml.runs.storage import folder
 from jaxdml.train import step, streams
 from tests.points import any_point
 

@@ -8,7 +8,7 @@ import pytest
 from jaxdml import data
 from jaxdml.data import own
 from jaxdml.options import ConfigError
-from jaxdml.runs import plan
+from jaxdml.runs.planning import splits
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.integers(0, 256, (40, 6, 5), np.uint8)
@@ -84,7 +84,7 @@ def test_where_few_images_would_be_set_apart_labelled_ones_take_turns_and_that_i
     dataset = load(saved(tmp_path))
     assert (len(dataset.train.y), len(dataset.test.y), dataset.folds) == (40, 0, 5)
     assert dataset.notes == ()  # it is said where points have folds
-    note = plan.note_of_folds(dataset)
+    note = splits.note_of_folds(dataset)
     assert "own.npz has no test images: each setting is trained 5 times, and scored each" in note
     assert "an accuracy on 30 images has a standard error of up to 0.091" in note
     assert load(tmp_path, folds=3).folds == 3

@@ -9,7 +9,7 @@ import pytest
 from jaxdml import config, data
 from jaxdml.data import digits, mnist
 from jaxdml.options import ConfigError
-from jaxdml.runs import plan
+from jaxdml.runs.planning import loading
 from jaxdml.types import Dataset
 from tests.third_party import blobs
 
@@ -47,7 +47,7 @@ def test_to_read_a_configuration_and_mnist_no_slow_library_is_loaded(idx_files):
         "import sys; from pathlib import Path;"
         "from jaxdml import config; from jaxdml.runs import plan;"
         "point = config.resolve({'system': 'dml', 'data.name': 'mnist', 'train.epochs': 1});"
-        "plan.loader(Path(sys.argv[1]))(point);"
+        "loading.loader(Path(sys.argv[1]))(point);"
         "slow = {'sklearn', 'scipy.optimize', 'scipy.stats', 'tensorflow_datasets', 'requests'};"
         "print(slow & set(sys.modules))"
     )
@@ -132,7 +132,7 @@ def test_a_data_set_has_options_and_is_what_it_should_be(tmp_path):
     resolved = config.resolve({"system": "ae", "data.name": name, "data.by": 0.5})
     assert resolved["data.by"] == 0.5
     assert resolved["data.kind"] == "float32"
-    half, whole = plan.loader(tmp_path)(resolved), data.load(name, tmp_path)
+    half, whole = loading.loader(tmp_path)(resolved), data.load(name, tmp_path)
     np.testing.assert_array_equal(half.train.x * 2, whole.train.x)
     assert data.fingerprint(half) != data.fingerprint(whole)
     for options, said in (

@@ -8,7 +8,10 @@ from jaxdml.evaluate.propagated import inductive, transductive
 from jaxdml.evaluate.protocols import Embedded
 from jaxdml.evaluate.score import evaluate
 from jaxdml.graph import propagate
-from jaxdml.runs import baselines, execute, folder, plan
+from jaxdml.runs.execution import execute
+from jaxdml.runs.planning import loading
+from jaxdml.runs.scoring import baselines
+from jaxdml.runs.storage import folder
 from tests.runs.small import BASE
 
 BOTH = ("propagated", "transductive")
@@ -102,6 +105,6 @@ def test_they_are_scored_of_a_training_and_beside_it_of_its_baselines(tmp_path):
     found = {(r["protocol"], r["classifier"]) for r in rows if r["metric"] == "accuracy"}
     assert found == {(name, "graph") for name in BOTH}
     results = [one | {"folder": place} for one in place.results()]
-    [pca] = baselines.results([place], results, plan.loader(place.path), print)
+    [pca] = baselines.results([place], results, loading.loader(place.path), print)
     assert {(s["protocol"], s["classifier"]) for s in pca["scores"]} == found
     assert min(float(r["value"]) for r in rows if r["metric"] == "accuracy") > 0.5

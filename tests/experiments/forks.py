@@ -19,13 +19,13 @@ import warnings
 from contextlib import suppress
 
 import experiments.cli  # noqa: F401  its imports are what takes long
-import jaxdml.runs.execute  # noqa: F401  the same
+import jaxdml.runs.execution.execute  # noqa: F401  the same
 
 # and so do those of what scores and draws
 for name in ("cluster", "decomposition", "ensemble", "linear_model", "metrics", "neighbors"):
     importlib.import_module(f"sklearn.{name}")
 with suppress(ImportError):  # without the extra `plot`
-    importlib.import_module("jaxdml.runs.pictures")
+    importlib.import_module("jaxdml.report.pictures")
     importlib.import_module("matplotlib.backends.backend_agg")
     importlib.import_module("matplotlib.backends.backend_svg")
 

@@ -6,7 +6,10 @@ import signal
 import jax
 import pytest
 
-from jaxdml.runs import cohort, execute, plan, work
+from jaxdml.runs.execution import checkpoints, rescoring
+from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.planning import loading
+from jaxdml.runs.storage import opening
 
 CONFIG = """
 from configs import common
@@ -36,15 +39,15 @@ PROPAGATED = {
 def written(workdir):
     """All bytes that a run ends with, but for times: scores, losses by epoch, and arrays."""
     found = {"results": b"\n".join(sorted((workdir / "results.csv").read_bytes().splitlines()))}
-    place = execute.existing(workdir)
-    worker = work.Worker(place, plan.loader(workdir))
+    place = opening.existing(workdir)
+    worker = Worker(place, loading.loader(workdir))
     for result in place.results():
         point, kept = result["point"], result["checkpoint"]
         found[f"{point} history"] = (place.point(point) / "history.csv").read_bytes()
-        shop = execute.trained_point(place, result, worker)[0]
+        setup = rescoring.trained_point(place, result, worker)[0]
         for average in (False, True):
             final = place.checkpoints / kept["path"]
-            network = cohort.networks(shop, final, kept["rows"], average)
+            network = checkpoints.networks(setup, final, kept["rows"], average)
             for path, leaf in jax.tree_util.tree_leaves_with_path(network):
                 found[f"{point} {average} {jax.tree_util.keystr(path)}"] = leaf.tobytes()
     return found

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdml import data
-from jaxdml.runs import folder
+from jaxdml.runs.storage import folder
 
 Image = pytest.importorskip("PIL.Image")
 EACH = 10  # labelled images of each of three digits

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jaxdml.losses import METRIC
-from jaxdml.runs import folder
+from jaxdml.runs.storage import folder
 
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.slow

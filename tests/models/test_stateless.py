@@ -8,7 +8,7 @@ import pytest
 from jaxdml import config
 from jaxdml.models.stateless import output_shape
 from jaxdml.options import ConfigError
-from jaxdml.runs import execute
+from jaxdml.runs.execution import execute
 from jaxdml.types import ModelSpec
 from tests.third_party import encoders
 

@@ -7,7 +7,8 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import execute, folder
+from jaxdml.runs.execution import execute
+from jaxdml.runs.storage import folder
 
 BASE = {
     "data.name": "tests.third_party.blobs:make",

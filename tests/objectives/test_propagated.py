@@ -10,7 +10,8 @@ from jaxdml.graph import propagate
 from jaxdml.losses import METRIC
 from jaxdml.objectives import metric, propagated, sources
 from jaxdml.objectives.source import Source, SourceRefresh
-from jaxdml.runs import execute, folder
+from jaxdml.runs.execution import execute
+from jaxdml.runs.storage import folder
 from jaxdml.train import step
 from jaxdml.types import Batch, Context, Corpus, InitContext, Outputs, Role
 

@@ -7,7 +7,7 @@ import pytest
 
 from jaxdml import assembly, config, losses
 from jaxdml.layers import with_embedding
-from jaxdml.runs import execute
+from jaxdml.runs.execution import execute
 from jaxdml.train import epoch, step
 from jaxdml.types import Batch
 from tests.points import any_point

@@ -1,7 +1,7 @@
 import numpy as np
 
-from jaxdml.report import comparison, summary
-from jaxdml.report.summary import Measure
+from jaxdml.report.tables import comparison, summary
+from jaxdml.report.tables.summary import Measure
 
 WANTED = Measure("thesis", "knn", "mean", "accuracy")
 PATHS = ["system", "routine.alpha", "data.labelled_count", "seed", "data.labels_seed"]

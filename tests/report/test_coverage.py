@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxdml.report import summary
-from jaxdml.report.statistics import estimate, paired, verdicts
-from jaxdml.runs import archive
+from jaxdml.report.tables import summary
+from jaxdml.report.tables.statistics import estimate, paired, verdicts
+from jaxdml.runs.storage import archive
 
 ROOT = Path(__file__).parents[2] / "experiments" / "results"
 SEEDS = (3, 5, 10, 20)

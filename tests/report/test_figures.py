@@ -3,7 +3,7 @@ import pytest
 from matplotlib.patches import Ellipse
 
 from jaxdml.report.figures import curves, images, labels, latent, style
-from jaxdml.report.statistics import estimate
+from jaxdml.report.tables.statistics import estimate
 
 
 @pytest.fixture

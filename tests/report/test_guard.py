@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from jaxdml.report import guard
-from jaxdml.report.summary import Measure
+from jaxdml.report.tables import guard
+from jaxdml.report.tables.summary import Measure
 
 KNN = Measure("labelled", "knn", "mean", "accuracy")
 

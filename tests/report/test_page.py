@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from jaxdml.report import page
-from jaxdml.report.table import Table
+from jaxdml.report.tables.table import Table
 
 EVIL = "</script><script>alert('1')</script> <!-- & \" $title </style>"
 TYPES = {"Float32Array": "<f4", "Uint8Array": "u1", "Uint16Array": "<u2", "Uint32Array": "<u4"}

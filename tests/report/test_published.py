@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxdml.report import published
+from jaxdml.report.tables import published
 
 HERE = Path(published.__file__).parent / "published"
 GIVEN = Path(__file__).parents[3] / "shared" / "reference"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxdml.report.statistics import equivalence, estimate, holm, paired, verdicts
+from jaxdml.report.tables.statistics import equivalence, estimate, holm, paired, verdicts
 
 
 def test_mean_and_deviation_are_those_of_the_standard_library():

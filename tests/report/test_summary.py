@@ -1,6 +1,6 @@
 import statistics
 
-from jaxdml.report import summary, table
+from jaxdml.report.tables import summary, table
 
 
 def result(point, value, status="ok", reason=None, **config):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from jaxdml import config
-from jaxdml.runs import cohort, execute, folder, grid, plan
+from jaxdml.runs.execution import execute, training
+from jaxdml.runs.planning import description, grid, loading, plan
+from jaxdml.runs.storage import folder
 from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -25,14 +27,14 @@ def trained():
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, trained):
     path = tmp_path_factory.mktemp("runs") / "alike"
-    original = cohort.train
+    original = training.train
 
-    def counting(shop, placed, chunk, *arguments):
+    def counting(setup, placed, chunk, *arguments):
         trained.extend(point.config for point in chunk)
-        return original(shop, placed, chunk, *arguments)
+        return original(setup, placed, chunk, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cohort, "train", counting)
+        patch.setattr(training, "train", counting)
         return execute.run(BASE, GRID, path, path)
 
 
@@ -62,7 +64,7 @@ def test_what_is_shared_is_what_each_would_have_been(finished, system, tmp_path)
 
 
 def test_labels_that_come_later_need_no_training(finished, monkeypatch):
-    monkeypatch.setattr(cohort, "train", None)
+    monkeypatch.setattr(training, "train", None)
     more = ({**GRID[0], "data.labels_seed": (0, 1, 2)},)
     place = execute.run(BASE, more, finished.path, finished.path)
     assert len(place.results()) == 14
@@ -72,7 +74,7 @@ def test_whatever_the_labels_touch_is_trained_for_each():
     def trainings(**changes):
         base = BASE | {"system": "dml_ae", "routine.name": "alternate", "routine.alpha": 1.0}
         points = grid.expand(base | changes, (LABELS,))
-        planned = plan.plan(points, plan.loader(None))
+        planned = plan.plan(points, loading.loader(None))
         return len(points) - len(planned.alike)
 
     assert trainings() == 1
@@ -87,6 +89,6 @@ def test_whatever_the_labels_touch_is_trained_for_each():
 
 def test_the_plan_says_so():
     points = grid.expand(BASE, ({"system": ("ae",), **LABELS},))
-    said = plan.describe(plan.plan(points, plan.loader(None)))
+    said = description.describe(plan.plan(points, loading.loader(None)))
     assert "1 point, 1 program to compile" in said.replace("1 cohort, ", "")
     assert "3 points more read no label, and share a training" in said

@@ -6,7 +6,10 @@ import shutil
 import pytest
 
 from jaxdml.options import ConfigError
-from jaxdml.runs import archive, execute, folder, plan, report
+from jaxdml.report import write
+from jaxdml.runs.execution import execute, rescoring
+from jaxdml.runs.planning import loading
+from jaxdml.runs.storage import archive, folder, opening
 from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -27,14 +30,14 @@ def place(tmp_path_factory):
 
 
 def reported(place):
-    return report.report([place], place.report, plan.loader(place.path))
+    return write.report([place], place.report, loading.loader(place.path))
 
 
 @pytest.fixture(scope="module")
 def kept(place):
     into = place.path.parent / "kept" / "one"
     archive.keep(place, into)
-    return execute.existing(into)
+    return opening.existing(into)
 
 
 def test_every_result_comes_back_with_its_whole_configuration(place, kept):
@@ -77,10 +80,10 @@ def test_an_identity_that_reads_as_a_number_is_kept_as_it_is(place, tmp_path):
 
 
 def test_a_folder_of_them_is_reported_one_by_one(kept):
-    assert [one.path for one in execute.inside(kept.path.parent)] == [kept.path]
-    assert [one.path for one in execute.inside(kept.path)] == [kept.path]
+    assert [one.path for one in opening.inside(kept.path.parent)] == [kept.path]
+    assert [one.path for one in opening.inside(kept.path)] == [kept.path]
     with pytest.raises(ConfigError, match="holds no finished points"):
-        execute.inside(kept.path.parent.parent / "nothing")
+        opening.inside(kept.path.parent.parent / "nothing")
 
 
 def test_a_configuration_that_means_something_else_today_is_refused(kept, tmp_path):
@@ -89,7 +92,7 @@ def test_a_configuration_that_means_something_else_today_is_refused(kept, tmp_pa
     base = folder.read_json(place / "config.json")
     folder.write_json(place / "config.json", base | {"train.batch_size": 4})
     with pytest.raises(ConfigError, match=f"{place} is of another version"):
-        execute.existing(place).results()
+        opening.existing(place).results()
 
 
 def test_a_damaged_archive_is_one_sentence(kept, tmp_path):
@@ -97,12 +100,12 @@ def test_a_damaged_archive_is_one_sentence(kept, tmp_path):
     shutil.copytree(kept.path, place)
     (place / "notes.csv").unlink()
     with pytest.raises(ConfigError, match=r"notes.csv cannot be read"):
-        execute.existing(place).results()
+        opening.existing(place).results()
 
 
 def test_what_it_cannot_do_is_one_sentence(kept):
     with pytest.raises(ConfigError, match="keeps scores and losses only"):
-        execute.rescore(kept.path, kept.path)
+        rescoring.rescore(kept.path, kept.path)
     with (kept.path / "results.csv").open() as file:
         assert list(csv.DictReader(file))
 
@@ -122,7 +125,7 @@ def test_a_grid_over_terms_and_sources_comes_back(tmp_path):
     place = execute.run(base | {"eval.baselines": ()}, over, tmp_path / "run", tmp_path)
     assert [result["status"] for result in place.results()] == ["ok"] * 4
     archive.keep(place, tmp_path / "kept")
-    kept = execute.existing(tmp_path / "kept").results()
+    kept = opening.existing(tmp_path / "kept").results()
     for old, new in zip(place.results(), kept, strict=True):
         assert {path: new["config"][path] for path in old["config"]} == old["config"]
     assert (

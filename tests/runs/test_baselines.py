@@ -12,7 +12,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from jaxdml import data
 from jaxdml.evaluate import baselines as features
 from jaxdml.options import ConfigError
-from jaxdml.runs import archive, baselines, execute, folder, plan, report
+from jaxdml.report import write
+from jaxdml.runs.execution import execute, rescoring
+from jaxdml.runs.planning import loading, plan
+from jaxdml.runs.scoring import baselines
+from jaxdml.runs.storage import archive, folder
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -38,7 +42,9 @@ def place(tmp_path_factory):
 def scored(place, load=None):
     results = [r | {"folder": place} for r in place.results()]
     notes = []
-    return baselines.results([place], results, load or plan.loader(place.path), notes.append), notes
+    return baselines.results(
+        [place], results, load or loading.loader(place.path), notes.append
+    ), notes
 
 
 def test_a_score_is_that_of_plain_scikit_learn(place):
@@ -80,7 +86,7 @@ def test_each_data_labelled_images_and_seed_has_its_row(place):
 
 
 def test_they_stand_in_the_report_and_take_part_in_no_test(place):
-    written = report.report([place], place.report, plan.loader(place.path))
+    written = write.report([place], place.report, loading.loader(place.path))
     lines = [line for line in written.table.splitlines() if line.startswith(("| pixels", "| pca"))]
     assert [line.split("|")[2].strip() for line in lines[:4]] == ["40", "40", "80", "80"]
     assert "pixels and pca have no network" in written.table
@@ -91,11 +97,11 @@ def test_they_stand_in_the_report_and_take_part_in_no_test(place):
 
 
 def test_they_are_scored_once(place, monkeypatch):
-    before = (place.path / baselines.FILE).read_bytes()
+    before = (place.path / folder.BASELINE_SCORES).read_bytes()
     first = scored(place)[0]
     monkeypatch.setattr(baselines.score, "evaluate", None)
     assert scored(place)[0] == first
-    assert (place.path / baselines.FILE).read_bytes() == before
+    assert (place.path / folder.BASELINE_SCORES).read_bytes() == before
     # nor are they scored again for one that is kept, or without the data
     kept = archive.keep(place, place.path.parent / "kept")
 
@@ -107,19 +113,19 @@ def test_they_are_scored_once(place, monkeypatch):
 
 def test_new_protocols_are_added_to_what_is_kept(place, tmp_path):
     shutil.copytree(place.path, tmp_path / "run")
-    again = execute.rescore(tmp_path / "run", place.path, ["thesis"])
+    again = rescoring.rescore(tmp_path / "run", place.path, ["thesis"])
     before, after = scored(place)[0], scored(again)[0]
     for old, new in zip(before, after, strict=True):
         assert [s for s in new["scores"] if s["protocol"] != "thesis"] == old["scores"]
         assert [s["metric"] for s in new["scores"]].count("accuracy") == 3
-    assert len(json.loads((again.path / baselines.FILE).read_text())) > len(
-        json.loads((place.path / baselines.FILE).read_text())
+    assert len(json.loads((again.path / folder.BASELINE_SCORES).read_text())) > len(
+        json.loads((place.path / folder.BASELINE_SCORES).read_text())
     )
 
 
 def test_their_class_scores_are_nearness_to_the_means_of_the_labelled(place, tmp_path):
     shutil.copytree(place.path, tmp_path / "run")
-    again = execute.rescore(tmp_path / "run", place.path, ["scores"])
+    again = rescoring.rescore(tmp_path / "run", place.path, ["scores"])
     digits = data.load("digits", place.path)
     train, test = (part.x.reshape(-1, 64) / np.float32(255) for part in (digits.train, digits.test))
     seen = set()
@@ -146,7 +152,7 @@ def test_a_protocol_that_is_not_here_any_more_is_said_and_the_rest_is_shown(plac
     for result in results:
         result["config"] = result["config"] | {"eval.protocols": ["gone:make", "labelled"]}
     notes = []
-    rows = baselines.results([place], results, plan.loader(place.path), notes.append)
+    rows = baselines.results([place], results, loading.loader(place.path), notes.append)
     assert {s["protocol"] for row in rows for s in row["scores"]} == {"labelled"}
     [said] = notes
     assert said.startswith("no raw pixels and PCA under gone:make: eval.protocols=gone:make: there")
@@ -154,7 +160,7 @@ def test_a_protocol_that_is_not_here_any_more_is_said_and_the_rest_is_shown(plac
 
 def test_without_the_data_it_is_said_that_they_are_missing(place, tmp_path):
     shutil.copytree(place.path, tmp_path / "run")
-    (tmp_path / "run" / baselines.FILE).unlink()
+    (tmp_path / "run" / folder.BASELINE_SCORES).unlink()
 
     def gone(resolved):
         raise ConfigError("the data are gone")
@@ -162,13 +168,13 @@ def test_without_the_data_it_is_said_that_they_are_missing(place, tmp_path):
     rows, notes = scored(folder.Folder(tmp_path / "run"), gone)
     assert rows == []
     assert notes == ["no raw pixels and PCA beside the points: the data are gone"]
-    assert not (tmp_path / "run" / baselines.FILE).exists()
+    assert not (tmp_path / "run" / folder.BASELINE_SCORES).exists()
 
 
 def test_what_would_take_long_is_left_out_and_said(place, tmp_path, monkeypatch):
     monkeypatch.setattr(baselines, "MOST_VALUES", 450 * 60)
     shutil.copytree(place.path, tmp_path / "run")
-    (tmp_path / "run" / baselines.FILE).unlink()
+    (tmp_path / "run" / folder.BASELINE_SCORES).unlink()
     rows, notes = scored(folder.Folder(tmp_path / "run"))
     by = {row["point"]: {s["protocol"] for s in row["scores"]} for row in rows}
     assert by == {"pixels": {"labelled", "full"}, "pca": {"labelled", "full", "retrieval"}}
@@ -199,7 +205,7 @@ def test_other_data_than_those_that_were_trained_on_give_no_baselines(place, tmp
     known = other.plan()
     known["data"] = dict.fromkeys(known["data"], "another fingerprint")
     other.write_plan(known)
-    (other.path / baselines.FILE).unlink()
+    (other.path / folder.BASELINE_SCORES).unlink()
     rows, notes = scored(other)
     assert rows == []
     assert notes == [
@@ -211,6 +217,6 @@ def test_other_data_than_those_that_were_trained_on_give_no_baselines(place, tmp
 @pytest.mark.parametrize("damage", ["[]", "null", '{"x": 1}', "{"])
 def test_a_damaged_file_is_scored_anew(place, tmp_path, damage):
     shutil.copytree(place.path, tmp_path / "run")
-    (tmp_path / "run" / baselines.FILE).write_text(damage)
+    (tmp_path / "run" / folder.BASELINE_SCORES).write_text(damage)
     rows = scored(folder.Folder(tmp_path / "run"))[0]
     assert [row["scores"] for row in rows] == [row["scores"] for row in scored(place)[0]]

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from jaxdml.runs import estimate, sizing
-from jaxdml.runs import plan as planning
+from jaxdml.runs.execution import estimate, sizing
+from jaxdml.runs.planning import plan as planning
 from jaxdml.train import population
 from jaxdml.train import programs as compiled
 from tests.runs.test_sizing import cohort
@@ -26,12 +26,12 @@ def test_an_estimate_narrows_what_does_not_fit_as_training_does(monkeypatch):
 
 
 def test_an_estimate_feeds_only_what_training_feeds(monkeypatch):
-    def needed(programs, patterns, company, images, where):
+    def needed(programs, patterns, point_batch, images, where):
         return (70 if where.fed else 100) * where.width
 
     monkeypatch.setattr(compiled, "compile_all", needed)
     monkeypatch.setattr(population, "memory", lambda where: 350)
-    monkeypatch.setattr(sizing, "size", lambda shop: 1)
+    monkeypatch.setattr(sizing, "size", lambda setup: 1)
     members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})
     plan = planning.plan(members.points, worker.load)
     line = next(estimate.lines(plan, worker))
@@ -64,7 +64,7 @@ def test_a_plan_is_estimated_line_by_line():
 
 def test_an_estimate_says_that_images_are_fed_and_what_they_take(monkeypatch):
     members, worker = cohort()
-    monkeypatch.setattr(sizing, "size", lambda shop: 3 * 2**40)
+    monkeypatch.setattr(sizing, "size", lambda setup: 3 * 2**40)
     plan = planning.plan(members.points, worker.load)
     line, _ = estimate.lines(plan, worker)
     assert re.search(

@@ -10,8 +10,9 @@ import pytest
 from jaxdml import config
 from jaxdml.evaluate import clustering, retrieval
 from jaxdml.options import ConfigError
-from jaxdml.runs import cohort, execute, work
-from jaxdml.runs import plan as planning
+from jaxdml.runs.execution import execute, rescoring, training
+from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.planning import cohort, loading
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -80,11 +81,11 @@ def test_full_is_fitted_on_the_training_images_in_their_order(finished):
     from sklearn.neighbors import KNeighborsClassifier
 
     [result] = finished.results()
-    worker = work.Worker(finished, planning.loader(finished.path))
-    shop, _, _, network = execute.trained_point(finished, result, worker)
-    train, test = shop.dataset.train, shop.dataset.test
+    worker = Worker(finished, loading.loader(finished.path))
+    setup, _, _, network = rescoring.trained_point(finished, result, worker)
+    train, test = setup.dataset.train, setup.dataset.test
     z, scored = (
-        shop.model.encode(network.params["model"], split.x / 255.0)[0] for split in (train, test)
+        setup.model.encode(network.params["model"], split.x / 255.0)[0] for split in (train, test)
     )
     accuracy = KNeighborsClassifier(3).fit(z, train.y).score(scored, test.y)
     [found] = [r["value"] for r in rows(finished)
@@ -103,23 +104,23 @@ def test_only_the_embeddings_of_scored_and_labelled_images_are_kept(finished):
 
 def test_a_sample_is_spread_about_the_mean_as_the_encoder_says_and_follows_the_seed(finished):
     [result] = finished.results()
-    worker = work.Worker(finished, planning.loader(finished.path))
-    shop, _, _, network = execute.trained_point(finished, result, worker)
-    mean, logvar = shop.model.encode(network.params["model"], shop.dataset.test.x / 255.0)
+    worker = Worker(finished, loading.loader(finished.path))
+    setup, _, _, network = rescoring.trained_point(finished, result, worker)
+    mean, logvar = setup.model.encode(network.params["model"], setup.dataset.test.x / 255.0)
     noise = (arrays(finished)["test_sample"] - mean) / np.exp(logvar / 2)
     assert abs(noise.mean()) < 0.1
     assert abs(noise.std() - 1) < 0.1
     before = arrays(finished)["test_sample"]
-    execute.rescore(finished.path, finished.path)
+    rescoring.rescore(finished.path, finished.path)
     np.testing.assert_array_equal(arrays(finished)["test_sample"], before)
 
 
 def test_protocols_and_classifiers_are_added_without_training(finished, monkeypatch, capsys):
     before = (finished.path / "results.csv").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(cohort, "train", None)
+        patch.setattr(training, "train", None)
         by = ("thesis", "labelled", "cluster"), ("rf", "mlp", "linear"), ("mean",)
-        execute.rescore(finished.path, finished.path, *by)
+        rescoring.rescore(finished.path, finished.path, *by)
         found = {(r["protocol"], r["classifier"], r["embedding"]) for r in rows(finished)}
         added = {(protocol, name, "mean") for protocol in by[0][:2] for name in by[1]}
         assert found == {*by_the_run(), *added}
@@ -140,7 +141,7 @@ def test_a_mistake_in_scoring_again_is_said_before_anything_is_scored(finished):
         (([], [], ["median"]), "eval.embeddings must be one of mean, sample, but is 'median'"),
     ):
         with pytest.raises(ConfigError, match=said):
-            execute.rescore(finished.path, finished.path, *by)
+            rescoring.rescore(finished.path, finished.path, *by)
     assert (finished.path / "results.csv").read_bytes() == before
 
 
@@ -153,14 +154,14 @@ def test_of_a_deterministic_encoder_the_mean_is_scored(tmp_path):
 
 def posteriors_are(monkeypatch, change):
     """As if the encoder's mean and log-variance were what the change makes of them."""
-    original = cohort.workshop
+    original = cohort.setup_of
 
     def changed(members, dataset):
-        shop = original(members, dataset)
-        encode = shop.encode
-        return dataclasses.replace(shop, encode=lambda *given: change(*encode(*given)))
+        setup = original(members, dataset)
+        encode = setup.encode
+        return dataclasses.replace(setup, encode=lambda *given: change(*encode(*given)))
 
-    monkeypatch.setattr(cohort, "workshop", changed)
+    monkeypatch.setattr(cohort, "setup_of", changed)
 
 
 @pytest.mark.parametrize("asked", [("mean", "sample"), ("sample",)])

@@ -9,8 +9,13 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import cluster, cohort, execute, folder, grid, report, sizing, work
-from jaxdml.runs import plan as planning
+from jaxdml.report import write
+from jaxdml.runs.execution import checkpoints, cluster, execute, rescoring, sizing, training
+from jaxdml.runs.execution.worker import Chunk, Size, Worker
+from jaxdml.runs.planning import grid, loading
+from jaxdml.runs.planning import plan as planning
+from jaxdml.runs.scoring import judge
+from jaxdml.runs.storage import folder
 from jaxdml.train import population
 from jaxdml.types import Split
 from tests.third_party import blobs, shelf
@@ -33,11 +38,11 @@ def finished(tmp_path_factory):
 
 
 def worker(place):
-    return work.Worker(place, planning.loader(place.path))
+    return Worker(place, loading.loader(place.path))
 
 
 def reported(place):
-    return report.report([place], place.report, planning.loader(place.path))
+    return write.report([place], place.report, loading.loader(place.path))
 
 
 def rows(place):
@@ -87,13 +92,13 @@ def test_results_are_tidy(finished):
 def test_the_same_call_trains_nothing_and_a_larger_grid_only_what_is_new(finished, monkeypatch):
     before = (finished.path / "results.csv").read_bytes()
     trained = []
-    original = cohort.train
+    original = training.train
 
-    def spy(shop, placed, chunk, *arguments):
+    def spy(setup, placed, chunk, *arguments):
         trained.extend(point.config["seed"] for point in chunk)
-        return original(shop, placed, chunk, *arguments)
+        return original(setup, placed, chunk, *arguments)
 
-    monkeypatch.setattr(cohort, "train", spy)
+    monkeypatch.setattr(training, "train", spy)
     execute.run(BASE, GRID, finished.path, finished.path)
     assert trained == []
     assert (finished.path / "results.csv").read_bytes() == before
@@ -119,7 +124,7 @@ def histories(place):
 def run_and_die_after(saves, path, monkeypatch, where=None, base=BASE):
     """Runs until so many checkpoints are saved."""
     count = 0
-    original = cohort._save
+    original = checkpoints._save
 
     def save_and_die(*arguments):
         nonlocal count
@@ -129,8 +134,8 @@ def run_and_die_after(saves, path, monkeypatch, where=None, base=BASE):
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(cohort, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-        patch.setattr(cohort, "_save", save_and_die)
+        patch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+        patch.setattr(checkpoints, "_save", save_and_die)
         if where is not None:
             patch.setattr(population, "layout", lambda width, rounds=1: where)
         with pytest.raises(Killed):
@@ -140,23 +145,23 @@ def run_and_die_after(saves, path, monkeypatch, where=None, base=BASE):
 def epochs_trained(path, monkeypatch, base=BASE):
     """Runs to the end; the epochs that had to be trained."""
     trained = []
-    original = cohort.train
+    original = training.train
 
-    def spying(shop, placed, *arguments):
+    def spying(setup, placed, *arguments):
         def epoch(pattern, steps):
             program = placed.programs.epoch(pattern, steps)
 
-            def run(states, company, images, number):
+            def run(states, point_batch, images, number):
                 trained.append(int(number))
-                return program(states, company, images, number)
+                return program(states, point_batch, images, number)
 
             return run
 
         spied = placed._replace(programs=placed.programs._replace(epoch=epoch))
-        return original(shop, spied, *arguments)
+        return original(setup, spied, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cohort, "train", spying)
+        patch.setattr(training, "train", spying)
         place = execute.run(base, GRID, path, path)
     return place, trained
 
@@ -218,7 +223,7 @@ def test_images_that_cannot_be_copied_train_and_are_scored(finished, tmp_path, m
     dataset = shelf.make(tmp_path)
     monkeypatch.setattr(shelf, "make", lambda data_dir: dataset)
     monkeypatch.setattr(population, "memory", lambda where: 2**30)
-    monkeypatch.setattr(sizing, "size", lambda shop: 2**30)  # too many for the device
+    monkeypatch.setattr(sizing, "size", lambda setup: 2**30)  # too many for the device
     base = config.flatten(BASE) | {"data.name": "tests.third_party.shelf:make"}
     place = execute.run(base | {"eval.protocols": ("full",)}, GRID, tmp_path / "run", tmp_path)
     plan = json.loads((place.path / "plan.json").read_text())
@@ -238,7 +243,7 @@ def test_a_run_that_dies_while_it_scores_does_not_train_again(finished, tmp_path
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(execute.judge, "judge", die)
+        patch.setattr(judge, "judge", die)
         with pytest.raises(Killed):
             execute.run(BASE, GRID, path, path)
     _, trained = epochs_trained(path, monkeypatch)
@@ -271,15 +276,15 @@ def test_a_second_process_is_refused_while_the_first_lives(finished):
 
 def test_scoring_again_from_checkpoints_gives_the_same_results(finished):
     before = (finished.path / "results.csv").read_bytes()
-    execute.rescore(finished.path, finished.path, [], [])
+    rescoring.rescore(finished.path, finished.path, [], [])
     assert (finished.path / "results.csv").read_bytes() == before
-    execute.rescore(finished.path, finished.path, ["thesis"], ["knn"])
+    rescoring.rescore(finished.path, finished.path, ["thesis"], ["knn"])
     assert (finished.path / "results.csv").read_bytes() == before
 
 
 def test_scores_are_added_to_those_that_there_are(finished, tmp_path):
     shutil.copytree(finished.path, tmp_path / "run")
-    place = execute.rescore(tmp_path / "run", finished.path, ["full"])
+    place = rescoring.rescore(tmp_path / "run", finished.path, ["full"])
     before = {tuple(row.values()) for row in rows(finished)}
     found = {tuple(row.values()) for row in rows(place)}
     assert before < found
@@ -287,21 +292,21 @@ def test_scores_are_added_to_those_that_there_are(finished, tmp_path):
     assert len(found) == len(before) * 3 / 2
     for result in place.results():
         assert result["config"]["eval.protocols"] == ["thesis", "labelled", "full"]
-    again = execute.rescore(place.path, finished.path)  # as its configuration says by now
+    again = rescoring.rescore(place.path, finished.path)  # as its configuration says by now
     assert {tuple(row.values()) for row in rows(again)} == found
 
 
 def test_embeddings_belong_to_the_images_and_labels_beside_them(finished):
     result = finished.results()[0]
-    shop, _, labelled, network = execute.trained_point(finished, result, worker(finished))
+    setup, _, labelled, network = rescoring.trained_point(finished, result, worker(finished))
     with np.load(finished.point(result["point"]) / "embeddings.npz") as arrays:
-        test = shop.dataset.test
+        test = setup.dataset.test
         np.testing.assert_allclose(
-            arrays["test"], shop.encode(network.params["model"], test.x)[0], rtol=1e-5
+            arrays["test"], setup.encode(network.params["model"], test.x)[0], rtol=1e-5
         )
         np.testing.assert_array_equal(arrays["test_labels"], test.y)
         np.testing.assert_array_equal(arrays["labelled_index"], labelled)
-        np.testing.assert_array_equal(arrays["labelled_labels"], shop.dataset.train.y[labelled])
+        np.testing.assert_array_equal(arrays["labelled_labels"], setup.dataset.train.y[labelled])
 
 
 def test_points_that_diverge_or_collapse_are_named_and_have_no_scores(tmp_path):
@@ -332,9 +337,9 @@ def test_scoring_on_validation_images_needs_some(tmp_path):
     base = BASE | {"eval": {"split": "validation"}, "system": "ae"}
     place = execute.run(base, ({},), tmp_path / "run", tmp_path)
     result = place.results()[0]
-    shop, _, _, network = execute.trained_point(place, result, worker(place))
+    setup, _, _, network = rescoring.trained_point(place, result, worker(place))
     with np.load(place.point(result["point"]) / "embeddings.npz") as arrays:
-        expected = shop.encode(network.params["model"], shop.dataset.validation.x)[0]
+        expected = setup.encode(network.params["model"], setup.dataset.validation.x)[0]
         np.testing.assert_allclose(arrays["test"], expected, rtol=1e-5)
 
 
@@ -370,7 +375,7 @@ def test_a_loss_that_cannot_be_trained_is_explained(tmp_path, name, said):
 def test_a_damaged_checkpoint_is_named(finished):
     result = finished.results()[0] | {"checkpoint": {"path": "none/final", "row": 0, "rows": 1}}
     with pytest.raises(ConfigError, match="none/final is missing or damaged"):
-        execute.trained_point(finished, result, worker(finished))
+        rescoring.trained_point(finished, result, worker(finished))
 
 
 def test_a_run_of_another_version_is_refused_in_one_sentence(finished, tmp_path):
@@ -381,7 +386,7 @@ def test_a_run_of_another_version_is_refused_in_one_sentence(finished, tmp_path)
     result["config"]["loss.margin"] = 0.123
     old.write_text(json.dumps(result))
     with pytest.raises(ConfigError, match="is of another version of jaxdml"):
-        execute.rescore(tmp_path / "old", tmp_path, (), ())
+        rescoring.rescore(tmp_path / "old", tmp_path, (), ())
 
 
 def test_a_metric_loss_of_a_single_point_is_pointed_out(finished, tmp_path):
@@ -411,9 +416,9 @@ def test_a_run_that_was_refused_before_it_began_leaves_its_folder_free(tmp_path)
 
 def test_a_task_that_a_cluster_repeats_does_nothing_again(finished, monkeypatch):
     points = [p for p in grid.expand(BASE, GRID) if p.config["system"] == "dml"]
-    [members] = planning.plan(points, planning.loader(finished.path)).cohorts
-    chunk = work.Chunk(members, work.Size(1, 1, 4))
-    monkeypatch.setattr(cohort, "train", None)
+    [members] = planning.plan(points, loading.loader(finished.path)).cohorts
+    chunk = Chunk(members, Size(1, 1, 4))
+    monkeypatch.setattr(training, "train", None)
     here = str(finished.path), str(finished.path), None
     assert np.isnan(cluster.carry_out(here, chunk, frozenset()))
 
@@ -423,8 +428,8 @@ def test_a_worker_with_fewer_devices_than_was_thought_trains_the_same(finished, 
     points = [p for p in grid.expand(BASE, GRID) if p.config["system"] == "dml"]
     for point in points:
         shutil.rmtree(tmp_path / "run" / "points" / point.id)
-    [members] = planning.plan(points, planning.loader(tmp_path)).cohorts
-    chunk = work.Chunk(members, work.Size(1, 1, 16))
+    [members] = planning.plan(points, loading.loader(tmp_path)).cohorts
+    chunk = Chunk(members, Size(1, 1, 16))
     cluster.carry_out((str(tmp_path / "run"), str(tmp_path), None), chunk, frozenset())
     copy = folder.Folder(tmp_path / "run")
     for point in points:
@@ -455,7 +460,7 @@ def test_groups_that_share_a_point_are_trained_once(tmp_path):
     place = folder.Folder(tmp_path)
     for name, group in (("a", ids[:2]), ("b", ids)):
         folder.write_json(place.checkpoints / name / "progress.json", {"points": group})
-    groups = list(cohort.chunks(points, frozenset(), 8, place.checkpoints))
+    groups = list(checkpoints.chunks(points, frozenset(), 8, place.checkpoints))
     assert [[p.id for p in group] for group in groups] == [ids[:2], ids[2:]]
-    groups = list(cohort.chunks(points, frozenset(ids[:2]), 8, place.checkpoints))
+    groups = list(checkpoints.chunks(points, frozenset(ids[:2]), 8, place.checkpoints))
     assert [[p.id for p in group] for group in groups] == [ids]  # the rest is in its checkpoint

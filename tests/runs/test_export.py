@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from jaxdml import config
+from jaxdml.export import run
 from jaxdml.options import ConfigError
-from jaxdml.runs import execute, export, plan
+from jaxdml.runs.execution import execute
+from jaxdml.runs.planning import loading
 from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -31,7 +33,7 @@ def place(tmp_path_factory):
 
 def exported(place, tool, into, load=None):
     notes = []
-    export.export(place, tool, into, load or plan.loader(place.path), notes.append)
+    run.export(place, tool, into, load or loading.loader(place.path), notes.append)
     return notes
 
 
@@ -153,7 +155,7 @@ def test_the_projector_has_the_embeddings_their_classes_and_their_images(place, 
     found = sorted(written.glob("*/projector_config.pbtxt"))
     shown = [r for r in place.results() if r["status"] == "ok" and r["config"]["seed"] == 0]
     assert {path.parent.name[-12:] for path in found} == {r["point"] for r in shown}
-    dataset = plan.loader(None)(config.resolve(BASE | {"system": "ae"}))
+    dataset = loading.loader(None)(config.resolve(BASE | {"system": "ae"}))
     for path in found:
         [said] = text_format.Parse(path.read_text(), ProjectorConfig()).embeddings
         with np.load(place.point(path.parent.name[-12:]) / "embeddings.npz") as arrays:
@@ -228,7 +230,7 @@ def test_offline_there_is_a_run_for_each_point_and_one_for_the_report(place, off
     assert set(offline) == {*(r["point"] for r in place.results()), "report"}
     [folder] = {path.parent for _, path in offline.values()}
     assert len(list(folder.glob("offline-run-*"))) == len(offline)
-    assert export.TOOLS["wandb"].look(folder) == f"wandb sync {folder}/offline-run-*"
+    assert run.TOOLS["wandb"].look(folder) == f"wandb sync {folder}/offline-run-*"
     images = list((offline["report"][1] / "files").glob("media/**/*.png"))
     assert [path.read_bytes() for path in images] == [(place.report / "latent.png").read_bytes()]
 
@@ -302,11 +304,11 @@ def test_a_folder_that_holds_something_else_is_left_alone(place, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-@pytest.mark.parametrize("tool", export.TOOLS)
+@pytest.mark.parametrize("tool", run.TOOLS)
 @pytest.mark.parametrize("at", [0, 1])
 def test_a_missing_package_is_said_with_its_cure(tool, at, place, tmp_path, monkeypatch):
-    module = export.TOOLS[tool].needs[at]
-    for needed in export.TOOLS[tool].needs[:at]:
+    module = run.TOOLS[tool].needs[at]
+    for needed in run.TOOLS[tool].needs[:at]:
         pytest.importorskip(needed)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigError) as error:

@@ -12,9 +12,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from jaxdml import data
 from jaxdml.data import labels, own
 from jaxdml.options import ConfigError
-from jaxdml.report import folds, summary
-from jaxdml.report.summary import Measure
-from jaxdml.runs import archive, execute, grid, plan, report
+from jaxdml.report import write
+from jaxdml.report.tables import folds, summary
+from jaxdml.report.tables.summary import Measure
+from jaxdml.runs.execution import execute, rescoring
+from jaxdml.runs.planning import grid, loading, plan, splits
+from jaxdml.runs.storage import archive
 from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -61,8 +64,8 @@ def place(data_dir):
 
 
 def test_folds_are_points_of_the_same_cohort_and_the_last_has_all_labels(place, data_dir):
-    load = plan.loader(data_dir)
-    points = plan.with_folds(grid.expand(OWN, ({},)), load)
+    load = loading.loader(data_dir)
+    points = splits.with_folds(grid.expand(OWN, ({},)), load)
     assert [point.config["data.fold"] for point in points] == [0, 1, 2, 3, 4, None]
     planned = plan.plan(points, load)
     [members] = planned.cohorts
@@ -131,7 +134,7 @@ def test_a_score_of_a_seed_is_that_of_all_its_held_out_images(place):
         assert balanced == pytest.approx(each.mean())
         assert "cluster is not scored: labelled images take turns" in result["note"]
         assert "the point trained with all labels, to be used, is " in result["note"]
-    written = report.report([place], place.report, plan.loader(place.path.parent))
+    written = write.report([place], place.report, loading.loader(place.path.parent))
     row = next(line for line in written.table.splitlines() if line.startswith("| dml_ae"))
     assert row.split("|")[2].strip() == "2"
     assert "latent" in {path.stem for path in written.pictures}
@@ -169,7 +172,7 @@ def test_the_same_call_again_trains_nothing(place, data_dir, monkeypatch):
     over = ({"system": ("dml_ae", "ae"), "seed": (0, 1)},)
     execute.run(OWN, over, place.path, data_dir)
     assert (place.path / "results.csv").read_bytes() == before
-    execute.rescore(place.path, data_dir)
+    rescoring.rescore(place.path, data_dir)
     assert (place.path / "results.csv").read_bytes() == before
 
 
@@ -184,10 +187,8 @@ def test_a_seed_whose_folds_are_not_all_finished_does_not_count(place):
 
 def test_what_is_kept_of_a_run_with_folds_says_the_same(place, tmp_path):
     kept = archive.keep(place, tmp_path / "kept")
-    load = plan.loader(place.path.parent)
-    both = [
-        report.report([one], tmp_path / name, load) for one, name in ((place, "a"), (kept, "b"))
-    ]
+    load = loading.loader(place.path.parent)
+    both = [write.report([one], tmp_path / name, load) for one, name in ((place, "a"), (kept, "b"))]
     assert both[0].table == both[1].table
 
 
@@ -197,7 +198,7 @@ def test_folds_have_two_images_at_least(data_dir, tmp_path):
     np.savez(tmp_path / "own.npz", x=X, y=y)
     found = execute.run(OWN, ({},), tmp_path / "run", tmp_path)
     assert [r["scored"] for r in found.results()] == [2, 2, 0]
-    report.report([found], found.report, plan.loader(tmp_path))
+    write.report([found], found.report, loading.loader(tmp_path))
     with pytest.raises(ConfigError, match=r"fold \d holds all images that are to be labelled"):
         execute.run(OWN | {"data.labelled_count": 1}, ({},), tmp_path / "single", tmp_path)
     apart = OWN | {"data.validation": 29}
@@ -252,10 +253,10 @@ def test_a_run_from_before_there_were_folds_is_reported_scored_again_and_goes_on
         return {r["point"]: [s["value"] for s in r["scores"]] for r in old.results()}
 
     expected = {point: [s["value"] for s in scores] for point, scores in before.items()}
-    load = plan.loader(data_dir, {}, old.plan()["data"])
-    written = report.report([old], old.report, load)
+    load = loading.loader(data_dir, {}, old.plan()["data"])
+    written = write.report([old], old.report, load)
     assert "pixels" in written.table
-    execute.rescore(old.path, data_dir)
+    rescoring.rescore(old.path, data_dir)
     assert values() == expected
     monkeypatch.setattr(execute, "_here", None)
     execute.run(OWN, ({"seed": (0, 1)},), old.path, data_dir)  # nothing is left to train
@@ -267,5 +268,5 @@ def test_a_run_is_not_scored_again_on_other_data(place, tmp_path, data_dir):
     np.savez(tmp_path / "own.npz", x=X[::-1], y=KNOWN)
     before = (place.path / "results.csv").read_bytes()
     with pytest.raises(ConfigError, match="have changed since the run"):
-        execute.rescore(place.path, tmp_path)
+        rescoring.rescore(place.path, tmp_path)
     assert (place.path / "results.csv").read_bytes() == before

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdml.options import ConfigError
-from jaxdml.runs import formats
+from jaxdml.runs.storage import formats
 
 Z = np.random.default_rng(0).standard_normal((1003, 3), np.float32) * 10.0 ** np.arange(-6, 3, 3)
 Z = Z.astype(np.float32)

@@ -5,9 +5,9 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import grid, plan
+from jaxdml.runs.planning import description, grid, loading, plan
 
-load = plan.loader(Path())
+load = loading.loader(Path())
 
 
 def test_a_grid_is_a_union_of_products_and_a_tuple_of_paths_moves_together():
@@ -118,7 +118,7 @@ def test_what_shapes_the_program_makes_another_cohort():
     over = {"system": ("dml", "dml_ae"), "model.latent_dim": (2, 3), "seed": (0, 1)}
     planned = plan.plan(grid.expand({}, (over,)), load)
     assert [len(c.points) for c in planned.cohorts] == [2, 2, 2, 2]
-    assert "4 cohorts, 8 points, 4 programs to compile" in plan.describe(planned)
+    assert "4 cohorts, 8 points, 4 programs to compile" in description.describe(planned)
 
 
 def test_the_number_of_labels_shapes_the_program_only_where_an_epoch_is_a_pass_over_them():

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from jaxdml import config, objectives, routines, systems
-from jaxdml.runs import cohort, execute, plan, work
+from jaxdml.runs.execution import checkpoints, execute, rescoring
+from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.planning import loading
 from tests.third_party import hidden
 from tests.train.everything import ANCHORS, MEANS, WEIGHTS, Training, layout, several
 
@@ -67,14 +69,14 @@ def trained(tmp_path, options):
     """By what the hidden labels are: losses by epoch, scores, and the bytes of all arrays."""
     kinds = ("true", "random", "none")
     place = execute.run(BASE | options, ({"data.hidden": kinds},), tmp_path, tmp_path)
-    worker, found = work.Worker(place, plan.loader(tmp_path)), {}
+    worker, found = Worker(place, loading.loader(tmp_path)), {}
     for result in place.results():
         assert result["status"] == "ok", result["reason"]
-        shop, point, labelled, _ = execute.trained_point(place, result, worker)
+        setup, point, labelled, _ = rescoring.trained_point(place, result, worker)
         assert len(labelled) == hidden.LABELLED
         kept = result["checkpoint"]
         arrays = [
-            cohort.networks(shop, place.checkpoints / kept["path"], kept["rows"], average)
+            checkpoints.networks(setup, place.checkpoints / kept["path"], kept["rows"], average)
             for average in (False, True)
         ]
         found[point.config["data.hidden"]] = {
@@ -120,21 +122,21 @@ def test_programs_are_given_no_label_but_those_of_labelled_images(tiny, setting)
     """Of N images: nothing of N numbers goes into a program, nor stands in it, but images."""
     training = Training(tiny, several(setting, 4), layout(4, 1))
     programs, images, count = training.placed.programs, training.images, len(tiny.train.y)
-    company, _ = training.company(training.points, training.labelled)
-    states = training.where.described(jax.eval_shape(programs.init, company, images))
-    epoch = programs.epoch(*next(iter(training.shop.patterns())))
+    point_batch, _ = training.point_batch(training.points, training.labelled)
+    states = training.where.described(jax.eval_shape(programs.init, point_batch, images))
+    epoch = programs.epoch(*next(iter(training.setup.patterns())))
 
-    assert company.points.labelled_labels.shape == (4, training.capacity)
+    assert point_batch.points.labelled_labels.shape == (4, training.capacity)
     assert training.capacity < count
     of_images = [
         jax.tree_util.keystr(path)
-        for path, leaf in jax.tree_util.tree_leaves_with_path((states, company))
+        for path, leaf in jax.tree_util.tree_leaves_with_path((states, point_batch))
         if count in leaf.shape
     ]
     assert of_images == ["[0].kept['anchors']['of_row']"]  # the term's own
     for traced in (
-        programs.init.trace(company, images),
-        epoch.trace(states, company, images, np.int32(1)),
+        programs.init.trace(point_batch, images),
+        epoch.trace(states, point_batch, images, np.int32(1)),
     ):
         assert max((np.size(array) for array in constants(traced.jaxpr)), default=0) < count
 

@@ -6,21 +6,22 @@ import pytest
 from jaxdml import assembly, config
 from jaxdml.evaluate.class_means import class_scores
 from jaxdml.evaluate.protocols import Embedded
-from jaxdml.runs import cohort, judge
+from jaxdml.runs.planning import cohort
+from jaxdml.runs.scoring import judge
 
 
 @pytest.mark.parametrize(("spread", "said"), [(0.1, False), (100.0, True)])
 def test_good_neighbours_are_no_collapse_though_the_loss_may_be_that_of_a_point(spread, said):
     random, y = np.random.default_rng(0), np.arange(40) % 4
-    shop = SimpleNamespace(
+    setup = SimpleNamespace(
         at_a_point=lambda *_: np.array([0.2, 0.2]), sizes=SimpleNamespace(batch_size=32)
     )
     z = np.eye(4)[y] + spread * random.normal(size=(40, 4))
     resolved = config.resolve({"system": "dml"})
-    assert bool(judge._learned_nothing(shop, resolved, z, y)) == said
+    assert bool(judge._learned_nothing(setup, resolved, z, y)) == said
 
 
-def shop(system, **options):
+def setup(system, **options):
     resolved = config.resolve(
         {"system": system, "model.hidden": (4,), "model.latent_dim": 2} | options
     )
@@ -44,7 +45,7 @@ def test_class_scores_without_class_weights_are_nearness_to_class_means():
         ({"system": "dml", "loss.name": "arcface"}, cohort.Network({"terms": {}}, None)),
     ]
     for options, network in networks:
-        found, resolved = shop(**options)
+        found, resolved = setup(**options)
         scores = judge._class_scores(found, resolved, network, EMBEDDED)
         np.testing.assert_array_equal(scores, expected)
 
@@ -53,7 +54,7 @@ def test_class_weights_score_where_there_are_some_and_no_class_without_a_label()
     weights = np.arange(6, dtype=np.float32).reshape(2, 3) + 1
     own = {"metric": {"weights": weights}}
     network = cohort.Network({"terms": own}, {"metric": {"loss": {}, "means": {}}})
-    found, resolved = shop("dml", **{"loss.name": "cosface", "loss.scale": 3.0})
+    found, resolved = setup("dml", **{"loss.name": "cosface", "loss.scale": 3.0})
     scores = judge._class_scores(found, resolved, network, EMBEDDED)
     z, w = (a / np.linalg.norm(a, axis=i, keepdims=True) for a, i in ((Z, 1), (weights, 0)))
     np.testing.assert_allclose(scores[:, [0, 2]], (3 * z @ w)[:, [0, 2]], rtol=1e-5)

@@ -8,7 +8,9 @@ import pytest
 
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import cohort, execute, grid, plan, report, shown
+from jaxdml.report import shown, write
+from jaxdml.runs.execution import execute, rescoring, training
+from jaxdml.runs.planning import cohort, grid, loading, plan
 from jaxdml.types import Dataset, Split
 from tests.runs.small import BASE
 
@@ -72,26 +74,26 @@ def test_full_is_refused_where_labels_are_missing(place, tmp_path, monkeypatch):
         "the protocol full is fitted on all training images with their labels, but 60 of the 80 of "
         r"own.npz have none: leave full out; labelled is fitted on those that have one"
     )
-    monkeypatch.setattr(cohort, "train", None)  # before anything is trained
+    monkeypatch.setattr(training, "train", None)  # before anything is trained
     wanted = OWN | {"eval.protocols": ("labelled", "full")}
     with pytest.raises(ConfigError, match=said):
         execute.run(wanted, LOSSES, tmp_path / "run", place.path.parent / "data")
     before = place.results()
     with pytest.raises(ConfigError, match=said):
-        execute.rescore(place.path, place.path.parent / "data", ["full"])
+        rescoring.rescore(place.path, place.path.parent / "data", ["full"])
     assert place.results() == before
 
 
 def test_the_unsupervised_loss_reads_every_image(place):
-    load = plan.loader(place.path.parent / "data")
+    load = loading.loader(place.path.parent / "data")
     [members] = plan.plan(grid.expand(OWN, ({},)), load).cohorts
     dataset = load(members.points[0].config)
-    assert cohort.workshop(members, dataset).sizes.images == 80
+    assert cohort.setup_of(members, dataset).sizes.images == 80
     assert members.capacity == 20
 
 
 def test_the_report_names_the_file_and_shows_its_images(place):
-    written = report.report([place], place.report, plan.loader(place.path.parent / "data"))
+    written = write.report([place], place.report, loading.loader(place.path.parent / "data"))
     assert "2 points on own.npz, 3-D latent space." in written.text.read_text()
     assert {"latent", "data", "neighbours"} <= {path.stem for path in written.pictures}
     assert written.notes == ()
@@ -100,10 +102,10 @@ def test_the_report_names_the_file_and_shows_its_images(place):
 def test_a_run_goes_on_where_its_data_have_moved(place, tmp_path, monkeypatch):
     shutil.copytree(place.path, tmp_path / "run")
     moved = save(tmp_path / "elsewhere") / "own.npz"
-    monkeypatch.setattr(cohort, "train", None)  # nothing is trained again
+    monkeypatch.setattr(training, "train", None)  # nothing is trained again
     again = execute.run(OWN | {"data.path": str(moved)}, LOSSES, tmp_path / "run", tmp_path)
     assert again.results() == place.results()
-    written = report.report([again], again.report, plan.loader(tmp_path / "elsewhere"))
+    written = write.report([again], again.report, loading.loader(tmp_path / "elsewhere"))
     assert written.notes == ()
     with pytest.raises(ConfigError, match=r"data\.path 'own\.npz' → 'other\.npz'"):
         execute.run(OWN | {"data.path": "other.npz"}, LOSSES, tmp_path / "run", tmp_path)
@@ -116,7 +118,7 @@ def test_a_run_does_not_go_on_with_other_data(place, tmp_path):
     with pytest.raises(ConfigError, match=r"data set name=arrays .*path=own\.npz .*have changed"):
         execute.run(OWN, more, tmp_path / "run", other)
     with pytest.warns(UserWarning, match=r"own\.npz is not what it was when .*run was trained"):
-        report.report([place], tmp_path / "report", plan.loader(other))
+        write.report([place], tmp_path / "report", loading.loader(other))
 
 
 def test_of_very_many_classes_the_first_are_shown():
@@ -125,7 +127,7 @@ def test_of_very_many_classes_the_first_are_shown():
     many = Dataset("many", part, part, part, classes=tuple(map(str, range(50))), source="made here")
     assert y[shown.examples(part, 2)].tolist() == np.repeat(np.arange(40), 2).tolist()
     pytest.importorskip("matplotlib")
-    from jaxdml.runs import pictures
+    from jaxdml.report import pictures
 
     assert len(pictures.classes(many).axes[0].texts) == 40
 
@@ -149,16 +151,16 @@ def test_the_path_of_a_data_set_is_no_part_of_its_identity_but_its_options_are()
 
 
 def test_a_field_that_came_later_changes_no_earlier_run_where_it_is_not_set(tmp_path):
-    """Golden: what `config.point(FOLDER).id` and `plan.described` were before `data.range` was."""
+    """Golden: what `config.point(FOLDER).id` and `described` were before `data.range` was."""
     folder_of_images = {"system": "dml_ae", "data.name": "images", "data.path": "photos"}
     point = config.point(folder_of_images)
     assert point.id == config.training(point.config) == "6989caf12eb0"
-    assert plan.described(point.config) == (
+    assert loading.described(point.config) == (
         "channels=None name=images path=photos size=None test_percent=20 validation=0"
     )
     given = config.point(folder_of_images | {"data.range": (0, 4095)})
     assert len({point.id, given.id, config.training(given.config)}) == 2
-    assert plan.described(given.config).count("range=(0, 4095)") == 1
+    assert loading.described(given.config).count("range=(0, 4095)") == 1
 
 
 def test_a_run_from_before_a_field_was_there_goes_on(tmp_path, monkeypatch):
@@ -177,7 +179,7 @@ def test_a_run_from_before_a_field_was_there_goes_on(tmp_path, monkeypatch):
     assert "range=" not in (run.path / "plan.json").read_text()
     before = run.results()
     assert "data.range" not in before[0]["config"]
-    monkeypatch.setattr(cohort, "train", None)  # nothing is trained again
+    monkeypatch.setattr(training, "train", None)  # nothing is trained again
     assert execute.run(base, ({},), run.path, tmp_path).results() == before
     with pytest.raises(ConfigError, match=r"\(data\.range None → \[0, 255\]\): use another"):
         execute.run(base | {"data.range": (0, 255)}, ({},), run.path, tmp_path)

@@ -5,10 +5,13 @@ import pytest
 from scipy import stats
 
 from jaxdml.options import ConfigError
-from jaxdml.report import questions as answers
+from jaxdml.report import write
 from jaxdml.report.figures import questions as figure
-from jaxdml.report.summary import Measure
-from jaxdml.runs import archive, execute, plan, questions, report
+from jaxdml.report.tables import questions as answers
+from jaxdml.report.tables.summary import Measure
+from jaxdml.runs.execution import execute
+from jaxdml.runs.planning import loading
+from jaxdml.runs.storage import archive, questions
 from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -135,12 +138,12 @@ def test_points_that_do_not_count_are_counted(place):
 
 
 def test_the_report_answers_also_from_what_is_kept(place):
-    written = report.report([place], place.report, plan.loader(place.path))
+    written = write.report([place], place.report, loading.loader(place.path))
     assert "questions" in {path.stem for path in written.pictures}
     assert "| Does the prior help? | no prior" in written.table
     assert (place.report / "tables" / "questions_by_thesis_knn_accuracy.csv").exists()
     kept = archive.keep(place, place.path.parent / "kept")
-    again = report.report([kept], kept.report, plan.loader(place.path))
+    again = write.report([kept], kept.report, loading.loader(place.path))
     assert again.table == written.table
     questions.write(place, {})
     assert questions.read(place) == {}
@@ -149,9 +152,9 @@ def test_the_report_answers_also_from_what_is_kept(place):
 def test_chance_is_drawn_only_where_all_data_sets_have_as_many_classes(place):
     [classes] = place.plan()["classes"].values()
     results = place.results()
-    assert report._chance([place], results) == 1 / len(classes)
+    assert write._chance([place], results) == 1 / len(classes)
     other = results[0] | {"config": results[0]["config"] | {"data.name": "mnist"}}
-    assert report._chance([place], [*results, other]) is None
+    assert write._chance([place], [*results, other]) is None
 
 
 def test_mistakes_are_one_sentence():

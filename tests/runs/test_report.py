@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from jaxdml.options import ConfigError
-from jaxdml.runs import execute, folder, plan, report
+from jaxdml.report import write
+from jaxdml.runs.execution import execute
+from jaxdml.runs.planning import loading
+from jaxdml.runs.storage import folder
 from tests.runs.small import BASE
 
 SEEDS = {"seed": (0, 1)}
@@ -32,7 +35,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def written(place):
-    return report.report([place], place.report, plan.loader(place.path))
+    return write.report([place], place.report, loading.loader(place.path))
 
 
 class Text(HTMLParser):
@@ -86,7 +89,7 @@ def test_several_runs_are_compared_by_their_name(place, tmp_path):
     other = execute.run(
         BASE | {"train.epochs": 3}, ({"system": ("dml",), **SEEDS},), tmp_path / "two", tmp_path
     )
-    both = report.report([place, other], tmp_path / "both", plan.loader(tmp_path))
+    both = write.report([place, other], tmp_path / "both", loading.loader(tmp_path))
     assert both.notes == ()
     lines = both.table.splitlines()
     assert [cell.strip() for cell in lines[0].split("|")[1:4]] == ["run", "epochs", "system"]
@@ -99,13 +102,13 @@ def test_without_the_data_what_needs_no_image_is_drawn(place, tmp_path):
     def load(resolved):
         raise ConfigError("there is no such file")
 
-    found = report.report([place], tmp_path, load)
+    found = write.report([place], tmp_path, load)
     assert {path.stem for path in found.pictures} == {"latent", "curves"}
     assert any("there is no such file" in note for note in found.notes)
 
 
 def test_the_reports_of_a_run_are_the_same_files(place, written, tmp_path):
-    again = report.report([place], tmp_path, plan.loader(place.path))
+    again = write.report([place], tmp_path, loading.loader(place.path))
     assert again.page.read_bytes() == written.page.read_bytes()
     for one, other in zip(written.pictures, again.pictures, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
@@ -119,7 +122,7 @@ def test_what_an_earlier_report_said_besides_is_gone_and_what_is_not_its_own_is_
     own = [tmp_path / "tables" / "mine.csv", tmp_path / "mine.png"]
     for path in old + own:
         path.touch()
-    report.report([place], tmp_path, plan.loader(place.path))
+    write.report([place], tmp_path, loading.loader(place.path))
     assert not any(path.exists() for path in old)
     assert all(path.exists() for path in own)
 
@@ -131,7 +134,7 @@ def test_of_different_parts_no_image_is_shown_and_no_difference_is_drawn(tmp_pat
         execute.run(base | {"eval.split": split}, grid, tmp_path / split, tmp_path)
         for split in ("test", "validation")
     ]
-    both = report.report(places, tmp_path / "both", plan.loader(tmp_path))
+    both = write.report(places, tmp_path / "both", loading.loader(tmp_path))
     assert any("scored on different parts" in note for note in both.notes)
     assert {path.stem for path in both.pictures} == {"latent", "curves"}
     assert "Differences" not in both.text.read_text()
@@ -141,6 +144,6 @@ def test_of_different_parts_no_image_is_shown_and_no_difference_is_drawn(tmp_pat
 def test_a_name_may_hold_what_others_read_as_a_formula(place, tmp_path):
     shutil.copytree(place.path, tmp_path / "x$_^$<b>")
     renamed = folder.Folder(tmp_path / "x$_^$<b>")
-    both = report.report([place, renamed], tmp_path / "both", plan.loader(place.path))
+    both = write.report([place, renamed], tmp_path / "both", loading.loader(place.path))
     assert "x$_^$<b>" in both.table
     assert "<b>" not in both.page.read_text().partition("<main")[2].partition("<script")[0]

@@ -10,8 +10,11 @@ import pytest
 from jaxdml import config
 from jaxdml.evaluate import protocols, score
 from jaxdml.options import ConfigError
-from jaxdml.report.sharing import shared_labels
-from jaxdml.runs import archive, execute, folder, grid, plan, report
+from jaxdml.report import write
+from jaxdml.report.tables.sharing import shared_labels
+from jaxdml.runs.execution import execute
+from jaxdml.runs.planning import description, grid, loading, plan
+from jaxdml.runs.storage import archive, folder
 from tests.runs.small import BASE
 from tests.third_party import blobs
 
@@ -36,8 +39,8 @@ def place(tmp_path_factory):
 
 def test_that_seeds_share_their_labelled_images_is_said(place, capsys):
     points = grid.expand(BASE, (SEEDS,))
-    assert f"note: {SHARED}" in plan.describe(plan.plan(points, plan.loader(Path())))
-    written = report.report([place], place.report, plan.loader(place.path))
+    assert f"note: {SHARED}" in description.describe(plan.plan(points, loading.loader(Path())))
+    written = write.report([place], place.report, loading.loader(place.path))
     for said in (written.table, words(written.text), words(written.page)):
         assert SHARED in said
     several = [point.config for point in grid.expand(BASE, (APART,))]
@@ -54,14 +57,14 @@ def test_what_no_classifier_could_learn_is_said_of_the_points_and_of_the_data(pl
         assert " class that no classifier could learn: they are wrong" in result["note"]
     kept = archive.keep(place, place.path.parent / "kept")
     for one in (place, kept):
-        written = report.report([one], one.path / "report", plan.loader(place.path))
+        written = write.report([one], one.path / "report", loading.loader(place.path))
         assert "and 2 more: labelled: " in written.table  # once for all three
         assert "3 labelled images leave 1 of 3 classes without a label" in words(written.text)
         assert "3 labelled images leave 1 of 3 classes without a label" in words(written.page)
 
 
 def test_the_recall_of_each_class_is_in_the_report(place):
-    written = report.report([place], place.report, plan.loader(place.path))
+    written = write.report([place], place.report, loading.loader(place.path))
     assert "## Recall of each class, thesis kNN accuracy" in written.text.read_text()
     table = folder.read_csv(
         place.report / "tables" / "recall_of_each_class_thesis_knn_accuracy.csv"
@@ -122,7 +125,7 @@ def test_the_notes_of_a_data_set_are_in_its_report_without_the_data(tmp_path):
     place = execute.run(base, ({},), tmp_path / "run", tmp_path)
     kept = archive.keep(place, tmp_path / "kept")
     for one in (place, kept):
-        written = report.report([one], one.path / "report", nothing)
+        written = write.report([one], one.path / "report", nothing)
         assert "blobs: 3 images are left out" in words(written.text)
 
 
@@ -132,14 +135,14 @@ def nothing(resolved):
 
 def test_a_poorer_report_does_not_replace_a_better_one(place, tmp_path):
     into = tmp_path / "report"
-    full = report.report([place], into, plan.loader(place.path))
+    full = write.report([place], into, loading.loader(place.path))
     before = {path: path.read_bytes() for path in into.rglob("*") if path.is_file()}
-    poorer = report.report([place], into, nothing)
+    poorer = write.report([place], into, nothing)
     assert {path: path.read_bytes() for path in before} == before
     assert poorer.page.parent == tmp_path / "report_without_images"
     assert poorer.page.is_file()
     assert any(note.startswith(f"{into} is left as it was: ") for note in poorer.notes)
-    again = report.report([place], into, plan.loader(place.path))
+    again = write.report([place], into, loading.loader(place.path))
     assert again.page == full.page
     assert not any("left as it was" in note for note in again.notes)
 
@@ -187,6 +190,8 @@ def test_data_that_moved_are_found_where_they_are_named(tmp_path):
         np.savez(tmp_path / name / "own.npz", x=x + value, y=np.arange(8) % 2, x_test=x + value,
                  y_test=np.arange(8) % 2)  # fmt: skip
     resolved = config.resolve(BASE | given | {"data.labelled_count": None, "system": "ae"})
-    before = {plan.described(resolved): str(tmp_path / "a" / "own.npz")}
-    assert plan.loader(tmp_path / "b", before)(resolved).train.x.min() == 1  # what is named counts
-    assert plan.loader(tmp_path / "c", before)(resolved).train.x.min() == 0
+    before = {loading.described(resolved): str(tmp_path / "a" / "own.npz")}
+    assert (
+        loading.loader(tmp_path / "b", before)(resolved).train.x.min() == 1
+    )  # what is named counts
+    assert loading.loader(tmp_path / "c", before)(resolved).train.x.min() == 0

@@ -7,7 +7,9 @@ import pytest
 
 from jaxdml import config
 from jaxdml.evaluate import classifiers, protocols, score
-from jaxdml.runs import judge, scoring
+from jaxdml.runs.scoring import judge
+from jaxdml.runs.scoring import scorer as scoring
+from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.train import population
 
 BY = ("labelled", "thesis")
@@ -46,14 +48,14 @@ def at_once(monkeypatch):
 
 def test_a_point_without_embeddings_has_no_scores():
     found = []
-    with scoring.Scorer(1) as scorer:
+    with Scorer(1) as scorer:
         scorer.submit(judged(0)._replace(embedded={}), found.append)
     assert found == [[]]
 
 
 def test_little_work_is_done_here():
     found = []
-    with scoring.Scorer(3) as scorer:
+    with Scorer(3) as scorer:
         for seed in range(3):
             scorer.submit(judged(seed), found.append)
         assert not scorer.busy
@@ -63,7 +65,7 @@ def test_little_work_is_done_here():
 
 def test_worker_processes_give_the_same_scores_and_a_killed_one_loses_none(at_once):
     found = {}
-    with scoring.Scorer(6, workers=1) as scorer:
+    with Scorer(6, workers=1) as scorer:
         for seed in range(4):
             scorer.submit(judged(seed), lambda scores, seed=seed: found.update({seed: scores}))
         assert scorer.busy
@@ -83,7 +85,7 @@ def test_worker_processes_give_the_same_scores_and_a_killed_one_loses_none(at_on
 
 def test_a_pool_that_died_while_idle_loses_nothing(at_once):
     found = []
-    with scoring.Scorer(3, workers=1) as scorer:
+    with Scorer(3, workers=1) as scorer:
         scorer.submit(judged(0), found.append)
         pool = scorer.pool
         os.kill(pool.submit(os.getpid).result(), signal.SIGKILL)
@@ -103,7 +105,7 @@ def test_nearest_neighbours_are_found_on_an_accelerator(monkeypatch):
     original = scoring.neighbours.KNeighbors
     monkeypatch.setattr(scoring.neighbours, "KNeighbors", lambda k: made.append(k) or original(k))
     found = []
-    with scoring.Scorer(1) as scorer:
+    with Scorer(1) as scorer:
         scorer.submit(judged(0), found.append)
     assert made == [4, 5] * 2  # of the mean, and of a sample
     assert found == [plain(0)]
@@ -116,7 +118,7 @@ def test_an_accelerator_leaves_the_rest_to_others_and_the_order_as_it_was(monkey
     expected = score.evaluate(several.embedded, *by, classifiers.Options(neighbours=9))
     monkeypatch.setattr(population, "accelerated", lambda: True)
     found = []
-    with scoring.Scorer(3, workers=1) as scorer:
+    with Scorer(3, workers=1) as scorer:
         scorer.submit(several, found.append)
         scorer.submit(several, found.append)
         assert len(scorer.waiting) == 1
@@ -129,7 +131,7 @@ def test_an_accelerator_leaves_the_rest_to_others_and_the_order_as_it_was(monkey
 def test_no_more_points_are_kept_waiting_than_memory_has_room_for(monkeypatch, at_once):
     monkeypatch.setattr(scoring, "MOST_WAITING", 2)
     found = []
-    with scoring.Scorer(9, workers=1) as scorer:
+    with Scorer(9, workers=1) as scorer:
         for seed in range(8):
             scorer.submit(judged(seed), found.append)
             assert len(scorer.waiting) <= 2
@@ -150,7 +152,7 @@ def test_a_worker_process_finds_what_a_user_has_written(at_once, tmp_path, monke
     by = ("written_by_a_user:rows", "labelled"), ("written_by_a_user:classifier",)
     given = judged(0, **{"eval.protocols": by[0], "eval.classifiers": by[1]})
     found = []
-    with scoring.Scorer(3, workers=1) as scorer:
+    with Scorer(3, workers=1) as scorer:
         scorer.submit(given, found.append)
         scorer.submit(given, found.append)
         assert len(scorer.waiting) == 1
@@ -164,6 +166,6 @@ def test_an_accelerator_leaves_protocols_that_fit_nothing_to_others(monkeypatch)
     by = ("tests.third_party.margin", "tests.third_party.halves", "labelled"), ("knn",)
     given = judged(0, **{"eval.protocols": by[0]})
     found = []
-    with scoring.Scorer(1) as scorer:
+    with Scorer(1) as scorer:
         scorer.submit(given, found.append)
     assert found == [[s.record() for s in score.evaluate(given.embedded, *by)]]

@@ -13,8 +13,11 @@ import pytest
 from configs import bench_grid
 from jaxdml import config
 from jaxdml.options import ConfigError
-from jaxdml.runs import cluster, estimate, execute, folder, grid, sizing, work
-from jaxdml.runs import plan as planning
+from jaxdml.runs.execution import cluster, estimate, execute, sizing
+from jaxdml.runs.execution.worker import Chunk, Size, Worker
+from jaxdml.runs.planning import grid, loading
+from jaxdml.runs.planning import plan as planning
+from jaxdml.runs.storage import folder
 from jaxdml.train import population
 from jaxdml.train import programs as compiled
 
@@ -31,15 +34,15 @@ BASE = {
 def cohort(count=6, **options):
     over = ({"seed": tuple(range(count))},)
     points = grid.expand(config.flatten(BASE) | options, over)
-    load = planning.loader(Path())
+    load = loading.loader(Path())
     [members] = planning.plan(points, load).cohorts
-    return members, work.Worker(folder.Folder(Path("nowhere")), load)
+    return members, Worker(folder.Folder(Path("nowhere")), load)
 
 
 def placed(members, worker, where, share, feed="auto"):
-    shop = worker.shop(members)
-    images = functools.partial(population.place_images, shop.dataset)
-    return sizing.place(shop, members.points, where, images, share, feed)
+    setup = worker.setup(members)
+    images = functools.partial(population.place_images, setup.dataset)
+    return sizing.place(setup, members.points, where, images, share, feed)
 
 
 @pytest.mark.slow
@@ -47,22 +50,22 @@ def test_the_benchmarks_grid_lies_on_four_devices_that_exchange_nothing():
     base = config.flatten(bench_grid.get_config().to_dict())
     base |= {"data.name": "digits", "model.hidden": (8,)}
     points = grid.expand(base, bench_grid.get_grid())
-    load = planning.loader(Path())
+    load = loading.loader(Path())
     plan = planning.plan(points, load)
     assert [len(members.points) for members in plan.cohorts] == [20, 20]
-    worker = work.Worker(folder.Folder(Path("nowhere")), load)
+    worker = Worker(folder.Folder(Path("nowhere")), load)
     for members in plan.cohorts:
         size = worker.size(members)
         assert (size.devices, size.width, size.rounds) == (4, 1, 8)
         where = population.layout(size.width, size.rounds)
         _, programs, images = placed(members, worker, where, 0.75)
-        company = sizing.full_chunk(worker.shop(members), members.points, where)
-        states = programs.init(company, images)
-        [pattern] = worker.shop(members).patterns()
+        point_batch = sizing.full_chunk(worker.setup(members), members.points, where)
+        states = programs.init(point_batch, images)
+        [pattern] = worker.setup(members).patterns()
         program = programs.epoch(*pattern)
-        text = program.lower(states, company, images, np.int32(1)).compile().as_text()
+        text = program.lower(states, point_batch, images, np.int32(1)).compile().as_text()
         assert not COLLECTIVES.search(text)
-        states, _ = program(states, company, images, np.int32(1))
+        states, _ = program(states, point_batch, images, np.int32(1))
         leaf = jax.tree.leaves(states.params)[0]
         assert {len(s.data) for s in leaf.addressable_shards} == {8}
         assert len({s.device for s in leaf.addressable_shards}) == 4
@@ -75,7 +78,7 @@ def test_points_are_dealt_out_evenly_and_come_back_in_their_order():
     places = where.places(9)
     assert len(set(places)) == 9
     assert np.bincount(places // 6, minlength=4).tolist() == [3, 2, 2, 2]
-    company = population.stack(
+    point_batch = population.stack(
         list(range(9)),
         [{"a": float(i)} for i in range(9)],
         [np.arange(1)] * 9,
@@ -83,24 +86,24 @@ def test_points_are_dealt_out_evenly_and_come_back_in_their_order():
         2,
         where,
     )
-    assert np.asarray(company.there).sum() == 9
-    back = population.unstack(company.points, 9, where)
+    assert np.asarray(point_batch.there).sum() == 9
+    back = population.unstack(point_batch.points, 9, where)
     np.testing.assert_array_equal(back.seed, np.arange(9))
     np.testing.assert_array_equal(back.numbers["a"], np.arange(9.0))
 
 
 def test_more_points_need_more_memory():
     members, worker = cohort(16)
-    shop = worker.shop(members)
+    setup = worker.setup(members)
 
     def needed(width, rounds):
         where = population.layout(width, rounds)
-        programs = compiled.programs(shop.assemble, shop.sizes, where)
-        company = sizing.full_chunk(shop, members.points, where)
-        images = population.described(shop.dataset, where)
-        return compiled.compile_all(programs, shop.patterns(), company, images, where)
+        programs = compiled.programs(setup.assemble, setup.sizes, where)
+        point_batch = sizing.full_chunk(setup, members.points, where)
+        images = population.described(setup.dataset, where)
+        return compiled.compile_all(programs, setup.patterns(), point_batch, images, where)
 
-    assert needed(4, 3) > needed(1, 3) > 3 * shop.dataset.train.x.nbytes
+    assert needed(4, 3) > needed(1, 3) > 3 * setup.dataset.train.x.nbytes
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ def test_what_does_not_fit_goes_in_fewer_rounds_then_in_narrower_groups(
 ):
     members, worker = cohort()
 
-    def needed(programs, patterns, company, images, where):
+    def needed(programs, patterns, point_batch, images, where):
         return 100 * where.width * where.rounds
 
     monkeypatch.setattr(compiled, "compile_all", needed)
@@ -139,12 +142,12 @@ def test_images_that_do_not_fit_beside_a_round_are_fed_before_it_is_made_narrowe
 ):
     members, worker = cohort()
 
-    def needed(programs, patterns, company, described, where):
+    def needed(programs, patterns, point_batch, described, where):
         return 100 * where.width * where.rounds + images * (not where.fed)
 
     monkeypatch.setattr(compiled, "compile_all", needed)
     monkeypatch.setattr(population, "memory", lambda where: 2 * allowed)
-    monkeypatch.setattr(sizing, "size", lambda shop: images)
+    monkeypatch.setattr(sizing, "size", lambda setup: images)
     where = placed(members, worker, population.layout(4, 3), 0.5, feed).where
     assert (where.width, where.rounds, where.fed) == expected
 
@@ -153,9 +156,9 @@ def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatc
     needed = compiled.compile_all
     sizes = []
 
-    def spy(programs, patterns, company, images, where):
+    def spy(programs, patterns, point_batch, images, where):
         sizes.append((where.width, where.rounds))
-        return needed(programs, patterns, company, images, where) * where.width * where.rounds
+        return needed(programs, patterns, point_batch, images, where) * where.width * where.rounds
 
     over = ({"system": ("ae",), "seed": tuple(range(20))},)
     whole = execute.run(BASE, over, tmp_path / "whole", tmp_path)
@@ -194,7 +197,7 @@ def test_a_point_that_does_not_fit_is_refused(monkeypatch):
 )
 def test_many_short_trainings_travel_together_and_long_ones_alone(epochs, points, rounds):
     members, worker = cohort(1, **{"train.epochs": epochs})  # of four steps each
-    assert sizing.rounds(worker.shop(members), points, width=2, devices=4) == rounds
+    assert sizing.rounds(worker.setup(members), points, width=2, devices=4) == rounds
 
 
 def test_a_trial_says_how_long_and_how_much_and_is_made_once(monkeypatch):
@@ -213,7 +216,7 @@ def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
     over = ({"system": ("dml",), "seed": tuple(range(9))},)
     tried = []
 
-    def trial(shop, points, images, where, limit):
+    def trial(setup, points, images, where, limit):
         tried.append(where.width)
         return sizing.Trial(where.width, {1: 3.0, 3: 1.0}[where.width], 0.0, 0)
 
@@ -238,27 +241,29 @@ def test_a_width_that_no_trial_chose_is_not_kept(monkeypatch):
     monkeypatch.setattr(
         sizing,
         "trial",
-        lambda shop, points, images, where, limit: sizing.Trial(where.width, 1 / where.width, 0, 0),
+        lambda setup, points, images, where, limit: sizing.Trial(
+            where.width, 1 / where.width, 0, 0
+        ),
     )
     auto, worker = cohort(16, **{"train.width": "auto"})
-    assert worker.width(members) == work.Size(1, 1, 4)
-    assert worker.width(auto, before=worker.width(members)) == work.Size(4, 1, 4, tried=4)
+    assert worker.width(members) == Size(1, 1, 4)
+    assert worker.width(auto, before=worker.width(members)) == Size(4, 1, 4, tried=4)
     few, _ = cohort(8, **{"train.width": "auto"})
     before = worker.width(few)
-    assert before == work.Size(2, 1, 4, tried=2)
+    assert before == Size(2, 1, 4, tried=2)
     assert worker.width(auto, before).width == 4  # it could only be 2
-    assert worker.width(few, work.Size(4, 1, 4, tried=4)).width == 2
-    assert worker.width(auto, work.Size(1, 1, 4, tried=2)).width == 1  # 2 was no faster
+    assert worker.width(few, Size(4, 1, 4, tried=4)).width == 2
+    assert worker.width(auto, Size(1, 1, 4, tried=2)).width == 1  # 2 was no faster
 
 
 def test_on_accelerators_many_points_go_at_once_without_trials(monkeypatch):
     members, worker = cohort(300)
-    assert worker.width(members) == work.Size(1, 1, 4)
+    assert worker.width(members) == Size(1, 1, 4)
     monkeypatch.setattr(population, "accelerated", lambda: True)
     monkeypatch.setattr(sizing, "trial", None)
-    assert worker.width(members) == work.Size(38, 1, 4)  # twice, for 75 points a device
+    assert worker.width(members) == Size(38, 1, 4)  # twice, for 75 points a device
     asked, _ = cohort(300, **{"train.width": 3})
-    assert worker.width(asked) == work.Size(3, 1, 4)
+    assert worker.width(asked) == Size(3, 1, 4)
 
 
 def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
@@ -273,12 +278,12 @@ def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
         shutil.rmtree(tmp_path / "points" / point)
     members, _ = cohort()
 
-    def needed(programs, patterns, company, images, where):
+    def needed(programs, patterns, point_batch, images, where):
         return 1000 * where.rounds
 
     monkeypatch.setattr(compiled, "compile_all", needed)
     monkeypatch.setattr(population, "memory", lambda where: 1500)
-    chunk = work.Chunk(members, work.Size(2, 1, 1))  # three rounds of it do not fit
+    chunk = Chunk(members, Size(2, 1, 1))  # three rounds of it do not fit
     cluster.carry_out((str(tmp_path), str(tmp_path), None), chunk, frozenset())
     assert [result["point"] for result in place.results()] == before
 
@@ -293,7 +298,7 @@ def test_each_worker_of_a_cluster_gets_something(tmp_path, monkeypatch, workers,
 
         def submit(self, then, about, function, *arguments):
             if function is cluster.size:
-                then(work.Size(4, 1, 4), about)  # all of them at once
+                then(Size(4, 1, 4), about)  # all of them at once
             else:
                 trained.append(len(arguments[0].members.points))
 
@@ -346,7 +351,7 @@ def test_a_thousand_points_are_planned_in_two_seconds():
             ("seed", "data.labels_seed"): tuple((i, i) for i in range(100)),
         },
     )
-    load = planning.loader(Path())
+    load = loading.loader(Path())
     load(config.resolve({"system": "ae"}))
     began = time.process_time()
     plan = planning.plan(grid.expand(base, over), load)

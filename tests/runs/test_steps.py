@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from jaxdml import config
-from jaxdml.runs import cohort, execute, folder, methods, sizing
-from jaxdml.runs import plan as planning
+from jaxdml.runs.execution import execute, sizing
+from jaxdml.runs.planning import cohort, description, loading, methods, splits
+from jaxdml.runs.planning import plan as planning
+from jaxdml.runs.storage import folder
 from jaxdml.train import epoch, population, step, streams
 from jaxdml.types import Cohort, Point
 from tests.points import any_point
@@ -32,25 +34,25 @@ BY_BATCH = {
     "routine.every": "batch",
     "routine.turns": (1, 6),
 }
-load = planning.loader(None)
+load = loading.loader(None)
 
 
-def workshop(**options):
-    """The workshop of one point, and the point."""
+def setup_of(**options):
+    """The setup_of of one point, and the point."""
     point = config.point(BASE | {path.replace("__", "."): v for path, v in options.items()})
     [members] = planning.plan([point], load).cohorts
-    return cohort.workshop(members, load(point.config)), point
+    return cohort.setup_of(members, load(point.config)), point
 
 
 def drawn_from(point, dataset):
     """A point with its labelled images, as programs take it."""
-    rows = jnp.asarray(planning.select(point, dataset), jnp.int32)
+    rows = jnp.asarray(splits.select(point, dataset), jnp.int32)
     labels = jnp.asarray(dataset.train.y, jnp.int32)[rows]
     return Point(jnp.int32(0), {}, rows, labels, jnp.int32(len(rows)))
 
 
 def lengths(**options):
-    return workshop(**options)[0].lengths
+    return setup_of(**options)[0].lengths
 
 
 @pytest.fixture(scope="module")
@@ -83,27 +85,29 @@ def test_a_result_counts_the_steps_of_each_phase(by_batch):
 @pytest.mark.parametrize("steps", [3, 7, 199, 200, 201, 450])
 @pytest.mark.parametrize("turns", [(1, 1), (1, 6), (3, 2)])
 def test_counts_are_those_of_a_plain_loop(steps, turns):
-    shop, _ = workshop(**BY_BATCH | {"routine.turns": turns, "train.steps": max(steps, sum(turns))})
+    setup, _ = setup_of(
+        **BY_BATCH | {"routine.turns": turns, "train.steps": max(steps, sum(turns))}
+    )
     steps = max(steps, sum(turns))
     cycle = ["supervised"] * turns[0] + ["unsupervised"] * turns[1]
     plain = [cycle[step % len(cycle)] for step in range(steps)]
-    counts = epoch.count_steps(shop.routine, shop.sizes, shop.epochs)
+    counts = epoch.count_steps(setup.routine, setup.sizes, setup.epochs)
     assert counts == {name: plain.count(name) for name in ("supervised", "unsupervised")}
 
 
 def test_turns_of_batches_go_on_through_the_short_last_epoch():
     """Epochs of five steps stand for those of 200: 12 steps, of which each seventh has labels."""
-    shop, point = workshop(**BY_BATCH | {"train.steps": 12})
-    sizes = shop.sizes._replace(epoch=5)
-    found = epoch.lengths(shop.routine, sizes, 3)
+    setup, point = setup_of(**BY_BATCH | {"train.steps": 12})
+    sizes = setup.sizes._replace(epoch=5)
+    found = epoch.lengths(setup.routine, sizes, 3)
     assert found == [5, 5, 2]
-    method, dataset = shop.method, shop.dataset
+    method, dataset = setup.method, setup.dataset
     one, images = drawn_from(point, dataset), jnp.asarray(dataset.train.x)
     state = jax.jit(lambda images: step.init(method, any_point(), images))(images)
     seen, start = [], 0
     for number, length in enumerate(found, 1):
         before = state
-        pattern = shop.routine.pattern(number)
+        pattern = setup.routine.pattern(number)
         program = jax.jit(functools.partial(epoch.epoch, method, pattern, length, sizes))
         state, means = program(state, one, images, jnp.int32(number))
         steps = range(start, start + length)
@@ -120,27 +124,27 @@ def test_turns_of_batches_go_on_through_the_short_last_epoch():
     ("options", "steps"), [({"train.epochs": 3}, 24), ({"train.steps": 450}, 450)]
 )
 def test_a_schedule_ends_with_the_training_however_it_is_counted(options, steps):
-    shop, _ = workshop(**options, **{"optimizer.schedule": "cosine"})
-    assert shop.sizes.training == steps == sum(shop.lengths)
-    rate = shop.method.optimizer.rate
+    setup, _ = setup_of(**options, **{"optimizer.schedule": "cosine"})
+    assert setup.sizes.training == steps == sum(setup.lengths)
+    rate = setup.method.optimizer.rate
     assert float(rate(jnp.int32(0), steps)) == pytest.approx(1e-3)
-    assert float(rate(jnp.int32(steps), shop.sizes.training)) == pytest.approx(0, abs=1e-9)
+    assert float(rate(jnp.int32(steps), setup.sizes.training)) == pytest.approx(0, abs=1e-9)
 
 
 def test_a_schedule_spans_epochs_of_different_length():
     options = {"routine.name": "alternate", "routine.labelled_steps": "pass", "train.epochs": 4}
-    shop, _ = workshop(**options, **{"optimizer.schedule": "cosine"})
-    assert shop.lengths == [3, 8, 3, 8]
-    assert shop.sizes.training == 22
+    setup, _ = setup_of(**options, **{"optimizer.schedule": "cosine"})
+    assert setup.lengths == [3, 8, 3, 8]
+    assert setup.sizes.training == 22
 
 
 def test_the_batch_of_unlabelled_images_has_a_size_of_its_own():
     drawn = {}
     for size in (None, 10):
-        shop, point = workshop(**{"train.steps": 20, "train.unlabelled_batch_size": size})
-        one = drawn_from(point, shop.dataset)
-        [length] = shop.lengths
-        drawn[size] = epoch.draw(shop.routine, (0,), length, shop.sizes, one, jnp.int32(1))
+        setup, point = setup_of(**{"train.steps": 20, "train.unlabelled_batch_size": size})
+        one = drawn_from(point, setup.dataset)
+        [length] = setup.lengths
+        drawn[size] = epoch.draw(setup.routine, (0,), length, setup.sizes, one, jnp.int32(1))
         assert length == 20
     jax.tree.map(np.testing.assert_array_equal, drawn[None]["labelled"], drawn[10]["labelled"])
     assert drawn[None]["all"].rows.shape == (20, 4)
@@ -183,21 +187,21 @@ def length_of(options):
 def test_a_plan_tells_its_length_and_as_many_programs_as_are_compiled(options, said):
     point = config.point(BASE | options)
     plan = planning.plan([point], load)
-    assert said in planning.describe(plan)
-    shop = cohort.workshop(plan.cohorts[0], load(point.config))
-    assert f", {len(shop.patterns())} program" in planning.describe(plan).splitlines()[0]
+    assert said in description.describe(plan)
+    setup = cohort.setup_of(plan.cohorts[0], load(point.config))
+    assert f", {len(setup.patterns())} program" in description.describe(plan).splitlines()[0]
 
 
 def test_a_trial_of_a_training_of_steps_takes_a_few_of_them():
     point = config.point(BASE | {"train.steps": 450})
     [members] = planning.plan([point], load).cohorts
     assert isinstance(members, Cohort)
-    shop = cohort.workshop(members, load(point.config))
+    setup = cohort.setup_of(members, load(point.config))
     where = population.layout(1)
     found = sizing.trial(
-        shop, [point], lambda where: population.place_images(shop.dataset, where), where, 2**40
+        setup, [point], lambda where: population.place_images(setup.dataset, where), where, 2**40
     )
     assert 0 < found.seconds < np.inf
-    assert sum(shop.lengths) == 450  # the cohort's own sizes stay
-    assert isinstance(shop.sizes, streams.Sizes)
-    assert methods.sizes_of(dict(point.config), shop.dataset, None, shop.routine) == shop.sizes
+    assert sum(setup.lengths) == 450  # the cohort's own sizes stay
+    assert isinstance(setup.sizes, streams.Sizes)
+    assert methods.sizes_of(dict(point.config), setup.dataset, None, setup.routine) == setup.sizes

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from jaxdml.runs import views
+from jaxdml.report import views
 from jaxdml.types import Split
 
 

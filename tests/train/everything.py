@@ -4,7 +4,8 @@ import jax
 import numpy as np
 
 from jaxdml import config
-from jaxdml.runs import cohort, plan, refreshing
+from jaxdml.runs.execution import placed, refreshing
+from jaxdml.runs.planning import cohort, plan, splits
 from jaxdml.train import population
 from jaxdml.train import programs as compiled
 from jaxdml.types import Cohort
@@ -88,15 +89,15 @@ class Training:
 
     def __init__(self, dataset, points, where):
         self.dataset, self.points, self.where = dataset, points, where
-        self.labelled = [plan.select(point, dataset) for point in points]
+        self.labelled = [splits.select(point, dataset) for point in points]
         self.capacity = max(map(len, self.labelled))
         sized = zip(points, self.labelled, strict=True)
         statics = {plan.static(point, dataset, len(rows)) for point, rows in sized}
         [static] = statics  # they share a program
-        self.shop = cohort.workshop(Cohort(static, tuple(points), self.capacity), dataset)
-        programs = compiled.programs(self.shop.assemble, self.shop.sizes, where)
+        self.setup = cohort.setup_of(Cohort(static, tuple(points), self.capacity), dataset)
+        programs = compiled.programs(self.setup.assemble, self.setup.sizes, where)
         self.images = population.place_images(dataset, where)
-        self.placed = cohort.Placed(where, programs, self.images)
+        self.placed = placed.Placed(where, programs, self.images)
 
     def states(self):
         """All of the states after the last epoch, and the metrics of all epochs, leading axis P."""
@@ -106,21 +107,21 @@ class Training:
             groups.append(self.of_a_chunk(self.points[some], self.labelled[some]))
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *groups)
 
-    def company(self, points, labelled):
+    def point_batch(self, points, labelled):
         numbers = [config.numbers(point.config) for point in points]
         seeds = [point.config["seed"] for point in points]
         y = np.asarray(self.dataset.train.y, np.int32)
-        company = population.stack(seeds, numbers, labelled, y, self.capacity, self.where)
-        return company, (seeds, numbers, labelled)
+        point_batch = population.stack(seeds, numbers, labelled, y, self.capacity, self.where)
+        return point_batch, (seeds, numbers, labelled)
 
     def of_a_chunk(self, points, labelled):
-        company, what = self.company(points, labelled)
-        refresh = refreshing.refresher(self.shop, self.placed, company, *what)
+        point_batch, what = self.point_batch(points, labelled)
+        refresh = refreshing.refresher(self.setup, self.placed, point_batch, *what)
         programs, said = self.placed.programs, []
-        states = refresh(programs.init(company, self.images), 0)
-        for number, length in enumerate(self.shop.lengths, 1):
-            program = programs.epoch(self.shop.routine.pattern(number), length)
-            states, metrics = program(states, company, self.images, np.int32(number))
+        states = refresh(programs.init(point_batch, self.images), 0)
+        for number, length in enumerate(self.setup.lengths, 1):
+            program = programs.epoch(self.setup.routine.pattern(number), length)
+            states, metrics = program(states, point_batch, self.images, np.int32(number))
             states = refresh(states, number)
             said.append(population.unstack(metrics, len(points), self.where))
         return population.unstack(states, len(points), self.where), said

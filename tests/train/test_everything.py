@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdml import config
-from jaxdml.runs import methods
+from jaxdml.runs.planning import methods
 from jaxdml.train import step, streams
 from tests.points import any_point
 from tests.train import everything

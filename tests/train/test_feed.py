@@ -26,7 +26,7 @@ def made(where, image=(4, 4, 1), images=30, **options):
     return compiled.programs(assemble, sizes, where), assemble, config.numbers(resolved)
 
 
-def company(numbers, count, where):
+def point_batch(numbers, count, where):
     points = [numbers | {"train.learning_rate": 1e-3 * (1 + i)} for i in range(count)]
     y = np.arange(30) % 3
     return population.stack(range(count), points, [np.arange(9)] * count, y, 9, where)
@@ -35,7 +35,7 @@ def company(numbers, count, where):
 def trained(dataset, where, count, epochs=2, **options):
     """States of some points after some epochs, and their metrics."""
     programs, assemble, numbers = made(where, **options)
-    images, points = population.place_images(dataset, where), company(numbers, count, where)
+    images, points = population.place_images(dataset, where), point_batch(numbers, count, where)
     states, history = programs.init(points, images), []
     for number in range(1, epochs + 1):
         pattern = assemble(numbers).routine.pattern(number)
@@ -86,12 +86,12 @@ def test_images_from_the_host_train_the_same(tiny, monkeypatch, options, width, 
 def test_an_epoch_is_cut_into_blocks_that_are_about_equally_long(tiny, monkeypatch):
     where = population.layout(1)._replace(fed=True)
     programs, _, numbers = made(where, system="dml_ae")
-    images, points = population.place_images(tiny, where), company(numbers, 4, where)
+    images, points = population.place_images(tiny, where), point_batch(numbers, 4, where)
     epoch, blocks = programs.epoch((0,), STEPS), []
 
-    def spy(states, company, rows, x, number, first):
+    def spy(states, point_batch, rows, x, number, first):
         blocks.append((int(first), x["all"].shape))
-        return epoch.block(states, company, rows, x, number, first)
+        return epoch.block(states, point_batch, rows, x, number, first)
 
     for most, room, first in ((1, 1, [0, 1, 2, 3, 4]), (4, 3, [0, 3]), (9, 5, [0])):
         blocks.clear()
@@ -109,7 +109,7 @@ def test_pseudo_inputs_begin_as_training_images(tiny):
     where = population.layout(1)._replace(fed=True)
     programs, _, numbers = made(where, **VAMP)
     dataset = shelved(tiny)
-    states = programs.init(company(numbers, 2, where), population.place_images(dataset, where))
+    states = programs.init(point_batch(numbers, 2, where), population.place_images(dataset, where))
     found = population.unstack(states.params["terms"]["kl"]["pseudo_inputs"], 2, where)
     known = {image.tobytes() for image in tiny.train.x}
     for point in found:
@@ -128,7 +128,7 @@ def test_a_set_of_any_size_takes_two_blocks_on_a_device(tiny):
     for fed in (False, True):
         where = population.layout(1)._replace(fed=fed)
         programs, _, numbers = made(where, (64, 64, 3), len(x), system="ae")
-        points = company(numbers, 4, where)
+        points = point_batch(numbers, 4, where)
         images = population.described(dataset, where)
         needed[fed] = compiled.compile_all(programs, [((0,), steps)], points, images, where)
         if fed:

@@ -8,7 +8,7 @@ import pytest
 
 from jaxdml import assembly, config
 from jaxdml.options import ConfigError
-from jaxdml.runs import plan
+from jaxdml.runs.planning import plan
 from jaxdml.train import optimizers, step
 from jaxdml.train.gradients import gradients_of
 from jaxdml.types import PointConfig

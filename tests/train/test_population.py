@@ -32,12 +32,12 @@ def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, images=30):
             config.numbers(resolved) | {"train.learning_rate": 1e-3 * (1 + s)} for s in chunk
         ]
         labelled = [np.arange(3 + s) for s in chunk]
-        company = population.stack(chunk, numbers, labelled, dataset.train.y, 12, where)
-        states = programs.init(company, placed)
+        point_batch = population.stack(chunk, numbers, labelled, dataset.train.y, 12, where)
+        states = programs.init(point_batch, placed)
         for number in range(1, epochs + 1):
             pattern = assemble(numbers[0]).routine.pattern(number)
             program = programs.epoch(pattern, -(-images // 8))
-            states, _ = program(states, company, placed, np.int32(number))
+            states, _ = program(states, point_batch, placed, np.int32(number))
         params = population.unstack(states.params, len(chunk), where)
         for i, seed in enumerate(chunk):
             found[seed] = jax.tree.map(lambda leaf, i=i: leaf[i], params)

@@ -56,7 +56,7 @@ def test_pairs_of_a_class_meet_in_many_combinations():
 
 
 def test_room_for_more_labelled_images_changes_nothing():
-    """A point's batches do not depend on the company that it keeps."""
+    """A point's batches do not depend on the point_batch that it keeps."""
     y = jnp.arange(3000) % 5
     rows = np.arange(600)
 

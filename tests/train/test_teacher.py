@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from jaxdml import assembly, config
-from jaxdml.runs import cohort, execute, folder
-from jaxdml.runs import plan as planning
+from jaxdml.runs.execution import execute, rescoring
+from jaxdml.runs.planning import cohort, loading
+from jaxdml.runs.planning import plan as planning
+from jaxdml.runs.storage import folder
 from jaxdml.train import checkpoint, epoch, step, streams, teacher
 from jaxdml.types import Method, Point
 from tests.runs.small import BASE
@@ -134,12 +136,12 @@ def embeddings(place):
 def test_embeddings_are_those_of_the_parameters_that_are_scored(runs, scored):
     place = runs[scored]
     result, kept = embeddings(place)
-    dataset = planning.loader(place.path)(result["config"])
+    dataset = loading.loader(place.path)(result["config"])
     final = place.checkpoints / result["checkpoint"]["path"]
     point = config.point(result["config"])
-    [members] = planning.plan([point], planning.loader(place.path)).cohorts
-    shop = cohort.workshop(members, dataset)
-    template = cohort._template(shop, 1)
+    [members] = planning.plan([point], loading.loader(place.path)).cohorts
+    setup = cohort.setup_of(members, dataset)
+    template = setup.template(1)
     stored = {
         "last": checkpoint.restore(final, template.params),
         "average": checkpoint.restore(
@@ -150,7 +152,7 @@ def test_embeddings_are_those_of_the_parameters_that_are_scored(runs, scored):
     for name, params in stored.items():
         model = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), params["model"])
         images = streams.pixels(jnp.asarray(dataset.test.x))
-        found[name] = np.asarray(shop.model.encode(model, images)[0])
+        found[name] = np.asarray(setup.model.encode(model, images)[0])
     np.testing.assert_allclose(kept["test"], found[scored], rtol=1e-4, atol=1e-5)
     assert not np.allclose(found["last"], found["average"], rtol=1e-3)
 
@@ -168,7 +170,7 @@ def test_training_is_the_same_whichever_is_scored(runs):
 def test_scores_after_a_reload_are_those_of_the_run(runs, scored):
     place = runs[scored]
     result, before = embeddings(place)
-    execute.rescore(place.path, place.path)  # from its checkpoint
+    rescoring.rescore(place.path, place.path)  # from its checkpoint
     again, after = embeddings(place)
     assert again["scores"] == result["scores"]
     for name, values in before.items():

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from jaxdml.report.figures import style
-from jaxdml.report.statistics import Estimate
+from jaxdml.report.tables.statistics import Estimate
 
 MOST_LINES = 10
 

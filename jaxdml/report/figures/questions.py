@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxdml.report.figures import style
-from jaxdml.report.questions import Answer, Answered
-from jaxdml.report.statistics import EQUIVALENT
+from jaxdml.report.tables.questions import Answer, Answered
+from jaxdml.report.tables.statistics import EQUIVALENT
 
 FIRST = "what the others are compared with"
 _COLOUR = {"better": 0, "worse": 1, EQUIVALENT: 4}

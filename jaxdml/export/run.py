@@ -1,0 +1,188 @@
+"""A finished run for other tools: what the run folder holds as records, written by their rooms."""
+
+import importlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import getpid
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxdml import config
+from jaxdml.evaluate.gallery import Gallery
+from jaxdml.export import records, tensorboard, wandb
+from jaxdml.options import ConfigError
+from jaxdml.report import shown, write
+from jaxdml.report.tables import summary, table
+from jaxdml.runs.planning import loading, splits
+from jaxdml.runs.progress import Reporter
+from jaxdml.runs.storage import folder
+
+TEXTS = ("epoch", "phase")  # of a history
+MOST_EMBEDDED = 2000  # test images in the projector
+ACROSS = 12  # images in a row
+MARK = "export.json"  # in a folder that may be replaced
+
+
+class Tool(NamedTuple):
+    """What a run can be written for."""
+
+    write: Callable[[records.Run, Path, Callable[[], None]], None]
+    look: Callable[[Path], str]  # how, from where it was written
+    needs: tuple[str, ...]  # modules
+
+
+TOOLS = {
+    "tensorboard": Tool(tensorboard.write, tensorboard.look, ("tensorboardX", "PIL")),
+    "wandb": Tool(wandb.write, wandb.look, ("wandb.sdk", "PIL")),  # any folder is `wandb`
+}
+
+
+def export(
+    place: folder.Folder,
+    tool: str,
+    into: Path,
+    load: loading.LoadDataset,
+    note: Callable[[str], None],
+) -> None:
+    """Writes a run for another tool; what an earlier export wrote there is replaced.
+
+    Args:
+      place: a run folder with finished points; nothing else in it changes.
+      tool: one of `TOOLS`.
+      into: the folder to write.
+      load: gives data sets, for what shows images.
+      note: is told what cannot be shown.
+
+    Raises:
+      ConfigError: if the tool's packages are missing, or the folder holds something else.
+    """
+    for module in TOOLS[tool].needs:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            package = module.partition(".")[0]
+            raise ConfigError(
+                f"--to={tool} needs {package}: pip install 'jaxdml[{tool}]'"
+            ) from error
+    results, paths = write.gathered([place])
+    scores = "\n\n".join(table.markdown(one) for one in summary.tables(results, paths))
+    name = place.path.resolve().name
+    figures = {file.stem: file for file in sorted(place.report.glob("*.png"))}
+    with (
+        _replacing(into, {"run": name, "tool": tool}) as empty,
+        Reporter(len(results), 0, 0) as progress,
+    ):
+        points = _points(place, results, paths, load, note)
+        run = records.Run(name, scores, points, figures)
+        TOOLS[tool].write(run, empty / tool, progress.finished)
+
+
+@contextmanager
+def _replacing(into: Path, mark: Mapping[str, str]) -> Iterator[Path]:
+    """An empty folder; what is written to one in it takes the place of `into` once all is there.
+
+    Its name there is the tool's: some make a folder of their own name, and write to that.
+
+    Raises:
+      ConfigError: if `into` is no earlier export, and not empty either, or cannot be written.
+    """
+    place = into.resolve()  # `.` has no name, and what a link leads to is what is replaced
+    beside = place.parent / f".{place.name}.{getpid()}"
+    full = beside / mark["tool"]
+    try:
+        if place.exists() and any(place.iterdir()) and not (place / MARK).exists():
+            raise ConfigError(f"--output={into} holds something else: name a new folder")
+        full.mkdir(parents=True)
+        folder.write_json(full / MARK, mark)
+    except OSError as error:
+        raise ConfigError(f"--output={into} cannot be written: {error}") from error
+    try:
+        yield beside
+        if place.exists():
+            shutil.rmtree(place)
+        full.replace(place)
+    finally:
+        shutil.rmtree(beside)
+
+
+def _points(
+    place: folder.Folder,
+    results: Sequence[Mapping[str, Any]],
+    paths: Sequence[str],
+    load: loading.LoadDataset,
+    note: Callable[[str], None],
+) -> Iterator[records.Point]:
+    """All points; the first of a setting with images and embeddings."""
+    groups = summary.groups(results, paths)
+    names = {
+        result["point"]: name
+        for name, group in zip(summary.names(groups), groups, strict=True)
+        for result in group.results
+    }
+    found = {one.result["point"]: one for one in shown.points(groups, load, note)[0]}
+    classes = place.plan()["classes"]
+    for result in results:
+        c, one = result["config"], found.get(result["point"])
+        setting = names[result["point"]] if len(groups) > 1 else c["system"]
+        yield records.Point(
+            id=result["point"],
+            name=f"{setting} · seed {c['seed']}",
+            status=result["status"],
+            said=result["reason"] or result.get("note") or "",
+            config=c,
+            varied={path: c.get(path) for path in paths},
+            history=_history(place.history(result["point"])),
+            scores={"_".join(summary.measure(score)): score["value"] for score in result["scores"]},
+            pictures=_pictures(one.gallery) if one and one.gallery else {},
+            embedding=_embedding(one, classes[config.dataset_name(c)], load) if one else None,
+        )
+
+
+def _history(rows: Sequence[Mapping[str, str]]) -> list[tuple[int, dict[str, float]]]:
+    """What was finite, by epoch."""
+    return [
+        (int(row["epoch"]), {k: float(v) for k, v in row.items() if v and k not in TEXTS})
+        for row in rows
+    ]
+
+
+def _pictures(own: Gallery) -> dict[str, np.ndarray]:
+    """A gallery as pictures; reconstructions lie below the test images that they are of."""
+    rows, across = own.images[:ACROSS], min(ACROSS, len(own.images))
+    if own.reconstructions is None:
+        found = {"test_images": _sheet(rows, across)}
+    else:
+        both = np.concatenate([rows, own.reconstructions[:ACROSS]])
+        found = {"reconstructions": _sheet(both, across)}
+    for title in ("samples", "pseudo_inputs"):
+        images = getattr(own, title)
+        if images is not None:
+            found[title] = _sheet(images, ACROSS)
+    return found
+
+
+def _sheet(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images in [0, 1], f32[N, H, W, C], in rows, a pixel apart: u8[…, …, C]."""
+    lacking = -len(images) % columns
+    framed = np.pad(images, ((0, lacking), (0, 1), (0, 1), (0, 0)), constant_values=1.0)
+    _, height, width, channels = framed.shape
+    grid = framed.reshape(-1, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    sheet = grid.reshape(-1, columns * width, channels)[:-1, :-1]
+    return shown.as_bytes(sheet)
+
+
+def _embedding(
+    one: shown.Shown, classes: Sequence[str], load: loading.LoadDataset
+) -> records.Embedding:
+    """Some test images, the same ones of every setting."""
+    z, c = one.arrays["test"], one.result["config"]
+    rows = np.sort(np.random.default_rng(0).permutation(len(z))[:MOST_EMBEDDED])
+    images = None
+    if one.gallery is not None:  # its data set is here
+        dataset = load(c)
+        images = shown.as_bytes(splits.scored(dataset, c).x[rows])
+    labels = [classes[label] for label in one.arrays["test_labels"][rows]]
+    return records.Embedding(z[rows], labels, rows, images)

@@ -1,0 +1,123 @@
+"""Which points a report shows, and what is needed to show them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdml.evaluate import gallery
+from jaxdml.options import ConfigError, listed
+from jaxdml.report.tables import summary
+from jaxdml.report.tables.summary import Group
+from jaxdml.runs.execution import rescoring
+from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.planning import loading, methods, splits
+from jaxdml.runs.storage import folder
+from jaxdml.types import Dataset, Split
+
+MOST = 12
+MOST_CLASSES = 40  # of which there is an example
+
+
+class Shown(NamedTuple):
+    """The first point of a setting that counts."""
+
+    name: str  # of the setting, in words
+    group: Group
+    result: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]  # as embeddings.npz holds them; none where they are not kept
+    gallery: gallery.Gallery | None  # nothing where its data set or its parameters are not here
+
+
+def points(
+    groups: Sequence[Group],
+    load: loading.LoadDataset,
+    note: Callable[[str], None],
+) -> tuple[list[Shown], Dataset | None, bool]:
+    """One point of each setting, of at most twelve; and their data set, if it is one and is here.
+
+    The third value says whether anything could be shown if its data, its parameters or its
+    embeddings were here.
+
+    It is one only if the same part of it is scored in all of them.
+
+    Args:
+      groups: of results that hold their `folder`.
+      load: gives data sets.
+      note: is told what cannot be shown.
+    """
+    named = zip(summary.names(groups), groups, strict=True)
+    chosen = [(name, group, group.ok[0]) for name, group in named if group.ok]
+    if len(chosen) > MOST:
+        note(f"pictures show {MOST} of {len(chosen)} settings")
+        chosen = chosen[:MOST]
+    found: list[Shown] = []
+    kinds = {
+        (
+            loading.described(result["config"]),
+            result["config"]["eval.split"],
+            result["config"].get("data.fold"),
+        )
+        for _, _, result in chosen
+    }
+    if len(kinds) > 1:
+        note("no images: the settings are of several data sets, or scored on different parts")
+    dataset = None
+    workers: dict[folder.Folder, Worker] = {}
+    missing: dict[str, list[str]] = {}
+    for name, group, result in chosen:
+        place, c = result["folder"], result["config"]
+        arrays = place.embeddings(result["point"])
+        own = None
+        if not arrays:
+            missing.setdefault(f"{place.path} keeps scores and losses only", [])
+        elif len(kinds) == 1:
+            try:
+                here = load(c)
+                worker = workers.setdefault(place, Worker(place, load))
+                own = _gallery(place, result, here, worker)
+                dataset = here
+            except ConfigError as error:
+                missing.setdefault(str(error), []).append(result["point"])
+        found.append(Shown(name, group, result, arrays, own))
+    for why, ids in missing.items():
+        note(f"no images{f' of {listed(ids)}' if ids else ' and embeddings'}: {why}")
+    return found, dataset, bool(missing)
+
+
+def as_bytes(images: np.ndarray) -> np.ndarray:
+    """Images as u8, from 0 to 255, whether they were so or f32 in [0, 1]."""
+    if images.dtype == np.uint8:
+        return images
+    return np.round(images * 255).astype(np.uint8)
+
+
+def examples(part: Split, each: int = 1) -> np.ndarray:
+    """Rows of the first images of each class, class by class, of at most `MOST_CLASSES`.
+
+    Args:
+      part: the scored images of a data set.
+      each: how many of a class.
+    """
+    y = np.asarray(part.y)
+    return np.concatenate([np.flatnonzero(y == i)[:each] for i in np.unique(y)[:MOST_CLASSES]])
+
+
+def _gallery(
+    place: folder.Folder, result: Mapping[str, Any], dataset: Dataset, worker: Worker
+) -> gallery.Gallery:
+    own = place.result(result["point"])
+    assert own is not None
+    channels = dataset.train.x.shape[3]
+    if channels not in (1, 3):
+        raise ConfigError(f"an image of {channels} channels is no picture: 1 and 3 are")
+    _, point, _, network = rescoring.trained_point(place, own, worker)
+    c = point.config
+    method = methods.assembler(c, dataset)({})
+    logits = c.get("reconstruction.name") == "bernoulli"
+    part = splits.scored(dataset, c)
+    images = part.x[examples(part)]
+    as_image = jax.nn.sigmoid if logits else lambda x: jnp.clip(x, 0, 1)
+    return gallery.gallery(method, network.params, images, as_image)

@@ -1,0 +1,1 @@
+"""Results as tables, from records alone."""

@@ -1,0 +1,297 @@
+"""From run folders to a report: tables, figures, and a page to look at."""
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxdml import config
+from jaxdml.evaluate import neighbours, project
+from jaxdml.report import page, shown
+from jaxdml.report.figures import FIGURES
+from jaxdml.report.tables import classes, comparison, folds, guard, published, summary, table
+from jaxdml.report.tables import questions as answers
+from jaxdml.runs.planning import loading, splits
+from jaxdml.runs.scoring import baselines
+from jaxdml.runs.storage import folder, questions
+from jaxdml.types import Dataset
+
+NO_PLOT = "no pictures: matplotlib is not installed (pip install 'jaxdml[plot]')"
+OURS = re.compile(r"(all_)?scores|differences_in_|questions_by_|recall_of_|table_6_")
+MOST_TEST, MOST_LABELLED = 10_000, 1_000  # images of a setting on the page
+NEIGHBOURS = 5
+# what runs may differ in, and still are of one setting: how they were executed, what was scored
+NO_SETTING = (
+    *config.EXECUTION,
+    *(f"eval.{name}" for name in ("protocols", "classifiers", "embeddings", "baselines")),
+)
+LONG = 150  # rows: longer tables are on the page and in their files only
+
+
+class Report(NamedTuple):
+    """What was written."""
+
+    table: str  # the scores, and those tables of the thesis that they belong to
+    text: Path  # report.md
+    page: Path  # report.html
+    pictures: tuple[Path, ...]
+    notes: tuple[str, ...]  # what could not be shown, and why
+
+
+def report(
+    places: Sequence[folder.Folder], into: Path, load: loading.LoadDataset, projection: str = "pca"
+) -> Report:
+    """Writes `report.html`, `report.md`, tables (CSV, LaTeX) and figures (PNG, SVG).
+
+    Args:
+      places: run folders with finished points; of several, `run` is one more setting.
+      into: the folder to write. If an earlier report there has figures that cannot be drawn now,
+        because data, parameters or matplotlib are missing, it stays as it is, and this one goes
+        beside it.
+      load: gives data sets, for what shows images.
+      projection: how embeddings of more than two dimensions are shown, see `project.plane`.
+    """
+    trained, paths = gathered(places)
+    results = folds.pooled(trained)
+    groups, named = summary.groups(results, paths), _classes(places, results)
+    notes: list[str] = []
+    beside_them = folds.pooled(baselines.results(places, trained, load, notes.append))
+    shown_paths = _with_system(paths) if beside_them else paths
+    scores = comparison.scores([*results, *beside_them], shown_paths)
+    compared = [m for m in summary.measures(results) if m.metric in ("accuracy", "map_at_r")]
+    firsts = list({(m.protocol, m.embedding): m for m in reversed(compared)}.values())[::-1]
+    compared_ones = [comparison.table(results, paths, measure) for measure in firsts]
+    beside = [published.table(name, results) for name in published.touched(results)]
+    asked = questions.read(places[0]) if len(places) == 1 else {}
+    if asked:
+        by = answers.measures(firsts)
+        beside += [answers.table(answers.answer(asked, results, one), one) for one in by]
+    recalls = [classes.table(results, paths, m, named) for m in firsts]
+    guards = [guard.table([*results, *beside_them], shown_paths, m) for m in firsts]
+    beside = [*(one for one in guards if one is not None), *beside]
+    tables = [*scores, *(one for one in (*recalls, *compared_ones) if one is not None), *beside]
+    tables.append(summary.every([*results, *beside_them], shown_paths))
+    points, dataset, lost = shown.points(groups, load, notes.append)
+    embedded = [point for point in points if point.arrays]
+    planes = [
+        project.plane(p.arrays["test"], p.arrays["labelled"], method=projection) for p in embedded
+    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            from jaxdml.report import pictures
+        except ImportError:
+            notes.append(NO_PLOT)
+            drawn, lost = [], True
+        else:
+            chance, new = _chance(places, results), Path(scratch)
+            drawn = pictures.draw(
+                groups,
+                paths,
+                beside_them,
+                firsts,
+                asked,
+                chance,
+                points,
+                planes,
+                dataset,
+                named,
+                new,
+            )
+        missing = _figures(into) - {d.files[0].stem for d in drawn}
+        if lost and missing:
+            full, into = into, into.with_name(f"{into.name}_without_images")
+            notes.append(
+                f"{full} is left as it was: {len(missing)} of its figures cannot be drawn again "
+                f"now; this report is in {into}"
+            )
+        drawn = [d._replace(files=tuple(_moved(file, into) for file in d.files)) for d in drawn]
+    kept = {file for figure in drawn for file in figure.files}
+    for old in into.glob("*.*"):
+        if old.stem in FIGURES and old.suffix in (".png", ".svg") and old not in kept:
+            old.unlink()
+
+    files = {re.sub(r"\W+", "_", one.title.partition(":")[0].lower()): one for one in tables}
+    for file_name, one in files.items():
+        folder.write(into / "tables" / f"{file_name}.csv", table.csv(one).encode())
+        folder.write(into / "tables" / f"{file_name}.tex", table.latex(one).encode())
+    for old in (into / "tables").iterdir():
+        if OURS.match(old.name) and old.stem not in files:
+            old.unlink()  # of an earlier report, that had more to say
+
+    names = _names(places)
+    title = " and ".join(names.values())
+    known = dict.fromkeys(note for place in places for note in place.plan().get("notes", ()))
+    known |= dict.fromkeys(dataset.notes if dataset is not None else ())
+    said = PROTOCOLS + SCORES * any(m.protocol == "scores" for m in summary.measures(results))
+    about = "\n\n".join([_about(trained), *(f"{note}." for note in known)])
+    configs = {names[place]: folder.read_json(place.path / "config.json") for place in places}
+    given = configs if len(places) > 1 else next(iter(configs.values()))
+    scatters, images = _scatters(embedded, planes, dataset)
+    html = page.render(
+        title=title,
+        summary=f"{about}\n\n{said}",
+        tables=tables,
+        pictures=[page.Picture(d.title, d.caption, d.files[0].read_bytes()) for d in drawn],
+        scatters=scatters,
+        images=images,
+        classes=named,
+        config=config.flatten(given),
+        warnings=[_lost(result) for result in results if result["status"] != "ok"],
+    )
+    folder.write(into / "report.html", html.encode())
+    lines = [f"# {title}", "", about, "", said, ""]
+    for one in tables[:-1]:
+        lines += [f"## {one.title}", ""]
+        if len(one.body) > LONG:
+            lines += [f"{len(one.body)} rows: see `tables/`, or `report.html`."]
+        else:
+            lines += [table.markdown(one)]
+        lines += [""]
+    for d in drawn:
+        lines += [f"## {d.title}", "", f"![{d.title}]({d.files[0].name})", "", d.caption, ""]
+    lines += ["<details><summary>Base configuration</summary>", ""]
+    lines += ["What the table's columns name differs from it; a system reads only some of it.", ""]
+    lines += ["```json", json.dumps(given, indent=1), "```", "", "</details>", ""]
+    folder.write(into / "report.md", "\n".join(lines).encode())
+    return Report(
+        "\n\n".join([*map(table.markdown, scores), *map(_titled, beside)]),
+        into / "report.md",
+        into / "report.html",
+        tuple(path for d in drawn for path in d.files),
+        tuple(notes),
+    )
+
+
+def gathered(places: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]], list[str]]:
+    """All results, each with its `folder`, and the paths in which their settings differ.
+
+    Of several folders `run` is one of these paths, and so is what their base configurations differ
+    in.
+    """
+    results = [r | {"folder": place} for place in places for r in place.results()]
+    paths = [path for place in places for path in place.plan()["grid_paths"]]
+    if len(places) > 1:
+        names = _names(places)
+        results = [r | {"config": {"run": names[r["folder"]]} | r["config"]} for r in results]
+        configs = [
+            config.complete(folder.read_json(place.path / "config.json")) for place in places
+        ]
+        fields = dict.fromkeys(field for one in configs for field in one)
+        differing = [p for p in fields if len({str(one.get(p)) for one in configs}) > 1]
+        paths = ["run", *(p for p in differing if p not in NO_SETTING), *paths]
+    return results, list(dict.fromkeys(paths))
+
+
+def _with_system(paths: Sequence[str]) -> list[str]:
+    """Paths with that of the system, which tells baselines from points."""
+    several = paths[:1] == ["run"]
+    return list(paths) if "system" in paths else [*paths[:several], "system", *paths[several:]]
+
+
+def _figures(into: Path) -> set[str]:
+    """The names of the figures that a folder holds."""
+    return {file.stem for file in into.glob("*.png") if file.stem in FIGURES}
+
+
+def _moved(file: Path, into: Path) -> Path:
+    folder.write(into / file.name, file.read_bytes())
+    return into / file.name
+
+
+def _titled(one: table.Table) -> str:
+    return f"{one.title}\n\n{table.markdown(one)}"
+
+
+def _names(places: Sequence[folder.Folder]) -> dict[folder.Folder, str]:
+    """The last part of each folder's path, or all of it where that is not enough."""
+    last = [place.path.resolve().name for place in places]
+    unique = len(set(last)) == len(last)
+    return {p: name if unique else str(p.path) for p, name in zip(places, last, strict=True)}
+
+
+def _classes(
+    places: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """The names of the classes, or their numbers where data sets have different ones."""
+    known = {name: tuple(c) for place in places for name, c in place.plan()["classes"].items()}
+    names = {config.dataset_name(r["config"]) for r in results}
+    used = {known[name] for name in names if name in known}
+    if len(used) == 1:
+        return used.pop()
+    return tuple(str(i) for i in range(max(map(len, used), default=0)))
+
+
+def _chance(places: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]) -> float | None:
+    """The accuracy of who knows nothing, where all data sets have as many classes."""
+    known = {name: len(c) for place in places for name, c in place.plan()["classes"].items()}
+    counts = {known.get(config.dataset_name(r["config"])) for r in results}
+    count = counts.pop() if len(counts) == 1 else None
+    return 1 / count if count else None
+
+
+def _scatters(
+    points: Sequence[shown.Shown], planes: Sequence[project.Plane], dataset: Dataset | None
+) -> tuple[list[page.Scatter], np.ndarray | None]:
+    """What the page shows of each setting, and the images that belong to it."""
+    if not points:
+        return [], None
+    random = np.random.default_rng(0)
+    few = [np.sort(random.permutation(len(p.arrays["labelled"]))[:MOST_LABELLED]) for p in points]
+    some = np.sort(random.permutation(len(points[0].arrays["test"]))[:MOST_TEST])
+    chosen = [p.arrays["labelled_index"][f] for p, f in zip(points, few, strict=True)]
+    rows = np.unique(np.concatenate(chosen))  # of the training set
+    images = None
+    if dataset is not None:
+        scored = splits.scored(dataset, points[0].result["config"])
+        images = shown.as_bytes(np.concatenate([scored.x[some], dataset.train.x[rows]]))
+    scatters = []
+    for point, plane, labelled, index in zip(points, planes, few, chosen, strict=True):
+        arrays, (test, training) = point.arrays, plane.positions
+        here = some[some < len(test)]
+        both = np.concatenate([arrays["test"][here], arrays["labelled"][labelled]])
+        scatters.append(
+            page.Scatter(
+                title=point.name,
+                space=plane.name,
+                position=np.concatenate([test[here], training[labelled]]),
+                labels=np.concatenate(
+                    [arrays["test_labels"][here], arrays["labelled_labels"][labelled]]
+                ),
+                labelled=np.arange(len(both)) >= len(here),
+                image=np.concatenate(
+                    [np.arange(len(here)), len(some) + np.searchsorted(rows, index)]
+                ),
+                neighbours=neighbours.nearest(both, NEIGHBOURS),
+            )
+        )
+    return scatters, images
+
+
+def _lost(result: Mapping[str, Any]) -> str:
+    return f"{result['point']} is left out of every mean: {result['status']}, {result['reason']}"
+
+
+def _about(results: Sequence[Mapping[str, Any]]) -> str:
+    versions = {
+        (config.dataset_name(r["config"]), r["config"]["model.latent_dim"]) for r in results
+    }
+    said = "; ".join(
+        f"{name}, {latent_dim}-D latent space" for name, latent_dim in sorted(versions)
+    )
+    return f"{len(results)} point{'s' * (len(results) != 1)} on {said}."
+
+
+PROTOCOLS = (
+    "`thesis`: fitted on two thirds of the test embeddings with all their labels, scored on the "
+    "other third. `labelled`: fitted on the labelled training embeddings, scored on the whole test "
+    "set. `full`: fitted on all training embeddings. `cluster`: k-means of the test embeddings. "
+    "`retrieval`: each test image's neighbours among the others."
+)
+SCORES = (
+    " `scores`: nothing is fitted; a test image gets the class with the highest class score, by "
+    "the model's class weights, or else by the nearest mean of a class's labelled embeddings."
+)

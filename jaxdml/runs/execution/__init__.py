@@ -1,0 +1,1 @@
+"""Training cohorts: here, or on the workers of a cluster."""

@@ -1,0 +1,199 @@
+"""Checkpoints of a chunk of points, and what stays of them after its last epoch."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxdml.options import ConfigError
+from jaxdml.runs.planning.cohort import CohortSetup, Network
+from jaxdml.runs.storage import folder
+from jaxdml.train import checkpoint
+from jaxdml.types import PointConfig, TrainState
+
+
+class Saved(NamedTuple):
+    """What an earlier call left of a chunk."""
+
+    epoch: int  # the last one
+    diverged: list[Any]
+    history: list[dict[str, Any]]
+
+
+def read(saved: Path) -> Saved | None:
+    """What is there of a chunk: nothing where no epoch was finished."""
+    if not (saved / "progress.json").exists():
+        return None
+    progress = folder.read_json(saved / "progress.json")
+    done = progress["epoch"]
+    return Saved(done, progress["diverged"], progress.get("history") or _read_history(saved)[:done])
+
+
+def restore(saved: Path, number: int, template: TrainState) -> TrainState:
+    """The states after an epoch that is not the last.
+
+    Raises:
+      ConfigError: if they are missing or damaged.
+    """
+    path = saved / f"epoch_{number}"
+    try:
+        return checkpoint.restore(path, template)
+    except (OSError, ValueError) as error:
+        raise ConfigError(_damaged(path)) from error
+
+
+def final(setup: CohortSetup, saved: Path, rows: int, average: bool) -> Network:
+    """As `networks`, for a chunk whose last epoch is done.
+
+    Raises:
+      ConfigError: if they are missing or damaged.
+    """
+    try:
+        return networks(setup, saved / "final", rows, average)
+    except (OSError, ValueError) as error:
+        raise ConfigError(_damaged(saved / "final")) from error
+
+
+def clean(saved: Path) -> None:
+    """Drops what only resuming needed; the parameters stay."""
+    for file in ("progress.json", "history.jsonl"):
+        (saved / file).unlink(missing_ok=True)
+    for old in saved.glob("epoch_*"):
+        shutil.rmtree(old)
+
+
+def networks(setup: CohortSetup, path: Path, rows: int, average: bool) -> Network:
+    """What training kept of the `rows` points that were trained together; leading axis P.
+
+    Args:
+      setup: their cohort's.
+      path: the folder `final` of their checkpoints.
+      rows: how many they are.
+      average: whether the average of the weights is wanted, in the place of the last ones.
+
+    Raises:
+      OSError, ValueError: if it is missing or damaged.
+    """
+    template = setup.template(rows)
+    beside = path.with_name("final_kept")
+    kept = {"average": template.average, "kept": template.kept}
+    if jax.tree.leaves(kept) and (beside.exists() or average):
+        kept = checkpoint.restore(beside, kept)
+    elif jax.tree.leaves(kept):
+        kept["kept"] = None  # of a run that was made before it was written
+    params = kept["average"] if average else checkpoint.restore(path, template.params)
+    return Network(params, kept["kept"])
+
+
+def chunk_name(chunk: Sequence[PointConfig]) -> str:
+    """The same points in the same order have the same name."""
+    return hashlib.sha256(",".join(point.id for point in chunk).encode()).hexdigest()[:12]
+
+
+def chunks(
+    points: Sequence[PointConfig], finished: Set[str], size: int, checkpoints: Path
+) -> Iterator[Sequence[PointConfig]]:
+    """Points in groups of at most `size`; before them, groups that were cut off, of any size.
+
+    Args:
+      points: all of a cohort.
+      finished: ids of those that have a result. They come again only in a group that was cut off
+        while its results were written.
+      size: the room of a chunk.
+      checkpoints: the folder of all checkpoints.
+    """
+    known = {point.id: point for point in points}
+    left = {point.id: point for point in points if point.id not in finished}
+    for file in sorted(checkpoints.glob("*/progress.json")):
+        group = folder.read_json(file)["points"]
+        new = set(group) - finished
+        if new and left.keys() >= new and known.keys() >= set(group):
+            for identity in group:
+                left.pop(identity, None)
+            yield [known[identity] for identity in group]
+    rest = list(left.values())
+    for start in range(0, len(rest), size):
+        yield rest[start : start + size]
+
+
+def _damaged(path: Path) -> str:
+    return f"{path} is missing or damaged: remove {path.parent} to train its points anew"
+
+
+def _read_history(saved: Path) -> list[dict[str, Any]]:
+    lines = (saved / "history.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+class Saver:
+    """Writes checkpoints, one at a time, while training goes on. Use it as a context manager."""
+
+    def __init__(
+        self,
+        saved: Path,
+        total: int,
+        chunk: Sequence[PointConfig],
+        history: Sequence[Mapping[str, Any]],
+    ) -> None:
+        self.saved, self.total, self.points = saved, total, [point.id for point in chunk]
+        self.written = 0  # records of the history
+        if history:  # what was cut off may have written more than it counted
+            self._write(history, "w")
+        self.thread = ThreadPoolExecutor(1, "checkpoint")
+        self.writing: Future[None] | None = None
+
+    def __enter__(self) -> "Saver":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.wait()
+        finally:
+            self.thread.shutdown()
+
+    def save(self, number: int, states: TrainState, history: list[dict[str, Any]]) -> None:
+        """Begins to write the states after epoch `number`, as soon as the last one is written."""
+        self.wait()
+        self.writing = self.thread.submit(self._save, number, states, list(history))
+
+    def _save(self, number: int, states: TrainState, history: list[dict[str, Any]]) -> None:
+        self._write(history, "a" if self.written else "w")
+        _save(self.saved, number, self.total, states, self.points)
+
+    def _write(self, history: Sequence[Mapping[str, Any]], mode: str) -> None:
+        """Adds what is new: a thousand epochs are not written a thousand times."""
+        self.saved.mkdir(parents=True, exist_ok=True)
+        with (self.saved / "history.jsonl").open(mode) as file:
+            file.writelines(f"{json.dumps(record)}\n" for record in history[self.written :])
+        self.written = len(history)
+
+    def wait(self) -> None:
+        """Until it is written.
+
+        Raises:
+          OSError: if it could not be.
+        """
+        if self.writing is not None:
+            self.writing.result()
+
+
+def _save(saved: Path, number: int, total: int, states: TrainState, points: list[str]) -> None:
+    """A checkpoint counts once progress.json names its epoch; after the last, less is kept."""
+    if number == total:
+        checkpoint.save(saved / "final", states.params)
+        beside = {"average": states.average, "kept": states.kept}
+        if jax.tree.leaves(beside):
+            checkpoint.save(saved / "final_kept", beside)
+    else:
+        checkpoint.save(saved / f"epoch_{number}", states)
+    progress = {"epoch": number, "points": points, "diverged": states.diverged.tolist()}
+    folder.write_json(saved / "progress.json", progress)
+    for old in saved.glob("epoch_*"):
+        if old.name != f"epoch_{number}":
+            shutil.rmtree(old)

@@ -1,0 +1,203 @@
+"""Carries out a grid in a run folder, and scores a finished one again."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence, Set
+from pathlib import Path
+from typing import Any
+
+from jaxdml import config
+from jaxdml.runs import interrupt
+from jaxdml.runs.execution import checkpoints, cluster
+from jaxdml.runs.execution.rescoring import score_again
+from jaxdml.runs.execution.worker import Chunk, Size, Worker
+from jaxdml.runs.planning import description, grid, loading, splits
+from jaxdml.runs.planning import plan as planning
+from jaxdml.runs.progress import Reporter
+from jaxdml.runs.scoring.scorer import Scorer
+from jaxdml.runs.storage import folder
+from jaxdml.types import Cohort, PointConfig
+
+
+def run(
+    base: Mapping[str, Any],
+    over: grid.Grid,
+    workdir: Path,
+    data_dir: Path,
+    scheduler: str | None = None,
+) -> folder.Folder:
+    """Trains and evaluates every point of a grid that is not finished yet.
+
+    Args:
+      base: the base configuration, nested.
+      over: the grid; `({},)` is the base itself.
+      workdir: the run folder. The same call continues where an earlier one stopped; a larger grid
+        over the same base adds its points.
+      data_dir: the folder that holds the data sets.
+      scheduler: of a Dask cluster that does the work, like `tcp://host:8786`, or `local:N` for N
+        processes here; `None`: this process does it.
+
+    Raises:
+      ConfigError: for anything that the user can mend.
+      Stopped: after SIGTERM or Ctrl-C, with everything saved.
+    """
+    points, paths = grid.expand(base, over), grid.paths(over)
+    place = folder.Folder(workdir)
+    with place.locked():
+        place.check(config.flatten(base), config.complete)
+        load = loading.loader(data_dir, place.plan()["places"], place.plan()["data"])
+        points = splits.with_folds(points, load)
+        if any(point.config["data.fold"] is not None for point in points):
+            paths = [*paths, "data.fold"]
+        finished = frozenset(p.id for p in points if place.result(p.id) is not None)
+        plan = planning.plan(points if len(finished) < len(points) else (), load, finished)
+        place.check_data(plan.data)
+        place.claim(config.flatten(base))
+        _remember(place, points, paths, plan, data_dir)
+        left = [
+            members
+            for members in plan.cohorts
+            if not finished.issuperset(point.id for point in members.points)
+        ]
+        if len(finished) < len(points):
+            training = (point for members in left for point in members.points)
+            epochs = sum(config.epochs(p.config) for p in training if p.id not in finished)
+            with (
+                Reporter(len(points), len(finished), epochs) as progress,
+                interrupt.heeded(progress.note) as stop,
+            ):
+                for note in description.said(plan):
+                    progress.note(note)
+                if left and scheduler is not None:
+                    _on_cluster(scheduler, left, finished, place, data_dir, progress, stop)
+                elif left:
+                    _here(left, finished, place, load, progress, stop)
+                trained = {result["point"]: result for result in place.results()}
+                borrowed = [
+                    (trained[plan.alike[point.id]], point)
+                    for point in points
+                    if point.id in plan.alike and point.id not in finished
+                ]
+                score_again(borrowed, place, load, progress, stop)
+        place.drop_orphans()
+        place.write_results()
+    return place
+
+
+def _here(
+    cohorts: Sequence[Cohort],
+    finished: Set[str],
+    place: folder.Folder,
+    load: loading.LoadDataset,
+    progress: Reporter,
+    stop: Callable[[], int],
+) -> None:
+    """Trains in this process, chunk by chunk, on all its devices."""
+    worker = Worker(place, load)
+    with Scorer(sum(len(members.points) for members in cohorts)) as scorer:
+        for members in cohorts:
+            size = worker.size(members, _size_before(place, members))
+            _note_fed(size, members, progress)
+            for chunk in _chunks(place, members, size, finished):
+                new = sum(point.id not in finished for point in chunk.members.points)
+
+                def on_epoch(epochs: int, loss: float, new: int = new) -> None:
+                    progress.epoch(new, loss, epochs)
+
+                worker.carry_out(chunk, finished, scorer, on_epoch, stop, progress.finished)
+        while scorer.busy:
+            scorer.collect(0.5)
+            if stop():
+                raise interrupt.Stopped(stop())
+    progress.spent(worker.spent, worker.programs)
+
+
+def _on_cluster(
+    scheduler: str,
+    cohorts: Sequence[Cohort],
+    finished: Set[str],
+    place: folder.Folder,
+    data_dir: Path,
+    progress: Reporter,
+    stop: Callable[[], int],
+) -> None:
+    """Has the workers of a Dask cluster train, each on its own devices."""
+    with cluster.connected(scheduler) as client:
+        tasks = cluster.Tasks(client, place, data_dir, stop, progress.note)
+
+        def sized(size: Size, members: Cohort) -> None:
+            _note_fed(size, members, progress)
+            each = math.ceil(len(members.points) / (size.devices * tasks.workers))
+            size = size._replace(width=min(size.width, each))  # something for each
+            groups = len(members.points) // (size.width * size.devices * tasks.workers)
+            size = size._replace(rounds=max(1, min(size.rounds, groups)))
+            for chunk in _chunks(place, members, size, finished):
+                tasks.submit(done, chunk, cluster.carry_out, chunk, finished)
+
+        def done(loss: float, chunk: Chunk) -> None:
+            for point in chunk.members.points:
+                if point.id not in finished:
+                    progress.epoch(1, loss, config.epochs(point.config))
+                    progress.finished()
+
+        for members in cohorts:
+            before = _size_before(place, members)
+            tasks.submit(sized, members, cluster.size, members, before)
+        tasks.finish()
+
+
+def _note_fed(size: Size, members: Cohort, progress: Reporter) -> None:
+    if size.fed:
+        name = config.dataset_name(members.points[0].config)
+        progress.note(f"the training images of {name} stay on the host, which feeds the batches")
+
+
+def _chunks(place: folder.Folder, members: Cohort, size: Size, finished: Set[str]) -> list[Chunk]:
+    """A cohort split into chunks; how it travels is kept for another time."""
+    known = place.plan()
+    _entry(known, members)["size"] = size._asdict()
+    sizes = [old["size"] for old in known["cohorts"] if old.get("size")]
+    known |= {"width": max(old["width"] for old in sizes), "devices": size.devices}
+    place.write_plan(known)
+    return [
+        Chunk(dataclasses.replace(members, points=tuple(group)), size.holding(len(group)))
+        for group in checkpoints.chunks(members.points, finished, size.chunk, place.checkpoints)
+    ]
+
+
+def _size_before(place: folder.Folder, members: Cohort) -> Size | None:
+    """How a cohort travelled in an earlier call."""
+    size = _entry(place.plan(), members).get("size")
+    return Size(**size) if size else None
+
+
+def _entry(known: dict[str, Any], members: Cohort) -> dict[str, Any]:
+    """A cohort in a plan: the one that has a point of it, or a new one."""
+    ids = {point.id for point in members.points}
+    for old in known["cohorts"]:
+        if ids & set(old["points"]):
+            return old
+    known["cohorts"].append({"static": dict(members.static.options), "points": [], "size": None})
+    return known["cohorts"][-1]
+
+
+def _remember(
+    place: folder.Folder,
+    points: Sequence[PointConfig],
+    paths: Sequence[str],
+    plan: planning.Plan,
+    data_dir: Path,
+) -> None:
+    """Adds points, cohorts, grid paths and where data lie to what the folder already knows."""
+    known = place.plan()
+    known["grid_paths"] = list(dict.fromkeys([*known["grid_paths"], *paths]))
+    known["points"] |= {point.id: dict(point.config) for point in points}
+    known["classes"] |= plan.classes
+    known["data"] |= plan.data
+    known["places"] |= plan.places
+    known["notes"] = list(dict.fromkeys([*known["notes"], *plan.notes]))
+    known["data_dir"] = str(data_dir.resolve())
+    for members in plan.cohorts:
+        ids = _entry(known, members)["points"]
+        ids += [point.id for point in members.points if point.id not in set(ids)]
+    place.write_plan(known)

@@ -1,0 +1,13 @@
+"""A cohort on the devices."""
+
+from typing import Any, NamedTuple
+
+from jaxdml.train import population, programs
+
+
+class Placed(NamedTuple):
+    """A cohort on the devices."""
+
+    where: population.Layout
+    programs: programs.Programs
+    images: Any  # the training set's

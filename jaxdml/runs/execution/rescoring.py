@@ -1,0 +1,165 @@
+"""Scores of points that are trained already."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdml import config, data
+from jaxdml.options import ConfigError
+from jaxdml.report.tables import summary
+from jaxdml.runs import interrupt
+from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.planning import cohort, loading, splits
+from jaxdml.runs.planning import plan as planning
+from jaxdml.runs.progress import Reporter
+from jaxdml.runs.scoring import judge
+from jaxdml.runs.scoring.scorer import Scorer, Scores
+from jaxdml.runs.storage import folder
+from jaxdml.runs.storage.opening import existing
+from jaxdml.types import Cohort, PointConfig
+
+
+def rescore(
+    workdir: Path,
+    data_dir: Path,
+    protocols: Sequence[str] = (),
+    classifiers: Sequence[str] = (),
+    embeddings: Sequence[str] = (),
+) -> folder.Folder:
+    """Scores every finished point of a run folder again, without training.
+
+    Args:
+      workdir: a run folder.
+      data_dir: the folder that holds the data sets.
+      protocols, classifiers, embeddings: what to score, and by what; empty means as the run's
+        configuration says. These scores are added to what a point has; of those that it has
+        already, the new value counts. Without any of them all scores are made anew.
+
+    Raises:
+      ConfigError: if there is nothing to score, or it cannot be.
+    """
+    place = existing(workdir)
+    load = loading.loader(data_dir, place.plan()["places"], place.plan()["data"])
+    given = {
+        "eval.protocols": tuple(protocols),
+        "eval.classifiers": tuple(classifiers),
+        "eval.embeddings": tuple(embeddings),
+    }
+    only = {path: value for path, value in given.items() if value}
+    with place.locked():
+        results = place.results()
+        jobs = [(old, config.point(config.widened(old["config"], only))) for old in results]
+        sets = {loading.described(point.config): load(point.config) for _, point in jobs}
+        place.check_data({name: data.fingerprint(dataset) for name, dataset in sets.items()})
+        with _written(place), Reporter(len(results), 0, 0) as progress:
+            score_again(jobs, place, load, progress, only=only)
+    return place
+
+
+def score_again(
+    jobs: Sequence[tuple[Mapping[str, Any], PointConfig]],
+    place: folder.Folder,
+    load: loading.LoadDataset,
+    progress: Reporter,
+    stop: Callable[[], int] = lambda: 0,
+    only: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> None:
+    """Results of points whose training is another's, or their own of an earlier time.
+
+    With `only`, see `Scorer.submit`, scores are added to those of the earlier time.
+    """
+    worker = Worker(place, load)
+    with Scorer(len(jobs)) as scorer:
+        for old, point in jobs:
+            setup, _, _, network = trained_point(place, old, worker)
+            splits.check_scoring(point.config, setup.dataset)
+            labelled = splits.select(point, setup.dataset)
+            judged = judge.judge(setup, point, network, np.array(old["diverged"]), labelled)
+
+            def write(
+                scores: Scores,
+                old: Mapping[str, Any] = old,
+                judged: judge.Judged = judged,
+            ) -> None:
+                history = place.history(old["point"])
+                arrays = dict(judged.arrays)
+                if only and arrays:
+                    scores = _added(old["scores"], scores)
+                    arrays = {**_kept(place, old["point"]), **arrays}
+                result = {**old, **judged.result, "scores": scores}
+                if result["point"] != old["point"]:
+                    result["seconds"] = 0.0  # of training: they are the other's
+                place.write_result(result, history, arrays)
+                progress.finished()
+
+            scorer.submit(judged, write, only)
+            scorer.collect()
+            if stop():
+                raise interrupt.Stopped(stop())
+        while scorer.busy:
+            scorer.collect(0.5)
+
+
+def _kept(place: folder.Folder, identity: str) -> Mapping[str, np.ndarray]:
+    """The embeddings of an earlier time, if they are still there."""
+    try:
+        return place.embeddings(identity)
+    except OSError:
+        return {}
+
+
+def _added(old: Scores, new: Scores) -> Scores:
+    """The scores of an earlier time with new ones, which count where both have one."""
+    by_measure = {summary.measure(score): score for score in [*old, *new]}
+    return list(by_measure.values())
+
+
+@contextmanager
+def _written(place: folder.Folder) -> Iterator[None]:
+    """Has results.csv agree with the points, also after Ctrl-C."""
+    try:
+        yield
+    finally:
+        place.write_results()
+
+
+def trained_point(
+    place: folder.Folder, result: Mapping[str, Any], worker: Worker
+) -> tuple[cohort.CohortSetup, PointConfig, np.ndarray, Any]:
+    """CohortSetup, identity, labelled rows and parameters of a finished point.
+
+    Args:
+      place: its run folder.
+      result: as `result.json` holds it.
+      worker: whose workshops are used.
+
+    Raises:
+      ConfigError: if its parameters are missing or damaged, or if it is of another version.
+    """
+    if "checkpoint" not in result:
+        raise ConfigError(
+            f"{place.path} keeps scores and losses only, and no networks: name the run folder"
+        )
+    point = config.point(result["config"])
+    if point.id != result["point"]:
+        raise ConfigError(
+            f"{place.path} is of another version of jaxdml, whose configuration had other fields: "
+            "train it again in a new folder"
+        )
+    dataset = worker.load(point.config)
+    labelled = splits.select(point, dataset)
+    static = planning.static(point, dataset, len(labelled))
+    setup = worker.setup(Cohort(static, (point,), len(labelled)))
+    kept = result["checkpoint"]
+    path = place.checkpoints / kept["path"]
+    try:
+        average = point.config["eval.parameters"] == "average"
+        network = worker.trained(setup, path, kept["rows"], average)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is missing or damaged: it holds point {point.id}") from error
+    return setup, point, labelled, jax.tree.map(lambda leaf: leaf[kept["row"]], network)

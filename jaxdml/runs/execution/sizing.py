@@ -1,0 +1,253 @@
+"""How many points of a cohort travel together, and whether their images lie on the devices: by the
+memory of a device, and by trial.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdml import config
+from jaxdml.options import ConfigError
+from jaxdml.runs.execution.placed import Placed
+from jaxdml.runs.planning.cohort import CohortSetup
+from jaxdml.train import epoch, population, streams
+from jaxdml.train import programs as compiled
+from jaxdml.types import PointConfig
+
+STEPS_OF_A_CHUNK = 10_000  # one after the other on a device: seconds to minutes of work
+MOST_ROUNDS = 32  # all states of a chunk lie in memory, more than once
+STEPS_OF_A_TRIAL = 8
+TURNS_OF_A_TRIAL = 3
+WIDER = 4  # from one trial's width to the next
+WIDE = 64  # points at once on an accelerator: more are hardly faster a point (an H100)
+GAIN = 0.95  # of the time a point: what is not faster than that is not taken
+# train.feed → whether batches come from the host, in the order in which it is tried
+FED = {"auto": (False, True), "device": (False,), "host": (True,)}
+
+PlaceImages = Callable[[population.Layout], Any]  # the training set, as a layout wants it
+
+
+class Trial(NamedTuple):
+    """What a few steps of a cohort took, at some width."""
+
+    width: int
+    seconds: float  # that all epochs of one point will take, when the devices are full
+    compiling: float  # seconds
+    memory: int  # bytes on each device
+    images: int = 0  # so many of them are images: all of them, or two blocks that the host feeds
+    fed: bool = False  # whether it does
+
+
+def place(
+    setup: CohortSetup,
+    points: Sequence[PointConfig],
+    where: population.Layout,
+    images: PlaceImages,
+    share: float,
+    feed: str,
+) -> Placed:
+    """A cohort on the devices, in a layout that fits; its programs are compiled.
+
+    Args:
+      setup: the cohort's.
+      points: some of its points.
+      where: as large as is wanted. Where the programs need more memory, points follow in fewer
+        rounds; then batches are fed from the host, if that is enough and `feed` lets them; then
+        rounds are narrower.
+      images: places its training set.
+      share: of the memory of each device, at most 1.
+      feed: `auto`, `device` or `host`.
+
+    Raises:
+      ConfigError: if a single point needs more.
+    """
+    limit = share * population.memory(where)
+    fed = where._replace(fed=True)
+    if not where.fed and (feed == "host" or (feed == "auto" and size(setup) > limit)):
+        where = fed
+    while True:
+        programs = compiled.programs(setup.assemble, setup.sizes, where)
+        point_batch = full_chunk(setup, points, where)
+        described = population.described(setup.dataset, where)
+        needed = compiled.compile_all(programs, setup.patterns(), point_batch, described, where)
+        if needed <= limit:
+            return Placed(where, programs, images(where))
+        if where.rounds > 1:
+            fewer = int(where.rounds * limit / needed)
+            where = where._replace(rounds=max(1, min(fewer, where.rounds - 1)))
+        elif feed == "auto" and not where.fed and not too_wide(setup, where.width, needed, limit):
+            where = where._replace(rounds=fed.rounds, fed=True)
+        elif where.width > 1:
+            where = where._replace(width=where.width // 2)
+        else:
+            raise ConfigError(_too_much(needed, size(setup), share, limit, where.fed))
+
+
+def _too_much(needed: int, images: int, share: float, limit: float, fed: bool) -> str:
+    allowed = f"train.memory_share={share} allows {gib(limit)}"
+    if fed:
+        return (
+            f"a single point needs {gib(needed)} on a device, with batches fed from the host, but "
+            f"{allowed}: take a smaller train.batch_size or model.hidden, or a larger share"
+        )
+    return (
+        f"a single point needs {gib(needed)} on a device, {gib(images)} of it training images, but "
+        f"{allowed}: set train.feed to auto or host, which leaves the images on the host"
+    )
+
+
+def images_on_a_device(
+    setup: CohortSetup,
+    sizes: streams.Sizes,
+    points: Sequence[PointConfig],
+    where: population.Layout,
+    patterns: Iterable[tuple[tuple[int, ...], int]],
+) -> int:
+    """Bytes of images that lie on each device: all of them, or two blocks if the host feeds them.
+
+    Args:
+      setup, points, where: as for `place`.
+      sizes: of the epochs that are trained.
+      patterns: of phases, and how many steps these epochs have.
+    """
+    if not where.fed:
+        return size(setup)
+    programs = compiled.programs(setup.assemble, sizes, where)
+    point_batch = full_chunk(setup, points, where)
+    images = population.described(setup.dataset, where)
+    return 2 * max(programs.epoch(*p).ahead(point_batch, images) for p in patterns)
+
+
+def too_wide(setup: CohortSetup, width: int, needed: int, limit: float) -> bool:
+    """Whether so many points at once are too much, and would be without the images, too."""
+    return width > 1 and needed - size(setup) > limit
+
+
+def size(setup: CohortSetup) -> int:
+    """Bytes of a cohort's training images."""
+    x = setup.dataset.train.x
+    return math.prod(x.shape) * int(x.dtype.itemsize)
+
+
+def rounds(setup: CohortSetup, points: int, width: int, devices: int) -> int:
+    """How many groups of points a device trains before their results are written.
+
+    Long trainings are written one by one, short ones many at a time.
+
+    Args:
+      setup: the cohort's.
+      points: of the whole cohort.
+      width, devices: a group has so many points on each device.
+    """
+    steps = sum(setup.lengths)
+    most = math.ceil(points / (width * devices))
+    wanted = max(1, min(most, MOST_ROUNDS, STEPS_OF_A_CHUNK // steps))
+    return 1 << (wanted - 1).bit_length()  # few different programs; rounds without points are free
+
+
+def wide(points: int) -> int:
+    """The width of as many points a device as gain by point_batch, in groups of equal size.
+
+    >>> wide(10), wide(64), wide(70)
+    (10, 64, 35)
+    """
+    groups = math.ceil(points / WIDE)
+    return math.ceil(points / groups)
+
+
+def fastest(measure: Callable[[int], Trial], most: int) -> Trial:
+    """The last of growing widths that was faster a point than the one before it.
+
+    Args:
+      measure: a trial at some width.
+      most: the largest width of use.
+
+    >>> def measure(width):
+    ...     return Trial(width, seconds=1 / width + width / 100, compiling=0, memory=width)
+    >>> fastest(measure, 1000).width, fastest(measure, 3).width
+    (16, 3)
+    """
+    best = measure(1)
+    while best.width < most:
+        wider = measure(min(most, WIDER * best.width))
+        if wider.seconds > GAIN * best.seconds:
+            break
+        best = wider
+    return best
+
+
+def trial(
+    setup: CohortSetup,
+    points: Sequence[PointConfig],
+    images: PlaceImages,
+    where: population.Layout,
+    limit: float,
+) -> Trial:
+    """A few steps of each pattern of phases on all devices; the fastest of some turns counts.
+
+    What needs more than `limit` bytes on a device is not run: it would take for ever.
+    """
+    if not where.fed and size(setup) > limit:
+        return Trial(where.width, math.inf, 0.0, size(setup), size(setup))
+    most = setup.sizes.batch_size * STEPS_OF_A_TRIAL
+    few = setup.sizes._replace(
+        images=min(setup.sizes.images, setup.sizes.all_batch_size * STEPS_OF_A_TRIAL),
+        labelled=None if setup.sizes.labelled is None else min(setup.sizes.labelled, most),
+        epoch=None if setup.sizes.epoch is None else min(setup.sizes.epoch, STEPS_OF_A_TRIAL),
+    )
+    patterns = {pattern: _steps(setup, pattern, few) for pattern, _ in setup.patterns()}
+    programs = compiled.programs(setup.assemble, few, where)
+    point_batch = full_chunk(setup, points, where)
+    began = time.monotonic()
+    described = population.described(setup.dataset, where)
+    memory = compiled.compile_all(programs, patterns.items(), point_batch, described, where)
+    compiling = time.monotonic() - began
+    of_it = images_on_a_device(setup, few, points, where, patterns.items())
+    if memory > limit:
+        return Trial(where.width, math.inf, compiling, memory, of_it, where.fed)
+    placed = images(where)
+    seconds = 0.0
+    for (pattern, steps), epochs in setup.patterns().items():
+        states = programs.init(point_batch, placed)
+        turns = []
+        for _ in range(1 + TURNS_OF_A_TRIAL):
+            began = time.monotonic()
+            program = programs.epoch(pattern, patterns[pattern])
+            states, _ = program(states, point_batch, placed, np.int32(1))
+            jax.block_until_ready(states)
+            turns.append(time.monotonic() - began)
+        times_as_many = steps / patterns[pattern]
+        seconds += epochs * times_as_many * min(turns[1:]) / where.chunk
+    return Trial(where.width, seconds, compiling, memory, of_it, where.fed)
+
+
+def gib(size: float) -> str:
+    """Bytes as people say them.
+
+    >>> gib(3 * 2**30), gib(2**20)
+    ('3.0 GiB', '1 MiB')
+    """
+    return f"{size / 2**30:.1f} GiB" if size >= 2**29 else f"{math.ceil(size / 2**20)} MiB"
+
+
+def _steps(setup: CohortSetup, pattern: tuple[int, ...], sizes: streams.Sizes) -> int:
+    return epoch.epoch_steps([setup.routine.phases[i] for i in pattern], sizes)
+
+
+def full_chunk(
+    setup: CohortSetup, points: Sequence[PointConfig], where: population.Layout
+) -> population.PointBatch:
+    """A full chunk, as far as shapes and times go: any images may be its labelled ones."""
+    chosen = [points[i % len(points)] for i in range(where.chunk)]
+    return population.stack(
+        [point.config["seed"] for point in chosen],
+        [config.numbers(point.config) for point in chosen],
+        [np.arange(setup.capacity)] * where.chunk,
+        np.asarray(setup.dataset.train.y, np.int32),
+        setup.capacity,
+        where,
+    )

@@ -1,0 +1,117 @@
+"""Training the points of a chunk, from their first or last saved epoch to the last one."""
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdml import config
+from jaxdml.runs import interrupt
+from jaxdml.runs.execution import checkpoints, refreshing
+from jaxdml.runs.execution.placed import Placed
+from jaxdml.runs.planning.cohort import CohortSetup, Network
+from jaxdml.train import population
+from jaxdml.types import PointConfig
+
+SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A chunk after its last epoch, in host memory; leading axis P."""
+
+    network: Network
+    diverged: np.ndarray  # i32[P, 3]
+    history: list[dict[str, Any]]  # an epoch each: its number, its phase, and lists of P values
+    seconds: float  # of training in this process, compile time included
+
+
+def train(
+    setup: CohortSetup,
+    placed: Placed,
+    chunk: Sequence[PointConfig],
+    labelled: Sequence[np.ndarray],
+    saved: Path,
+    on_epoch: Callable[[int, float], None],
+    stop: Callable[[], int] = lambda: 0,
+    every: int | None = None,
+    devices: Callable[[Callable[[], Any]], Any] = lambda work: jax.block_until_ready(work()),
+) -> Trained:
+    """All epochs of some points, from their last checkpoint if there is one.
+
+    What `train` leaves in `saved` is kept until `clean` is called: a run that is cut off before the
+    results are written does not train again. Checkpoints are written while the next epoch is
+    trained.
+
+    Args:
+      setup: their cohort's.
+      placed: the same.
+      chunk: at most `placed.where.chunk` points.
+      labelled: rows of the training set for each of them.
+      saved: the folder of this chunk's checkpoints.
+      on_epoch: is told, after each epoch, how many epochs have been done since the last call, and
+        the mean loss.
+      stop: asked after each epoch; see `interrupt.heeded`.
+      every: epochs between checkpoints; `None`: a minute.
+      devices: has them do some work, and waits for it.
+
+    Raises:
+      Stopped: where `stop()` was not 0, after a checkpoint.
+    """
+    began = last_saved = time.monotonic()
+    where, programs, images = placed
+    before = checkpoints.read(saved) or checkpoints.Saved(0, [], [])
+    done, history = before.epoch, before.history
+    if done:
+        on_epoch(done, float("nan"))  # these are behind us
+    average = chunk[0].config["eval.parameters"] == "average"
+    if done == setup.epochs:
+        network = checkpoints.final(setup, saved, len(chunk), average)
+        return Trained(network, np.array(before.diverged), history, 0.0)
+
+    y = np.asarray(setup.dataset.train.y, np.int32)
+    seeds = [point.config["seed"] for point in chunk]
+    numbers = [config.numbers(point.config) for point in chunk]
+    point_batch = population.stack(seeds, numbers, labelled, y, setup.capacity, where)
+    refresh = refreshing.refresher(setup, placed, point_batch, seeds, numbers, labelled)
+    if done:
+        restored = checkpoints.restore(saved, done, setup.template(len(chunk)))
+        states = population.place_states(restored, where)
+    else:
+        states = refresh(programs.init(point_batch, images), 0)
+    with checkpoints.Saver(saved, setup.epochs, chunk, history) as saver:
+        for number in range(done + 1, setup.epochs + 1):
+            pattern, length = setup.routine.pattern(number), setup.lengths[number - 1]
+            program = programs.epoch(pattern, length)
+            states, metrics = devices(
+                functools.partial(program, states, point_batch, images, np.int32(number))
+            )
+            states = refresh(states, number)
+            phase = "+".join(dict.fromkeys(setup.routine.phases[i].name for i in pattern))
+            values = population.unstack(dict(sorted(metrics.items())), len(chunk), where)
+            record = {name: _listed(value) for name, value in values.items()}
+            history.append({"epoch": number, "phase": phase} | record)
+            finite = values["loss"][np.isfinite(values["loss"])]
+            on_epoch(1, float(finite.mean()) if finite.size else float("nan"))
+            since = time.monotonic() - last_saved
+            due = since > SECONDS_BETWEEN_CHECKPOINTS if every is None else number % every == 0
+            stopping = stop()
+            if due or stopping or number == setup.epochs:
+                kept = population.unstack(states, len(chunk), where)
+                saver.save(number, kept, history)
+                last_saved = time.monotonic()
+            if stopping:
+                saver.wait()
+                raise interrupt.Stopped(stopping)
+    network = Network(kept.average if average else kept.params, kept.kept)
+    return Trained(network, kept.diverged, history, time.monotonic() - began)
+
+
+def _listed(values: np.ndarray) -> list[float | None]:
+    """Values as JSON has them: `None` for what is not finite."""
+    return [float(v) if np.isfinite(v) else None for v in values]

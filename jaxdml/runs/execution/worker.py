@@ -1,0 +1,282 @@
+"""Carrying out a plan in this process: sizes, training, scores, and the writing of results."""
+
+import functools
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import jax
+
+from jaxdml import config, data
+from jaxdml.options import ConfigError
+from jaxdml.runs import interrupt
+from jaxdml.runs.execution import checkpoints, placed, sizing, training
+from jaxdml.runs.planning import cohort, loading, splits
+from jaxdml.runs.scoring import judge
+from jaxdml.runs.scoring.scorer import Scorer
+from jaxdml.runs.storage import folder
+from jaxdml.train import population
+from jaxdml.types import Cohort, Dataset, PointConfig, Static
+
+
+class Size(NamedTuple):
+    """How the points of a cohort travel."""
+
+    width: int  # so many at once on a device
+    rounds: int  # so many times, before results are written
+    devices: int
+    tried: int = 0  # the width was chosen by trials, for so many points a device
+    fed: bool = False  # batches came from the host
+
+    @property
+    def chunk(self) -> int:
+        """Points that are trained together."""
+        return self.width * self.rounds * self.devices
+
+    def holding(self, points: int) -> Self:
+        """With as many rounds as so many points need, if it has fewer."""
+        needed = math.ceil(points / (self.width * self.devices))
+        return self._replace(rounds=max(self.rounds, needed))
+
+
+class Chunk(NamedTuple):
+    """Points of a cohort that are trained together, from their first epoch to their last."""
+
+    members: Cohort  # of these points only
+    size: Size
+
+
+class Worker:
+    """What one process keeps from chunk to chunk: compiled programs, and images on the devices.
+
+    Args:
+      place: the run folder.
+      load: gives data sets.
+    """
+
+    def __init__(self, place: folder.Folder, load: loading.LoadDataset) -> None:
+        self.place, self.load = place, load
+        self.spent: dict[str, float] = {}  # seconds by activity
+        self._trials: dict[tuple[Static, int, int], sizing.Trial] = {}
+        self._setups: dict[tuple[Static, int], cohort.CohortSetup] = {}
+        self._placed: dict[tuple[Static, int, Size], placed.Placed] = {}
+        self._images: tuple[Any, Any] | None = None  # one data set's at a time, and one way
+        self._trained: tuple[Path, cohort.Network] | None = None  # one chunk's at a time
+
+    @property
+    def programs(self) -> int:
+        """How many programs trained the cohorts so far."""
+        return sum(1 + len(setup.patterns()) for setup in self._setups.values())
+
+    def setup(self, members: Cohort) -> cohort.CohortSetup:
+        """The setup_of of a cohort, from any of its points; made once."""
+        key = members.static, members.capacity
+        if key not in self._setups:
+            resolved = members.points[0].config
+            dataset = self.load(resolved)
+            self._notice(resolved, dataset)
+            self._setups[key] = cohort.setup_of(members, dataset)
+        return self._setups[key]
+
+    def _notice(self, resolved: Mapping[str, Any], dataset: Dataset) -> None:
+        """Warns of a data set that is not what it was when the run was planned."""
+        before = self.place.plan().get("data", {}).get(loading.described(resolved))
+        if before not in (None, data.fingerprint(dataset)):
+            warnings.warn(
+                f"{dataset.name} is not what it was when {self.place.path} was trained: its images "
+                "or labels have changed",
+                stacklevel=2,
+            )
+
+    def trained(
+        self, setup: cohort.CohortSetup, path: Path, rows: int, average: bool
+    ) -> cohort.Network:
+        """See `checkpoints.networks`; read once for points that were trained together."""
+        if self._trained is None or self._trained[0] != path:
+            self._trained = path, checkpoints.networks(setup, path, rows, average)
+        return self._trained[1]
+
+    def width(self, members: Cohort, before: Size | None = None) -> Size:
+        """How many points of a cohort go through a device at once, in one round.
+
+        Args:
+          members: all its points; `train.width` is a number, or `auto`: as trials show.
+          before: how it travelled in an earlier call: trials are not repeated without a reason.
+        """
+        asked, devices = members.points[0].config["train.width"], _device_count()
+        most = math.ceil(len(members.points) / devices)
+        if asked is None:
+            asked = sizing.wide(most) if population.accelerated() else 1
+        if asked != "auto":
+            return Size(min(asked, most), 1, devices)
+        if before is not None and before.devices == devices and before.tried:
+            could_be_wider = before.width == before.tried < most
+            if not could_be_wider:
+                return Size(min(before.width, most), 1, devices, before.tried)
+        if most == 1:
+            return Size(1, 1, devices)
+        best = sizing.fastest(functools.partial(self.trial, members), most)
+        return Size(best.width, 1, devices, most, best.fed)
+
+    def size(self, members: Cohort, before: Size | None = None) -> Size:
+        """How a cohort travels: for lack of memory in fewer rounds, fed, or in narrower groups.
+
+        Args:
+          members, before: as for `width`.
+        """
+        size = self.rounds(members, self.width(members, before))
+        where = self._place(Chunk(members, size)).where
+        return size._replace(width=where.width, rounds=where.rounds, fed=where.fed)
+
+    def rounds(self, members: Cohort, size: Size) -> Size:
+        """With as many rounds as a cohort should have."""
+        setup, count = self.setup(members), len(members.points)
+        return size._replace(rounds=sizing.rounds(setup, count, size.width, size.devices))
+
+    def trial(self, members: Cohort, width: int) -> sizing.Trial:
+        """A few steps of a cohort; made once."""
+        key = members.static, members.capacity, width
+        if key not in self._trials:
+            with self.during("compiling"):
+                setup, c = self.setup(members), members.points[0].config
+                where = population.layout(width)
+                limit = c["train.memory_share"] * population.memory(where)
+                images = functools.partial(self._on_devices, setup, members.points[0])
+                for fed in sizing.FED[c["train.feed"]]:
+                    found = sizing.trial(
+                        setup, members.points, images, where._replace(fed=fed), limit
+                    )
+                    fits = found.memory <= limit
+                    if fits or sizing.too_wide(setup, width, found.memory, limit):
+                        break  # as in `place`
+                self._trials[key] = found
+        return self._trials[key]
+
+    def carry_out(
+        self,
+        chunk: Chunk,
+        finished: Set[str],
+        scorer: Scorer,
+        on_epoch: Callable[[int, float], None],
+        stop: Callable[[], int],
+        written: Callable[[], None],
+    ) -> None:
+        """Trains a chunk and hands its points to be scored; results are written as scores come.
+
+        Args:
+          chunk: what is to be trained.
+          finished: ids of points that have a result: they are not scored again.
+          scorer: whose `collect` has results written.
+          on_epoch, stop: as in `training.train`.
+          written: is called for each point whose result is on disk.
+        """
+        points = chunk.members.points
+        setup = self.setup(chunk.members)
+        size = chunk.size._replace(devices=_device_count()).holding(len(points))
+        placed = self._place(chunk._replace(size=size))
+        if len(points) > placed.where.chunk:  # of a group begun in a wider round
+            width = math.ceil(len(points) / size.devices)
+            placed = self._place(chunk._replace(size=size._replace(width=width, rounds=1)))
+        if len(points) > placed.where.chunk:  # of a group that more devices had begun
+            raise ConfigError(
+                f"{len(points)} points were trained together, and do not fit on these devices: "
+                "use as many as before, or a larger train.memory_share"
+            )
+        labelled = [splits.select(point, setup.dataset) for point in points]
+        saved = self.place.checkpoints / checkpoints.chunk_name(points)
+
+        def after_epoch(epochs: int, loss: float) -> None:
+            on_epoch(epochs, loss)
+            scorer.collect()
+
+        def devices(work: Callable[[], Any]) -> Any:
+            with self.during("training"):
+                return jax.block_until_ready(work())
+
+        every = points[0].config["train.checkpoint_every"]
+        with self.during("writing"):
+            trained = training.train(
+                setup, placed, points, labelled, saved, after_epoch, stop, every, devices
+            )
+        rows = [row for row, point in enumerate(points) if point.id not in finished]
+        waiting = set(rows)
+
+        def write(row: int, judged: judge.Judged, scores: list[dict[str, Any]]) -> None:
+            result = judged.result | {
+                "scores": scores,
+                "checkpoint": {"path": f"{saved.name}/final", "row": row, "rows": len(points)},
+                "seconds": round(trained.seconds / len(points), 3),
+                "devices": placed.where.devices,
+            }
+            with self.during("writing"):
+                self.place.write_result(result, _history(trained.history, row), judged.arrays)
+                waiting.discard(row)
+                if not waiting:
+                    checkpoints.clean(saved)
+            written()
+
+        for row in rows:
+            if stop():
+                raise interrupt.Stopped(stop())
+            with self.during("scoring"):
+                judged = judge.judge(
+                    setup,
+                    points[row],
+                    jax.tree.map(lambda leaf, row=row: leaf[row], trained.network),
+                    trained.diverged[row],
+                    labelled[row],
+                )
+                scorer.submit(judged, functools.partial(write, row, judged))
+
+    def _place(self, chunk: Chunk) -> placed.Placed:
+        """Programs for a chunk of this size, or for a smaller one if it does not fit."""
+        members, size = chunk
+        key = members.static, members.capacity, size
+        if key not in self._placed:
+            with self.during("compiling"):
+                setup, c = self.setup(members), members.points[0].config
+                images = functools.partial(self._on_devices, setup, members.points[0])
+                wanted = population.layout(size.width, size.rounds)._replace(fed=size.fed)
+                share, feed = c["train.memory_share"], c["train.feed"]
+                placed = sizing.place(setup, members.points, wanted, images, share, feed)
+                where = placed.where
+                self._placed[key] = placed
+                fits = size._replace(width=where.width, rounds=where.rounds, fed=where.fed)
+                self._placed[members.static, members.capacity, fits] = placed
+        return self._placed[key]
+
+    def _on_devices(
+        self, setup: cohort.CohortSetup, point: PointConfig, where: population.Layout
+    ) -> Any:
+        kind = *config.source(point.config), where.fed
+        if self._images is None or self._images[0] != kind:
+            self._images = None  # those of another data set are let go
+            self._placed.clear()
+            self._images = kind, population.place_images(setup.dataset, where)
+        return self._images[1]
+
+    @contextmanager
+    def during(self, activity: str) -> Iterator[None]:
+        """Adds the time within to what is `spent` on an activity, but for what others took."""
+        began, others = time.monotonic(), sum(self.spent.values())
+        try:
+            yield
+        finally:
+            inner = sum(self.spent.values()) - others
+            took = time.monotonic() - began - inner
+            self.spent[activity] = self.spent.get(activity, 0.0) + took
+
+
+def _device_count() -> int:
+    return int(population.layout(1).mesh.size)
+
+
+def _history(history: Sequence[Mapping[str, Any]], row: int) -> list[dict[str, Any]]:
+    """One point's records."""
+    return [
+        {k: v[row] if isinstance(v, list) else v for k, v in record.items()} for record in history
+    ]

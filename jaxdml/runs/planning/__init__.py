@@ -1,0 +1,1 @@
+"""From a configuration and a grid to cohorts of points, and what trains them."""

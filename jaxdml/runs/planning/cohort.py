@@ -1,0 +1,138 @@
+"""What all points of a cohort share, from its configuration and its data set."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxdml import config
+from jaxdml.evaluate import embed
+from jaxdml.runs.planning import methods
+from jaxdml.train import epoch, population, programs, step, streams
+from jaxdml.types import (
+    Cohort,
+    Dataset,
+    Method,
+    Model,
+    Params,
+    Point,
+    Routine,
+    Static,
+    TrainState,
+)
+
+
+@dataclass(frozen=True)
+class CohortSetup:
+    """What all chunks of a cohort share. Nothing is compiled before it is first used."""
+
+    static: Static
+    dataset: Dataset
+    assemble: programs.Assemble  # from a point's numbers
+    method: Method  # of the first point: names, lengths and pattern of phases are the same for all
+    sizes: streams.Sizes
+    encode: embed.Encode
+    at_a_point: Callable[..., Array] | None  # see `_at_a_point`
+    capacity: int  # labelled rows that a point has room for
+
+    @property
+    def epochs(self) -> int:
+        """How many a training has."""
+        return config.epochs(dict(self.static.options))
+
+    @property
+    def model(self) -> Model:
+        """Of the first point, as all points have it."""
+        return self.method.model
+
+    @property
+    def routine(self) -> Routine:
+        """The same."""
+        return self.method.routine
+
+    @property
+    def lengths(self) -> list[int]:
+        """How many steps each epoch has."""
+        return epoch.lengths(self.routine, self.sizes, self.epochs)
+
+    @property
+    def bytes_of_a_point(self) -> int:
+        """What its state takes."""
+        leaves = jax.tree.leaves(self.template(1))
+        return int(sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
+
+    def embeddings(self, latents: np.ndarray) -> np.ndarray:
+        """What losses and classifiers read of latents, f32[N, D] each."""
+        return np.asarray(self.model.embedding(jnp.asarray(latents)))
+
+    def patterns(self) -> dict[tuple[tuple[int, ...], int], int]:
+        """Pattern of phases and number of steps → how many epochs have both: a program each."""
+        counts: dict[tuple[tuple[int, ...], int], int] = {}
+        for number, length in enumerate(self.lengths, 1):
+            kind = self.routine.pattern(number), length
+            counts[kind] = counts.get(kind, 0) + 1
+        return counts
+
+    def template(self, rows: int) -> TrainState:
+        """The shapes and dtypes of the states of so many points; leading axis P."""
+        zero = jnp.zeros((), jnp.int32)
+        any_point = Point(zero, {}, zero[None], zero[None], zero)
+        one = jax.eval_shape(
+            lambda images: step.init(self.method, any_point, images),
+            population.described(self.dataset, population.layout(1)),
+        )
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), one)
+
+
+class Network(NamedTuple):
+    """What is scored and kept of a trained network; a leading axis P where there are several."""
+
+    params: Params  # {"model": …, "terms": …}: the last ones, or the average of all steps
+    kept: Any  # {term: …}; `None` where it was not written
+
+
+def setup_of(members: Cohort, dataset: Dataset) -> CohortSetup:
+    """That of a cohort, from any of its points."""
+    static = members.static
+    options = dict(static.options)
+    assemble = methods.assembler(options, dataset)
+    method = assemble(config.numbers(members.points[0].config))
+    return CohortSetup(
+        static=static,
+        dataset=dataset,
+        assemble=assemble,
+        method=method,
+        sizes=methods.sizes_of(options, dataset, static.labelled_count, method.routine),
+        encode=embed.encoder(method.model),
+        at_a_point=_at_a_point(assemble, method),
+        capacity=members.capacity,
+    )
+
+
+def _at_a_point(assemble: programs.Assemble, method: Method) -> Callable[..., Array] | None:
+    """The metric loss of embeddings, and what it would be were all of them at their mean.
+
+    Returns:
+      `(numbers, z f32[B, D], y i32[B], valid bool[B]) → f32[2]`, or `None` where there is no such
+      loss, or where it learns class weights, which cannot be had here.
+    """
+    names = [name for name, one in step.terms(method.routine).items() if one.of_embeddings]
+    if not names:
+        return None
+
+    @jax.jit
+    def both(numbers: Mapping[str, Any], z: Array, y: Array, valid: Array) -> Array:
+        term = step.terms(assemble(numbers).routine)[names[0]]
+
+        def loss(z: Array) -> Array:
+            assert term.of_embeddings is not None
+            return term.of_embeddings(z, y, valid)
+
+        mean = jnp.mean(z, axis=0, keepdims=True, where=valid[:, None])
+        return jnp.stack([loss(z), loss(jnp.broadcast_to(mean, z.shape))])
+
+    return both

@@ -1,0 +1,130 @@
+"""Which images are labelled for a point, and which it is scored on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxdml import config
+from jaxdml.data import labels
+from jaxdml.evaluate.protocols import find_protocol
+from jaxdml.options import ConfigError
+from jaxdml.runs.planning.loading import LoadDataset
+from jaxdml.types import Dataset, PointConfig, Split
+
+
+def check_scoring(resolved: Mapping[str, Any], dataset: Dataset) -> None:
+    """Makes sure that a data set has what the protocols of a configuration read.
+
+    Raises:
+      ConfigError: if there are too few images to score on, a protocol that is fitted on all
+        training images would miss labels or see those of test images, or there is no such fold.
+    """
+    y, fold = np.asarray(dataset.train.y), resolved.get("data.fold")
+    if fold is not None and fold >= dataset.folds:
+        raise ConfigError(
+            f"data.fold is {fold}, but {dataset.name} has {dataset.folds or 'no'} folds: leave it "
+            "unset, since each is a point by itself"
+        )
+    part, on_test = scored(dataset, resolved), resolved["eval.split"] == "test"
+    if fold is not None and on_test and len(part.y) < 2:
+        raise ConfigError(
+            f"{dataset.name} has {dataset.folds} folds, but too few labelled images: fold {fold} "
+            f"holds {len(part.y)} of them, and two are the least; set data.folds lower, or to 0"
+        )
+    if len(part.y) < 2 and not (dataset.folds and on_test):
+        raise ConfigError(
+            f"eval.split is {resolved['eval.split']}, but {dataset.name} has "
+            f"{len(part.y) or 'no'} such images, and two are the least: set apart some by "
+            "data.validation, and score on them"
+        )
+    missing = int((y < 0).sum())
+    for name in resolved["eval.protocols"]:
+        if "train_labels" not in find_protocol(name).needs:
+            continue
+        if missing:
+            raise ConfigError(
+                f"the protocol {name} is fitted on all training images with their labels, but "
+                f"{missing} of the {len(y)} of {dataset.name} have none: leave {name} out; "
+                "labelled is fitted on those that have one"
+            )
+        if dataset.folds and on_test:
+            raise ConfigError(
+                f"the protocol {name} is fitted on all training images, and {dataset.name} has no "
+                f"other test images: leave {name} out, or set test images apart by data.folds=0"
+            )
+
+
+def scored(dataset: Dataset, resolved: Mapping[str, Any]) -> Split:
+    """The part of a data set that a point is scored on, which may be empty.
+
+    It is the test or the validation images, as `eval.split` says; or, where labelled images take
+    turns, the fold that `data.fold` names: training images whose labels this point does not see.
+    """
+    if resolved["eval.split"] != "test":
+        return dataset.validation
+    if resolved.get("data.fold") is None:
+        return dataset.test
+    rows = _fold(dataset, resolved["data.fold"])
+    return Split(dataset.train.x[rows], np.asarray(dataset.train.y)[rows])
+
+
+def counts(dataset: Dataset, resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """How many images a point is scored on; of a fold also how many of each class."""
+    y = np.asarray(scored(dataset, resolved).y)
+    found: dict[str, Any] = {"scored": len(y)}
+    if resolved.get("data.fold") is not None:
+        found["folds"] = dataset.folds
+        present, each = np.unique(y, return_counts=True)
+        found["scored_per_class"] = {str(c): int(n) for c, n in zip(present, each, strict=True)}
+    return found
+
+
+def _fold(dataset: Dataset, fold: int) -> np.ndarray:
+    return np.flatnonzero(labels.folds(np.asarray(dataset.train.y), dataset.folds) == fold)
+
+
+def with_folds(points: Sequence[PointConfig], load: LoadDataset) -> list[PointConfig]:
+    """Points, and before each one without test images the same one for each of its folds.
+
+    Args:
+      points: resolved configurations.
+      load: gives data sets.
+    """
+    found: dict[str, PointConfig] = {}
+    for point in points:
+        c = point.config
+        folds = load(c).folds if "data.folds" in c and c["eval.split"] == "test" else 0
+        held_out = range(folds) if c.get("data.fold") is None else ()
+        for one in (*(config.point(dict(c) | {"data.fold": fold}) for fold in held_out), point):
+            found.setdefault(one.id, one)
+    return list(found.values())
+
+
+def note_of_folds(dataset: Dataset) -> str | None:
+    """What to say where labelled images take turns as test images."""
+    if not dataset.folds:
+        return None
+    count = int((labels.folds(np.asarray(dataset.train.y), dataset.folds) >= 0).sum())
+    return (
+        f"{dataset.name} has no test images: each setting is trained {dataset.folds} times, and "
+        f"scored each time on a part of its {count} labelled images whose labels it did not see; "
+        f"an accuracy on {count} images has a standard error of up to {0.5 / np.sqrt(count):.2g}; "
+        "once more it is trained with all labels, to be used (data.folds=0 sets images apart)"
+    )
+
+
+def select(point: PointConfig, dataset: Dataset) -> np.ndarray:
+    """Rows of the training set that are labelled for this point."""
+    c = point.config
+    rows = labels.select(
+        dataset.train.y,
+        percent=c["data.labelled_percent"],
+        count=c["data.labelled_count"],
+        per_class=c["data.labels_per_class"],
+        stratified=c["data.stratified"],
+        seed=c["data.labels_seed"],
+    )
+    return (
+        rows if c.get("data.fold") is None else np.setdiff1d(rows, _fold(dataset, c["data.fold"]))
+    )

@@ -1,0 +1,1 @@
+"""From trained points to scores."""

@@ -1,0 +1,194 @@
+"""Raw pixels and their PCA, scored as the points of a run are: rows of its report.
+
+They are scored once, when a report first needs them, and kept in the run folder's baselines.json.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdml import config, data
+from jaxdml.evaluate import classifiers, score
+from jaxdml.evaluate.baselines import BASELINES, Features
+from jaxdml.evaluate.class_means import class_scores
+from jaxdml.evaluate.protocols import PROTOCOLS, Embedded, Protocol, find_protocol
+from jaxdml.options import ConfigError, listed
+from jaxdml.runs.planning import loading, splits
+from jaxdml.runs.storage import folder
+from jaxdml.types import PointConfig
+
+# values of all features that slow methods get: what fits by iteration, and what has no index
+MOST_VALUES = 2 * 10**7
+FAST = ("knn", PROTOCOLS["scores"].classifier)
+Scores = list[dict[str, Any]]
+
+
+def results(
+    places: Sequence[folder.Folder],
+    trained: Sequence[Mapping[str, Any]],
+    load: loading.LoadDataset,
+    note: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    """Rows like results, one for each baseline and each data, labelled images and seed.
+
+    Args:
+      places: run folders, or archives.
+      trained: their results, each with its `folder`.
+      load: gives data sets; where one is not here, what was scored before is shown.
+      note: is told what could not be scored, and why.
+
+    Returns:
+      As `result.json` holds them, with the baseline's name as their `system`, and `baseline` true.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for place in places:
+        store = _Store(place, load)
+        for result in trained:
+            if result["folder"] is not place or not result.get("scored", 1):
+                continue
+            for name in result["config"].get("eval.baselines", tuple(BASELINES)):
+                row = _row(name, result)
+                key = json.dumps([str(place.path), sorted(row["config"].items())])
+                if key not in found:
+                    found[key] = row | {"scores": store.scores(name, row["config"])}
+        for said in store.close():
+            note(said)
+    return [row for row in found.values() if row["scores"]]
+
+
+def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """A baseline beside a point: of its data, seed and evaluation, and of nothing else."""
+    whole = config.COMMON | result["config"]  # runs of older versions lack some fields
+    kept = {
+        path: value
+        for path, value in sorted(whole.items())
+        if path in ("seed", "run") or path.startswith(("data.", "eval."))
+    }
+    return {
+        "point": name,
+        "status": "ok",
+        "reason": None,
+        "note": None,
+        "baseline": True,
+        **{
+            name: result[name] for name in ("scored", "scored_per_class", "folds") if name in result
+        },
+        "config": {"system": name} | kept,
+        "folder": result["folder"],
+    }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """What is kept; what is damaged is scored anew."""
+    try:
+        known = folder.read_json(file) if file.exists() else {}
+        return {key: {"tried": one["tried"], "scores": one["scores"]} for key, one in known.items()}
+    except (ConfigError, AttributeError, TypeError, KeyError):
+        return {}
+
+
+class _Store:
+    """What of the baselines of one run is scored, and what is scored now."""
+
+    def __init__(self, place: folder.Folder, load: loading.LoadDataset) -> None:
+        self.file, self.load = place.path / folder.BASELINE_SCORES, load
+        self.known: dict[str, Any] = _read(self.file)
+        self.prints = place.plan()["data"]
+        self.before = json.dumps(self.known)
+        self.notes: dict[str, None] = {}
+        self.features: dict[tuple[Any, ...], Features] = {}
+        self.embedded: dict[tuple[Any, ...], np.ndarray] = {}  # of one data set at a time
+
+    def scores(self, name: str, c: Mapping[str, Any]) -> Scores:
+        """Scores by the protocols and classifiers of a configuration, in their order."""
+        found: Scores = []
+        for protocol in c["eval.protocols"]:
+            try:
+                record = find_protocol(protocol)
+            except ConfigError as error:  # a user's own, that is not here
+                self.notes[f"no raw pixels and PCA under {protocol}: {error}"] = None
+                continue
+            fitted = record.task is not None
+            names = list(c["eval.classifiers"]) if fitted else [record.classifier]
+            options = {o: c[f"eval.{o}"] for o in classifiers.Options._fields} if fitted else {}
+            reads_labelled = {"labelled", "scores"} & set(record.needs)
+            labelled = {p: c.get(p) for p in config.SELECTED} if reads_labelled else {}
+            part = [c["eval.split"], *([] if c.get("data.fold") is None else [c["data.fold"]])]
+            which = [name, loading.described(c), part, protocol, options, labelled]
+            entry = self.known.setdefault(json.dumps(which), {"tried": [], "scores": []})
+            missing = [one for one in names if one not in entry["tried"]]
+            if missing:
+                try:
+                    self._score(name, c, protocol, record, missing, entry)
+                except ConfigError as error:
+                    self.notes[f"no raw pixels and PCA beside the points: {error}"] = None
+            found += [one for one in entry["scores"] if one["classifier"] in names]
+        return found
+
+    def close(self) -> list[str]:
+        """Keeps what is new, and tells what is missing."""
+        known = {key: entry for key, entry in self.known.items() if entry["tried"]}
+        if json.dumps(known) != self.before:
+            lines = [f"{json.dumps(key)}: {json.dumps(entry)}" for key, entry in known.items()]
+            with contextlib.suppress(OSError):  # a report may go elsewhere than into its run
+                folder.write(self.file, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+        return list(self.notes)
+
+    def _score(
+        self,
+        name: str,
+        c: Mapping[str, Any],
+        protocol: str,
+        record: Protocol,
+        missing: Sequence[str],
+        entry: dict[str, Any],
+    ) -> None:
+        dataset, source = self.load(c), config.source(c)
+        splits.check_scoring(dict(c) | {"eval.protocols": (protocol,)}, dataset)
+        if self.prints.get(loading.described(c)) not in (None, data.fingerprint(dataset)):
+            raise ConfigError(f"{dataset.name} is not what it was when the points were trained")
+        if self.embedded and next(iter(self.embedded))[0] != source:
+            self.embedded.clear()
+            self.features.clear()
+        if (source, name) not in self.features:
+            self.features[source, name] = BASELINES[name](dataset.train.x)
+
+        def embed(split: str, x: Any) -> np.ndarray:
+            key = source, name, split
+            if key not in self.embedded:
+                self.embedded[key] = self.features[source, name](np.asarray(x))
+            return self.embedded[key]
+
+        part, train = splits.scored(dataset, c), dataset.train
+        rows = splits.select(PointConfig(name, c), dataset)
+        test = embed(f"{c['eval.split']} {c.get('data.fold')}", part.x)
+        own = {"test": test, "test_labels": np.asarray(part.y)}
+        own |= {"labelled": self.features[source, name](train.x[rows])}
+        own |= {"labelled_labels": np.asarray(train.y)[rows]}
+        if {"train", "train_labels"} & set(record.needs):
+            own |= {"train": embed("train", train.x), "train_labels": np.asarray(train.y)}
+        if "labelled_rows" in record.needs:
+            own["labelled_rows"] = rows
+        read = [test, *(own[part] for part in record.needs if part in own)]
+        slow = max(part.size for part in read) > MOST_VALUES
+        if "scores" in record.needs:
+            classes = len(dataset.classes)
+            own["scores"] = class_scores(test, own["labelled"], own["labelled_labels"], classes)
+        left_out = [one for one in missing if slow and one not in FAST]
+        if left_out:
+            self.notes[
+                f"{name} of {dataset.name} are too many values for {listed(left_out)} under "
+                f"{protocol}: this baseline is not scored so"
+            ] = None
+        asked = [one for one in missing if one not in left_out]
+        if asked:
+            options = classifiers.Options(*(c[f"eval.{o}"] for o in classifiers.Options._fields))
+            by = asked if record.task is not None else []
+            embedded = Embedded(**own, fold=c.get("data.fold") is not None)
+            scores = score.evaluate({"mean": embedded}, [protocol], by, options)
+            entry["tried"] += asked
+            entry["scores"] += [one.record() for one in scores]

@@ -1,0 +1,176 @@
+"""What is worth keeping of a run when its folder is gone: text, small enough for a repository.
+
+config.json   the base configuration, as in the run folder
+classes.json  the names of the data sets' classes
+results.csv   the scores, as there, and per_class.csv, the recall of each class
+history.csv   the losses of every point over the epochs
+notes.csv     what is to be known of the data (without a point) and of some points, and why others
+              have no score
+questions.json  what the study asks, if it does
+folds.json    how many images each point was scored on, and which were right, where labelled images
+              take turns
+baselines.json  the scores of raw pixels and their PCA
+"""
+
+import ast
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdml import config, parts
+from jaxdml.options import ConfigError
+from jaxdml.runs.storage import folder, questions
+
+COUNTS = ("scored", "scored_per_class", "folds")
+RIGHT = "right"  # of the accuracies of a fold, in their order
+NOTES = ("point", "status", "reason", "note")
+
+
+def keep(place: folder.Folder, into: Path) -> "Archive":
+    """Writes the archive of a run folder, of what is finished."""
+    results = place.results()
+    folder.write_json(into / "config.json", folder.read_json(place.path / "config.json"))
+    folder.write_json(into / "classes.json", place.plan()["classes"])
+    place.write_results(into)
+    histories = [
+        {"point": r["point"], **{name: _short(text) for name, text in row.items()}}
+        for r in results
+        for row in place.history(r["point"])
+    ]
+    names = dict.fromkeys(name for row in histories for name in row)
+    folder.write_csv(into / "history.csv", list(names), histories)
+    noted = [r for r in results if any(r.get(name) for name in NOTES[2:])]
+    notes = [{"note": note} for note in place.plan()["notes"]]
+    notes += [{n: r.get(n) for n in NOTES} for r in noted]
+    folder.write_csv(into / "notes.csv", NOTES, notes)
+    questions.write(folder.Folder(into), questions.read(place))
+    counted = {
+        r["point"]: {n: r[n] for n in COUNTS if n in r}
+        | {RIGHT: [score[RIGHT] for score in r["scores"] if RIGHT in score]}
+        for r in results
+    }
+    if any("folds" in counts for counts in counted.values()):
+        folder.write_json(into / "folds.json", counted)
+    baselines = place.path / folder.BASELINE_SCORES
+    if baselines.exists():
+        folder.write(into / baselines.name, baselines.read_bytes())
+    return Archive(into)
+
+
+def is_one(path: Path) -> bool:
+    """Whether a folder holds an archive, and not a run."""
+    return (path / "results.csv").exists() and not (path / "plan.json").exists()
+
+
+class Archive(folder.Folder):
+    """A run of which an archive is left: its results, but neither networks nor embeddings."""
+
+    def plan(self) -> dict[str, Any]:
+        """What results.csv tells of it, and the classes."""
+        rows = self._rows("results.csv")
+        columns = list(rows[0]) if rows else []
+        paths = columns[2 : columns.index("protocol")] if rows else []
+        points: dict[str, Any] = {r["point"]: {} for r in rows}
+        classes = folder.read_json(self.path / "classes.json")
+        notes = [row["note"] for row in self._rows("notes.csv") if not row["point"]]
+        return super().plan() | {
+            "grid_paths": paths,
+            "points": points,
+            "classes": classes,
+            "notes": notes,
+        }
+
+    def results(self) -> list[dict[str, Any]]:
+        """As `Folder.results`, without where parameters are.
+
+        Raises:
+          ConfigError: if a file is damaged, or the configuration means something else today.
+        """
+        base = folder.read_json(self.path / "config.json")
+        paths = self.plan()["grid_paths"]
+        noted = {row["point"]: row for row in self._rows("notes.csv")}
+        recalls: dict[tuple[str, ...], dict[str, float]] = {}
+        file = self.path / "per_class.csv"
+        for row in folder.read_csv(file) if file.exists() else []:
+            key = row["point"], *(row[name] for name in folder.SCORE_COLUMNS[:3]), "accuracy"
+            recalls.setdefault(key, {})[row["class"]] = float(row["recall"])
+        file = self.path / "folds.json"
+        counted = folder.read_json(file) if file.exists() else {}
+        found: dict[str, dict[str, Any]] = {}
+        rows = self._rows("results.csv")
+        of_row = [{path: _value(row[path]) for path in paths if row[path]} for row in rows]
+        elsewhere = parts.sections([config.flatten(base), *of_row])
+        for row, given in zip(rows, of_row, strict=True):
+            identity = row["point"]
+            if identity not in found:
+                point = config.point(config.assign(base, given), elsewhere)
+                unset = {path: None for path in paths if not row[path] and path in point.config}
+                if unset:  # and read: no value is the value
+                    point = config.point(config.assign(base, given | unset), elsewhere)
+                if point.id != identity:
+                    raise ConfigError(
+                        f"{self.path} is of another version of jaxdml: its point {identity} "
+                        "would be another one today"
+                    )
+                own = noted.get(identity, dict.fromkeys(NOTES))
+                found[identity] = {
+                    "point": identity,
+                    "status": row["status"],
+                    "reason": own["reason"] or None,
+                    "note": own["note"] or None,
+                    "config": json.loads(json.dumps(point.config)),  # lists, as in result.json
+                    "scores": [],
+                } | {n: v for n, v in counted.get(identity, {}).items() if n in COUNTS}
+            if row["value"]:
+                score: dict[str, Any] = {name: row[name] for name in folder.SCORE_COLUMNS}
+                score["value"] = float(row["value"])
+                by_class = recalls.get((identity, *(row[n] for n in folder.SCORE_COLUMNS[:4])))
+                score |= {"recalls": by_class} if by_class else {}
+                found[identity]["scores"].append(score)
+        for identity, result in found.items():
+            accuracies = [score for score in result["scores"] if score["metric"] == "accuracy"]
+            of_each = counted.get(identity, {}).get(RIGHT)
+            for score, right in zip(accuracies, of_each, strict=True) if of_each else ():
+                score[RIGHT] = right
+        return list(found.values())
+
+    def history(self, identity: str) -> list[dict[str, str]]:
+        """A point's losses, epoch by epoch."""
+        return [
+            {name: value for name, value in row.items() if name != "point"}
+            for row in self._rows("history.csv")
+            if row["point"] == identity
+        ]
+
+    def embeddings(self, identity: str) -> Mapping[str, np.ndarray]:
+        """None: they are not kept."""
+        return {}
+
+    def _rows(self, name: str) -> list[dict[str, str]]:
+        try:
+            return folder.read_csv(self.path / name)
+        except OSError as error:
+            raise ConfigError(f"{self.path / name} cannot be read: {error}") from error
+
+
+def _value(text: str) -> Any:
+    """What a cell of a configuration stood for: values are written as Python has them.
+
+    >>> _value("['metric', 'kl']"), _value("0.5"), _value("True"), _value("supcon")
+    (['metric', 'kl'], 0.5, True, 'supcon')
+    """
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+
+
+def _short(text: str) -> str:
+    """A number with as many digits as are worth keeping."""
+    try:
+        return text if text.isdigit() else f"{float(text):.5g}"
+    except ValueError:
+        return text

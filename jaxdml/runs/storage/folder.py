@@ -1,0 +1,275 @@
+"""The run folder: what a run leaves on disk. A file appears whole or not at all.
+
+config.json    the base configuration
+plan.json      points, cohorts, grid paths, width and devices
+points/<id>/   result.json, history.csv, embeddings.npz
+checkpoints/   parameters of finished points; whole states of those in training
+report/        tables and figures
+results.csv    tidy: one row for each point × protocol × classifier × embedding × metric
+per_class.csv  the recall of each class, a row for each accuracy × class
+"""
+
+import csv
+import fcntl
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from jaxdml.options import ConfigError
+
+SCORE_COLUMNS = ("protocol", "classifier", "embedding", "metric", "value")
+BASELINE_SCORES = "baselines.json"
+RECALL_COLUMNS = (*SCORE_COLUMNS[:3], "class", "recall")
+
+
+class Folder:
+    """Paths and files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def point(self, identity: str) -> Path:
+        """Where a point's files are."""
+        return self.path / "points" / identity
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where parameters are."""
+        return self.path / "checkpoints"
+
+    @property
+    def report(self) -> Path:
+        """Where tables and figures are."""
+        return self.path / "report"
+
+    @property
+    def begun(self) -> bool:
+        """Whether it holds a result, or a checkpoint to go on from."""
+        work = [*self.path.glob("points/*/result.json"), *self.checkpoints.glob("*/progress.json")]
+        return (self.path / "plan.json").exists() and bool(work)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone in the folder.
+
+        Raises:
+          ConfigError: if another process is at work in it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise ConfigError(f"--workdir={self.path} cannot be written: {error}") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise ConfigError(
+                    f"another process works in {self.path}: wait for it, or use another --workdir"
+                ) from error
+            yield
+
+    @contextmanager
+    def chunk_locked(self, name: str) -> Iterator[None]:
+        """Alone at a chunk's checkpoints; waits for who is there."""
+        (self.checkpoints / name).mkdir(parents=True, exist_ok=True)
+        with (self.checkpoints / name / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def check(
+        self, config: Mapping[str, Any], lasting: Callable[[Mapping[str, Any]], dict[str, Any]]
+    ) -> None:
+        """Makes sure that what the folder holds, if anything, has the same base configuration.
+
+        A folder in which nothing was trained yet is anyone's.
+
+        Args:
+          config: the base configuration, flat.
+          lasting: what of it may not differ.
+
+        Raises:
+          ConfigError: if it is a run of another one.
+        """
+        if not self.begun:
+            return
+        given = read_json(self.path / "config.json"), json.loads(json.dumps(config))
+        old, new = (json.loads(json.dumps(lasting(one))) for one in given)
+        changed = [p for p in sorted(old | new) if old.get(p) != new.get(p)]
+        if changed:
+            said = ", ".join(f"{p} {old.get(p)!r} → {new.get(p)!r}" for p in changed)
+            raise ConfigError(
+                f"{self.path} holds a run of another base configuration ({said}): "
+                "use another --workdir"
+            )
+
+    def claim(self, config: Mapping[str, Any]) -> None:
+        """Writes the base configuration, unless the folder holds a run already."""
+        if not self.begun:
+            (self.path / "plan.json").unlink(missing_ok=True)
+            write_json(self.path / "config.json", config)
+
+    def check_data(self, data: Mapping[str, str]) -> None:
+        """Makes sure that the data sets of a run are what they were when it began.
+
+        Args:
+          data: a data set in words → its fingerprint.
+
+        Raises:
+          ConfigError: if one has changed.
+        """
+        before = self.plan().get("data", {}) if self.begun else {}
+        changed = [name for name in data if before.get(name, data[name]) != data[name]]
+        if changed:
+            raise ConfigError(
+                f"the images or labels of the data set {changed[0]} have changed since the run in "
+                f"{self.path} began: use another --workdir, or put back what was there"
+            )
+
+    def plan(self) -> dict[str, Any]:
+        """The plan, or an empty one."""
+        file = self.path / "plan.json"
+        empty: dict[str, Any] = {  # runs of older versions lack some of it
+            "grid_paths": [],
+            "points": {},
+            "cohorts": [],
+            "classes": {},
+            "data": {},
+            "devices": None,
+            "notes": [],
+            "data_dir": None,
+            "places": {},
+        }
+        return empty | (read_json(file) if file.exists() else {})
+
+    def write_plan(self, plan: Mapping[str, Any]) -> None:
+        """Replaces the plan."""
+        write_json(self.path / "plan.json", plan)
+
+    def result(self, identity: str) -> dict[str, Any] | None:
+        """A point's result, if it is finished."""
+        file = self.point(identity) / "result.json"
+        return read_json(file) if file.exists() else None
+
+    def results(self) -> list[dict[str, Any]]:
+        """The results of all finished points, in the plan's order."""
+        found = (self.result(identity) for identity in self.plan()["points"])
+        return [result for result in found if result is not None]
+
+    def history(self, identity: str) -> list[dict[str, str]]:
+        """A finished point's losses, epoch by epoch, as text."""
+        return read_csv(self.point(identity) / "history.csv")
+
+    def embeddings(self, identity: str) -> Mapping[str, np.ndarray]:
+        """A finished point's, as `judge` names them; nothing of a point that diverged."""
+        with np.load(self.point(identity) / "embeddings.npz") as file:
+            return dict(file)
+
+    def write_result(
+        self,
+        result: Mapping[str, Any],
+        history: Sequence[Mapping[str, Any]],
+        embeddings: Mapping[str, np.ndarray],
+    ) -> None:
+        """A finished point; its result.json comes last, and says that the others are there."""
+        place = self.point(result["point"])
+        columns = list(dict.fromkeys(name for row in history for name in row))
+        write_csv(place / "history.csv", columns, history)
+        write_npz(place / "embeddings.npz", embeddings)
+        write_json(place / "result.json", result)
+
+    def drop_orphans(self) -> None:
+        """Removes checkpoints that neither a result nor an unfinished training needs."""
+        needed = {result["checkpoint"]["path"].split("/")[0] for result in self.results()}
+        for kept in self.checkpoints.glob("*"):
+            file = kept / "progress.json"
+            points = read_json(file)["points"] if file.exists() else []
+            done = all(self.result(identity) is not None for identity in points)
+            if kept.name not in needed and done:
+                shutil.rmtree(kept)
+
+    def write_results(self, into: Path | None = None) -> None:
+        """results.csv and per_class.csv of the points that are finished, here or elsewhere."""
+        into = into or self.path
+        paths = self.plan()["grid_paths"]
+        rows: list[dict[str, Any]] = []
+        recalls: list[dict[str, Any]] = []
+        for result in self.results():
+            of_point = {"point": result["point"], "status": result["status"]}
+            of_point |= {path: result["config"].get(path) for path in paths}
+            for score in result["scores"] or [{}]:
+                row = of_point | {name: score.get(name) for name in SCORE_COLUMNS}
+                rows.append(row)
+                by_class = score.get("recalls", {})
+                recalls += [row | {"class": c, "recall": by_class[c]} for c in by_class]
+        write_csv(into / "results.csv", ("point", "status", *paths, *SCORE_COLUMNS), rows)
+        if recalls:
+            columns = ("point", "status", *paths, *RECALL_COLUMNS)
+            write_csv(into / "per_class.csv", columns, recalls)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which appears once all of it is there, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
+    with writing(path) as file:
+        file.write(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """JSON, one level of indentation at a time, without NaN."""
+    write(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+      ConfigError: if it is damaged.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}): remove it to make it anew") from error
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Rows as CSV; what a row lacks, `None` and NaN are empty, and other columns are left out."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "" if v is None or v != v else v for k, v in row.items()})
+    write(path, buffer.getvalue().encode())
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Arrays by name, compressed."""
+    buffer = io.BytesIO()
+    # numpy types every further keyword as its own option allow_pickle
+    np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
+    write(path, buffer.getvalue())
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file, as text."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

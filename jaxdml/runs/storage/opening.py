@@ -1,0 +1,32 @@
+"""Finding the run folders, or what is kept of them, at a path."""
+
+from pathlib import Path
+
+from jaxdml.options import ConfigError
+from jaxdml.runs.storage import archive, folder
+
+
+def existing(workdir: Path) -> folder.Folder:
+    """A run folder that holds results, or what is kept of one.
+
+    Raises:
+      ConfigError: if it does not.
+    """
+    if archive.is_one(workdir):
+        return archive.Archive(workdir)
+    place = folder.Folder(workdir)
+    if not (workdir / "plan.json").exists() or not place.results():
+        raise ConfigError(f"{workdir} holds no finished points: train some there first")
+    return place
+
+
+def inside(path: Path) -> list[folder.Folder]:
+    """A run folder that holds results or what is kept of one; or all such in a folder of them.
+
+    Raises:
+      ConfigError: if there is none.
+    """
+    several = sorted(file.parent for file in path.glob("*/results.csv"))
+    if several and not (path / "results.csv").exists():
+        return [existing(one) for one in several]
+    return [existing(path)]

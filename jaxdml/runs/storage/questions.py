@@ -1,0 +1,70 @@
+"""A study's questions: from a configuration file to the run folder, and back.
+
+A configuration file may have a `get_questions()`: text → name of a setting → what it changes in the
+base. The first setting is what the others are compared with:
+
+    {"Is the KL too strong?": {"β = 1": {}, "β = 0.01": {"kl.beta": 0.01}}}
+
+Two things are no paths of the configuration. `embedding` says which embedding is scored, mean or
+sample. `margin`, of the first setting, is a difference that does not matter, like 0.005.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxdml import config, parts
+from jaxdml.options import ConfigError
+from jaxdml.report.tables.questions import MARGIN, NO_PATHS
+from jaxdml.runs.storage import folder
+
+FILE = "questions.json"
+Questions = dict[str, dict[str, dict[str, Any]]]
+
+
+def resolve(base: Mapping[str, Any], given: Mapping[str, Any]) -> Questions:
+    """Each setting as a whole configuration.
+
+    Raises:
+      ConfigError: if the questions are not of the form above, or a setting is not valid.
+
+    >>> found = resolve({"system": "vae"}, {"Too strong?": {"no": {}, "yes": {"kl.beta": 0.5}}})
+    >>> found["Too strong?"]["yes"]["kl.beta"]
+    0.5
+    """
+    flat = config.flatten(base)
+    found: Questions = {}
+    changed = [
+        changes for settings in given.values() if isinstance(settings, Mapping)
+        for changes in settings.values()
+    ]  # fmt: skip
+    elsewhere = parts.sections([flat, *changed])
+    for text, settings in given.items():
+        if not isinstance(settings, Mapping) or len(settings) < 2:
+            raise ConfigError(f"the question {text!r} must have two or more settings by name")
+        margin = next(iter(settings.values())).get(MARGIN, 1.0)
+        if not isinstance(margin, int | float) or not margin > 0:
+            raise ConfigError(
+                f"the margin of the question {text!r} must be a difference above 0, like 0.005, "
+                f"but is {margin!r}"
+            )
+        found[text] = {}
+        for name, changes in settings.items():
+            paths = {path: value for path, value in changes.items() if path not in NO_PATHS}
+            whole = config.resolve(config.assign(flat, paths), elsewhere)
+            own = {path: value for path, value in changes.items() if path in NO_PATHS}
+            found[text][name] = whole | own
+    return found
+
+
+def write(place: folder.Folder, questions: Questions) -> None:
+    """Keeps them with the run; without any, none of an earlier call are left."""
+    if questions:
+        folder.write_json(place.path / FILE, questions)
+    else:
+        (place.path / FILE).unlink(missing_ok=True)
+
+
+def read(place: folder.Folder) -> Questions:
+    """Those of a run, or none."""
+    file = place.path / FILE
+    return folder.read_json(file) if file.exists() else {}
