@@ -1,18 +1,6 @@
 """One point on `digits`: an autoencoder and a triplet loss together, 10 % labelled.
 
-python -m experiments.train --config=configs/digits.py --workdir=runs/digits
+See `jaxdml.configs.digits`; an installed package has it as `--config=digits`.
 """
 
-from ml_collections import ConfigDict
-
-from configs import common
-
-
-def get_config() -> ConfigDict:
-    """A two-dimensional latent space, to look at."""
-    config = common.get_config()
-    config.data.labelled_percent = 10.0
-    config.model.latent_dim = 2
-    config.routine.alpha = 0.2
-    config.train.epochs = 60
-    return config
+from jaxdml.configs.digits import get_config as get_config

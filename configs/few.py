@@ -1,37 +1,7 @@
-r"""Few labels: the recipe. Images, the labels of some of them, and which changes keep a class.
+"""Few labels: the recipe.
 
-    python -m experiments.train --config=configs/few.py --config.data.name=mnist \
-        --config.data.labelled_count=60 --data_dir=DATA --workdir=runs/few
-
-`--config=configs/few.py:full` trains four times as long. What the recipe is made of stands in
-`jaxdml.systems.FEW`; each of these fields can be set to something else.
+See `jaxdml.configs.few`; an installed package has it as `--config=few`.
 """
 
-from ml_collections import ConfigDict
-
-from configs import common
-from jaxdml.systems import FEW
-
-STEPS = {"fast": 1500, "full": 6000}  # effort → length of the training
-
-
-def get_config(effort: str = "fast") -> ConfigDict:
-    """The recipe at an effort: `fast` or `full`."""
-    if effort not in STEPS:
-        raise ValueError(f"the effort must be one of {', '.join(STEPS)}, but is {effort!r}")
-    config = common.get_config()
-    config.system = "few"
-    config.train.steps = STEPS[effort]
-    return config
-
-
-def alike(config: ConfigDict) -> None:
-    """Gives any other system what the recipe has besides its labels.
-
-    That is its network, metric loss, batches, schedule, average and evaluation: what others need to
-    be compared with it.
-    """
-    sections = ("model", "train", "optimizer", "eval")
-    same = {path: value for path, value in FEW.items() if path.partition(".")[0] in sections}
-    same |= {"loss.name": FEW["loss.name"], "train.steps": config.train.steps}
-    config.update_from_flattened_dict(same)
+from jaxdml.configs.few import alike as alike
+from jaxdml.configs.few import get_config as get_config

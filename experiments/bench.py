@@ -31,8 +31,8 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from experiments import cli
 from jaxdml import assembly, config
+from jaxdml.commands import cli
 from jaxdml.options import ConfigError
 from jaxdml.train import population, programs, streams
 from jaxdml.types import Dataset, Split

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from configs import bench_grid
-from experiments import cli
 from jaxdml import config, data
+from jaxdml.commands import cli
 from jaxdml.runs.planning import grid
 from jaxdml.runs.planning.splits import select
 

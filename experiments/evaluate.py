@@ -1,31 +1,9 @@
 """Scores a finished run again, or in more ways, without training.
 
-python -m experiments.evaluate --workdir=runs/grid
-    [--protocols=thesis,full,cluster,retrieval,scores] [--classifiers=knn,rf,mlp,linear]
-    [--embeddings=mean,sample]
-
-Protocols and classifiers may also be dotted paths, like my_module:make. What is named is added to
-the scores that there are; with nothing named, all are made anew.
+See `jaxdml.commands.evaluate`; an installed package has it as `jaxdml evaluate`.
 """
 
-from absl import flags
-
-from experiments import cli
-from jaxdml.runs.execution import rescoring
-from jaxdml.runs.storage import opening
-
-PROTOCOLS = flags.DEFINE_list("protocols", [], "Protocols (default: the run's own).")
-CLASSIFIERS = flags.DEFINE_list("classifiers", [], "Classifiers (default: the run's own).")
-EMBEDDINGS = flags.DEFINE_list("embeddings", [], "Embeddings (default: the run's own).")
-
-
-def main() -> None:
-    """Restores every finished point, embeds the images, and scores them."""
-    by = PROTOCOLS.value, CLASSIFIERS.value, EMBEDDINGS.value
-    workdir = cli.workdir()
-    place = rescoring.rescore(workdir, cli.data_dir(opening.existing(workdir)), *by)
-    cli.write_report(place)
-
+from jaxdml.commands.evaluate import run
 
 if __name__ == "__main__":
-    cli.main(main)
+    run()

@@ -1,51 +1,9 @@
-"""Trains, evaluates and reports every point of a grid; what is finished is not done again.
+"""Trains, evaluates and reports every point of a grid that is not finished.
 
-python -m experiments.grid --config=configs/digits_grid.py --workdir=runs/grid [--dry_run]
+See `jaxdml.commands.grid`; an installed package has it as `jaxdml grid`.
 """
 
-from pathlib import Path
-
-from absl import flags
-
-from experiments import cli
-from jaxdml.runs.execution import estimate, execute
-from jaxdml.runs.execution.worker import Worker
-from jaxdml.runs.planning import description, grid, plan, splits
-from jaxdml.runs.storage import folder, questions
-
-DRY_RUN = flags.DEFINE_bool(
-    "dry_run", False, "Print the plan, memory and time by a few steps of each cohort."
-)
-SCHEDULER = flags.DEFINE_string(
-    "scheduler", None, "A Dask scheduler, like tcp://host:8786, or local:2 for two workers here."
-)
-
-
-def main() -> None:
-    """The grid that the configuration file's `get_grid()` gives."""
-    base = cli.config()
-    over, asked = cli.grid(), cli.asked(base)
-    points = grid.expand(base, over)
-    cli.note_unread(points)
-    if DRY_RUN.value:
-        place = folder.Folder(Path(cli.WORKDIR.value)) if cli.WORKDIR.value else None
-        load = cli.loader(*([place] if place else []))
-        points = splits.with_folds(points, load)
-        pending = [p for p in points if place is None or place.result(p.id) is None]
-        planned = plan.plan(pending, load)
-        print(description.describe(planned))
-        if len(pending) < len(points):
-            print(f"{len(points) - len(pending)} of {len(points)} points are finished already")
-        for line in estimate.lines(planned, Worker(folder.Folder(Path()), load)):
-            print(line, flush=True)
-        return
-    workdir = cli.workdir()
-    data_dir = cli.data_dir(folder.Folder(workdir))
-    place = execute.run(base, over, workdir, data_dir, SCHEDULER.value)
-    questions.write(place, asked)
-    cli.write_report(place)
-
+from jaxdml.commands.grid import run
 
 if __name__ == "__main__":
-    cli.define_config()
-    cli.main(main)
+    run()

@@ -1,20 +1,9 @@
-"""Prints and writes the report of a run folder: tables, figures, and a page to look at.
+"""Prints and writes the report of a run folder: tables, figures and a page.
 
-python -m experiments.report --workdir=runs/grid [--projection=tsne] [--keep=results/grid]
-
-A folder that `--keep` wrote is as good as the run folder, and a folder of such folders is reported
-one by one: `--workdir=experiments/results` prints the tables of the thesis.
+See `jaxdml.commands.report`; an installed package has it as `jaxdml report`.
 """
 
-from experiments import cli
-from jaxdml.runs.storage import opening
-
-
-def main() -> None:
-    """Report of what is finished."""
-    for place in opening.inside(cli.workdir()):
-        cli.write_report(place)
-
+from jaxdml.commands.report import run
 
 if __name__ == "__main__":
-    cli.main(main)
+    run()

@@ -20,8 +20,8 @@ import numpy as np
 from absl import flags
 
 from configs import digits
-from experiments import cli
 from jaxdml import config
+from jaxdml.commands import cli
 from jaxdml.runs.execution import execute, sizing
 from jaxdml.runs.execution.worker import Worker
 from jaxdml.runs.planning import grid, loading, plan

@@ -1,3 +1,42 @@
-"""Semi-supervised deep metric learning in JAX: losses, priors, objectives, and grids of them."""
+"""Semi-supervised deep metric learning in JAX: losses, priors, objectives, and grids of them.
+
+    >>> import jaxdml
+    >>> jaxdml.losses.triplet.__name__
+    'triplet'
+
+Rooms are imported when they are first asked for. `jaxdml --help` tells of the command line.
+"""
+
+import importlib
+from types import ModuleType
 
 __version__ = "0.1.0"
+
+ROOMS = (
+    "augment",  # views of images
+    "data",  # data sets, and labels of some of their images
+    "distances",
+    "distributions",
+    "evaluate",  # scores of embeddings
+    "graph",  # neighbours, and labels that spread over them
+    "losses",  # metric losses of embeddings and labels
+    "masks",  # which pairs a loss compares
+    "models",  # encoders and decoders
+    "objectives",  # terms: losses with a place in a training
+    "priors",
+    "routines",  # which terms are minimised when
+    "types",  # the records that all share
+)
+__all__ = ["__version__", *ROOMS]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """A room, by its name."""
+    if name in ROOMS:
+        return importlib.import_module(f"jaxdml.{name}")
+    raise AttributeError(f"module 'jaxdml' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What is public."""
+    return sorted(__all__)

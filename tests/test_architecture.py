@@ -72,6 +72,25 @@ ROOMS = {
     "parts": {"types", "options", "systems", "layers", "models", "objectives", "routines", "train"},
     "assembly": {"types", "options", "parts", "layers", "objectives", "augment", "train"},
     "config": {"types", "options", "systems", "parts", "assembly", "evaluate", "data"},
+    "configs": {"systems"},
+    "commands": {
+        "types",
+        "options",
+        "augment",
+        "config",
+        "configs",
+        "data",
+        "evaluate",
+        "report",
+        "report.tables",
+        "report.figures",
+        "export",
+        "export.run",
+        "runs.storage",
+        "runs.planning",
+        "runs.execution",
+    },
+    "__main__": {"commands"},
     "runs": set(),  # what all of its rooms use
     "runs.storage": {"options", "config", "parts", "report.tables"},
     "runs.planning": {
@@ -125,7 +144,7 @@ ONLY_IN = {
     "tensorflow_datasets": {"jaxdml/data/tfds.py"},
     "importlib_resources": {"jaxdml/data/tfds.py"},
     "array_record": {"jaxdml/data/tfds.py"},
-    "pooch": {"jaxdml/data"},
+    "pooch": {"jaxdml/data/download.py"},
     "orbax": {"jaxdml/train/checkpoint.py"},
     "matplotlib": {"jaxdml/report"},
     "plotly": {"jaxdml/report/page.py"},
@@ -137,8 +156,8 @@ ONLY_IN = {
     "loky": {"jaxdml/runs/scoring/scorer.py"},
     "dask": {"jaxdml/runs/execution/cluster.py"},
     "distributed": {"jaxdml/runs/execution/cluster.py"},
-    "absl": set(),
-    "ml_collections": set(),
+    "absl": {"jaxdml/commands"},
+    "ml_collections": {"jaxdml/commands/cli.py", "jaxdml/configs"},
 }
 
 

@@ -5,9 +5,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pooch
-
 from jaxdml.options import ConfigError
+
+
+def cache() -> Path:
+    """The folder of a user's that programs keep things in which can be had again."""
+    import pooch
+
+    return Path(pooch.os_cache("jaxdml"))
 
 
 def fetch(url: str, md5: str, name: str, folders: Sequence[Path], note: str) -> Path:
@@ -23,6 +28,8 @@ def fetch(url: str, md5: str, name: str, folders: Sequence[Path], note: str) -> 
     Raises:
       ConfigError: if it cannot be had, is not complete, or has another checksum; nothing is kept.
     """
+    import pooch
+
     folder = next(filter(_writable, folders), folders[0])
     pooch.get_logger().setLevel("WARNING")  # it would say the same in words of its own
     print(f"note: downloading {url} to {folder / name}: {note}", file=sys.stderr)

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pooch
 
-from jaxdml.data import idx, tfds
+from jaxdml.data import download, idx, tfds
 from jaxdml.options import ConfigError
 from jaxdml.types import Dataset, Split
 
@@ -75,7 +74,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     Raises:
       ConfigError: if the set is not there and cannot be had, or a file is not what it should be.
     """
-    folders = (data_dir / name, Path(pooch.os_cache("jaxdml")) / name)
+    folders = (data_dir / name, download.cache() / name)
     place = next((folder for folder in folders if _files(folder)), None)
     arrays = _read(_files(place)) if place else _get(name, folders)
     splits = {part: Split(x[..., None], y.astype(np.int32)) for part, (x, y) in arrays.items()}

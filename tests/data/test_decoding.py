@@ -183,7 +183,7 @@ def test_few_images_in_colour_that_colour_all_are_said(tmp_path):
 
 
 def test_new_images_are_embedded_in_the_range_of_the_point_and_with_a_word(tmp_path, capsys):
-    from experiments import embed
+    from jaxdml.commands import embed
 
     photos = save(tmp_path / "photos", DEEP)
     (photos / "cat" / "lost.png").symlink_to("gone.png")

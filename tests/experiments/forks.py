@@ -18,7 +18,7 @@ import traceback
 import warnings
 from contextlib import suppress
 
-import experiments.cli  # noqa: F401  its imports are what takes long
+import jaxdml.commands.cli
 import jaxdml.runs.execution.execute  # noqa: F401  the same
 
 # and so do those of what scores and draws

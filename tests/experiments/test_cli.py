@@ -165,7 +165,7 @@ MISTAKES = {
     "a word that is no flag": (["report", "W"], "W is not a flag"),
     "a single point as grid": (
         ["grid", "--config=configs/digits.py", "--workdir=W"],
-        "configs/digits.py has no get_grid(): use experiments.train",
+        "configs/digits.py has no get_grid(): use the command train",
     ),
     "data that are not there": (
         [

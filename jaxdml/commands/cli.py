@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import jax
-import pooch
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxdml.config import assign, flatten
+from jaxdml.configs import fields
+from jaxdml.data.download import cache
 from jaxdml.evaluate import project
 from jaxdml.options import ConfigError, coerce
 from jaxdml.report import write
@@ -25,6 +26,9 @@ from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.grid import Grid, thinned
 from jaxdml.runs.storage import archive, folder, questions
 from jaxdml.types import PointConfig
+
+CONFIGS = Path(fields.__file__).parent
+PACKAGED = {file.stem for file in CONFIGS.glob("[a-z]*.py")} - {"common", "fields"}
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run folder.")
 DATA_DIR = flags.DEFINE_string(
@@ -44,8 +48,8 @@ def define_config(default: str | None = None) -> None:
     config_flags.DEFINE_config_file(
         "config",
         default,
-        "The configuration file. Any of its fields can be changed, like --config.seed=1; "
-        "configs/common.py has them all.",
+        "The configuration: a file, or the name of one of the package. Any of its fields can be "
+        "changed, like --config.seed=1.",
         lock_config=False,
         accept_new_attributes=True,
     )
@@ -55,7 +59,7 @@ def define_config(default: str | None = None) -> None:
 
 def _with_sections(parse: Callable[[str], Any], path: str) -> Any:
     """A configuration file, with sections that only the command line names, as of a user's term."""
-    config = parse(path)
+    config = parse(_found(path))
     for argument in sys.argv[1:]:
         if argument.startswith("--config.") and argument.count(".") > 1 and "=" in argument:
             section = argument.partition("=")[0].split(".")[1]
@@ -64,31 +68,70 @@ def _with_sections(parse: Callable[[str], Any], path: str) -> Any:
     return config
 
 
-def main(command: Callable[..., None], takes: str | None = None) -> NoReturn:
+def _found(path: str) -> str:
+    """Where a configuration lies: a file, or one of the package's by its name."""
+    name, *word = path.split(":", 1)
+    if name in PACKAGED and not Path(name).exists():
+        return ":".join([str(CONFIGS / f"{name}.py"), *word])
+    return path
+
+
+def main(
+    command: Callable[..., None],
+    own: flags.FlagValues | None = None,
+    takes: str | None = None,
+    required: Sequence[str] = (),
+) -> NoReturn:
     """Runs a command. What the user can mend is said in one sentence, and exits with 2.
 
     Args:
       command: is called without arguments, or with those that are no flags.
+      own: its flags, beside those of all commands.
       takes: what these are, if there may be any.
+      required: names of the flags that it cannot do without.
     """
     warnings.showwarning = _one_line
     _keep_compiled()
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        own, shared = flags.FLAGS.main_module_help(), flags.FLAGS.module_help("experiments.cli")
-        print(f"{sys.modules['__main__'].__doc__}{own}{shared}")
-        sys.exit(0)
+    if own is not None:
+        flags.FLAGS.append_flag_values(own)
     try:
+        if {"--help", "-h"} & set(sys.argv[1:]):
+            print(_help(command, own, required), flush=True)
+            sys.exit(0)
         rest = _parse()[1:]
+        if own is not None:
+            own.mark_as_parsed()
         if rest and takes is None:
             raise ConfigError(f"{' '.join(rest)} is not a flag: flags look like --workdir=runs/one")
         project.check(PROJECTION.value)
         command(*([rest] if takes else []))
     except (ConfigError, flags.Error) as error:
         _stop(str(error))
+    except BrokenPipeError:  # nobody reads on, as behind `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except KeyboardInterrupt as stopped:
         print("\nstopped: what is finished is kept; the same command completes it", file=sys.stderr)
         sys.exit(128 + getattr(stopped, "number", signal.SIGINT))
     sys.exit(0)
+
+
+def _help(
+    command: Callable[..., None], own: flags.FlagValues | None, required: Sequence[str]
+) -> str:
+    """What a command does, its flags, and the fields of a configuration where it reads one."""
+    parts = [str(sys.modules[command.__module__].__doc__)]
+    if required:
+        parts.append(f"Required: {', '.join(f'--{name}' for name in required)}.\n")
+    parts += [own.module_help(command.__module__)] if own else []
+    parts.append(flags.FLAGS.module_help(__name__))
+    if "config" in flags.FLAGS:
+        parts.append(
+            "\n--config=NAME or --config=FILE.py: a configuration of the package "
+            f"({', '.join(sorted(PACKAGED))}) or of your own. Each of its fields can be changed, "
+            f"like --config.seed=1:\n{fields.described()}"
+        )
+    return "\n".join(parts)
 
 
 def workdir() -> Path:
@@ -110,7 +153,7 @@ def data_dir(*places: folder.Folder) -> Path:
     """
     before = [place.plan().get("data_dir") for place in places]
     here = next((one for one in before if one and Path(one).is_dir()), None)
-    given = DATA_DIR.value or here or os.environ.get("JAXDML_DATA") or pooch.os_cache("jaxdml")
+    given = DATA_DIR.value or here or os.environ.get("JAXDML_DATA") or cache()
     return Path(given).expanduser()
 
 
@@ -170,7 +213,7 @@ def grid() -> Grid:
     module = _config_module()
     if not hasattr(module, "get_grid"):
         raise ConfigError(
-            f"{_config_file()} has no get_grid(): use experiments.train for a single point"
+            f"{_config_file()} has no get_grid(): use the command train for a single point"
         )
     try:
         over: Grid = module.get_grid()
@@ -265,13 +308,13 @@ def _broken(error: Exception) -> str:
 def _keep_compiled() -> None:
     """Programs that were compiled once are read back by the next command."""
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        jax.config.update("jax_compilation_cache_dir", str(pooch.os_cache("jaxdml") / "xla"))
+        jax.config.update("jax_compilation_cache_dir", str(cache() / "xla"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
 def _config_file() -> str:
     """The file's path, without what `get_config` is told by `--config=FILE:WORD`."""
-    return str(config_flags.get_config_filename(flags.FLAGS["config"])).partition(":")[0]
+    return _found(str(config_flags.get_config_filename(flags.FLAGS["config"]))).partition(":")[0]
 
 
 def _stop(sentence: str) -> NoReturn:

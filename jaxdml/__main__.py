@@ -1,0 +1,5 @@
+"""`python -m jaxdml` is `jaxdml`."""
+
+from jaxdml.commands import main
+
+main()

@@ -1,0 +1,116 @@
+"""What a data set is: images, labels, where it lies, pictures of it and its views.
+
+    jaxdml data mnist [--data_dir=DATA] [--config.data.labelled_count=60]
+    jaxdml data photos        (or photos.npz, of your own)
+    jaxdml data --config=images --config.data.path=photos
+
+The pictures, PNG and SVG, go to `--output`.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from absl import flags
+
+from jaxdml import augment, config, data
+from jaxdml.augment.invariances import is_vector
+from jaxdml.commands import cli
+from jaxdml.configs import common
+from jaxdml.options import listed
+from jaxdml.report import write
+from jaxdml.report.tables import table
+from jaxdml.runs.planning import loading, splits
+from jaxdml.types import Dataset
+
+OWN = flags.FlagValues()
+OUTPUT = flags.DEFINE_string("output", "runs/data", "The folder for the pictures.", flag_values=OWN)
+
+
+def main(names: list[str]) -> None:
+    """Tells of the data sets that are named, or else of the configuration's."""
+    base = cli.config()
+    for changes in map(named, names) if names else [{}]:
+        point = config.point(base | changes)
+        dataset = loading.loader(cli.data_dir())(point.config)
+        print("\n".join(lines(dataset, splits.select(point, dataset))))
+        for note in (*dataset.notes, splits.note_of_folds(dataset)):
+            if note:
+                print(f"note: {note}")
+        invariances = augment.invariances_of(dataset, base.get("data.invariances"))
+        print(line_of_views(invariances))
+        draw(dataset, invariances)
+
+
+def named(name: str) -> dict[str, Any]:
+    """The fields of a configuration that choose a data set by its name, or by its path."""
+    path = Path(name).expanduser()
+    if name in data.DATASETS or not path.exists():
+        return {"data.name": name}
+    return {"data.name": "images" if path.is_dir() else "arrays", "data.path": name}
+
+
+def lines(dataset: Dataset, labelled: np.ndarray) -> list[str]:
+    """A data set in words and numbers."""
+    height, width, channels = loading.image_shape(dataset)
+    size = sum(part.x.nbytes for part in parts(dataset).values()) / 2**20
+    facts = {
+        "source": dataset.source,
+        "place": dataset.place,
+        "images": f"{height} × {width} × {channels}, {dataset.train.x.dtype}, {size:.1f} MiB",
+        "content": f"SHA-256 {data.fingerprint(dataset)}",
+    }
+    said = [f"{word:8}{fact}" for word, fact in facts.items() if fact is not None]
+    return [dataset.name, *said, "", table.markdown(counts(dataset, labelled)), ""]
+
+
+def counts(dataset: Dataset, labelled: np.ndarray) -> table.Table:
+    """How many images of each class there are in each split, and how many are labelled."""
+    y = {name: np.asarray(part.y) for name, part in parts(dataset).items()}
+    columns = {"training": y["training"], "labelled": y["training"][labelled], **y}
+    rows = {name: i for i, name in enumerate(dataset.classes)}
+    if (y["training"] < 0).any():
+        rows["(no label)"] = -1
+    body = [[name, *(str((c == i).sum()) for c in columns.values())] for name, i in rows.items()]
+    body.append(["all", *(str(len(c)) for c in columns.values())])
+    return table.Table("", ["class", *columns], body, 1)
+
+
+def line_of_views(invariances: Sequence[str]) -> str:
+    """Which changes of its images keep their class."""
+    return f"{'views':8}keep the class under {listed(invariances) or 'no change'}"
+
+
+def parts(dataset: Dataset) -> Mapping[str, Any]:
+    """The parts of a data set by their names."""
+    return {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
+
+
+def draw(dataset: Dataset, invariances: tuple[str, ...]) -> None:
+    """Draws some images of each class, and some with views of them, and says where."""
+    try:
+        from jaxdml.report import pictures, views
+        from jaxdml.report.figures import style
+    except ImportError:
+        print(f"note: {write.NO_PLOT}")
+        return
+    if loading.image_shape(dataset)[2] not in (1, 3):
+        print("note: no picture: only images of 1 and 3 channels are")
+        return
+    if is_vector(loading.image_shape(dataset)):
+        print("note: no picture: images of one row or one column are not drawn")
+        return
+    drawn = {
+        dataset.name: pictures.classes(dataset),
+        f"{dataset.name}_views": views.figure(dataset, invariances),
+    }
+    for name, figure in drawn.items():
+        for file in style.save(figure, Path(OUTPUT.value), name):
+            print(f"picture {file}")
+
+
+def run() -> NoReturn:
+    """The command, with the flags of the command line."""
+    cli.define_config(common.__file__)
+    cli.main(main, OWN, takes="data sets")

@@ -1,0 +1,110 @@
+"""Embeddings of any images, by a trained point.
+
+    jaxdml embed --workdir=runs/grid --point=ID --input=x.npz --output=z.npz
+    jaxdml embed --workdir=runs/grid --point=ID --input=photos --output=z.csv
+
+ID is the name of a folder in `points/`, or the start of one. The input holds `x`: uint8 from 0 to
+255, float in [0, 1], or numbers whose `range` it states, of shape (N, H, W) or (N, H, W, C). Or it
+is a folder, whose images, also those in deeper folders, are stretched to the size that the point
+was trained on. The ending of the output says what it is: `.npz` holds `z`, f32[N, D]; `.csv` and
+`.parquet` have columns z0, z1, … and a row an image; of a folder they have the files' names too.
+"""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from absl import flags
+
+from jaxdml.commands import cli
+from jaxdml.data import arrays, decoding, folders
+from jaxdml.options import ConfigError, listed
+from jaxdml.runs.execution import rescoring
+from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.planning import loading
+from jaxdml.runs.storage import folder, formats, opening
+
+OWN = flags.FlagValues()
+POINT = flags.DEFINE_string(
+    "point", None, "The id of a finished point, or the start of one.", flag_values=OWN
+)
+INPUT = flags.DEFINE_string(
+    "input", None, "An .npz file that holds x, or a folder of images.", flag_values=OWN
+)
+OUTPUT = flags.DEFINE_string(
+    "output", None, "The file to write: .npz, .csv or .parquet.", flag_values=OWN
+)
+
+
+def main() -> None:
+    """Restores the point's encoder and encodes."""
+    for flag in (POINT, INPUT, OUTPUT):
+        if not flag.value:
+            raise ConfigError(f"--{flag.name} is missing")
+    output = Path(OUTPUT.value)
+    try:
+        formats.check(output)
+    except ConfigError as error:
+        raise ConfigError(f"--output={error}") from error
+    place = opening.existing(cli.workdir())
+    result = chosen(place, POINT.value)
+    if result["status"] == "diverged":
+        raise ConfigError(f"--point={POINT.value} has diverged: {result['reason']}")
+    worker = Worker(place, cli.loader(place))
+    setup, _, _, network = rescoring.trained_point(place, result, worker)
+    span = result["config"].get("data.range")  # in which the point saw its images
+    x, files = images(Path(INPUT.value), loading.image_shape(setup.dataset), span)
+    latents = setup.encode(network.params["model"], x)[0]  # a thousand images at a time
+    z = setup.embeddings(latents)
+    try:
+        formats.write(output, z, files)
+    except OSError as error:
+        raise ConfigError(f"--output={OUTPUT.value} cannot be written: {error}") from error
+    print(f"{len(x)} embeddings in {OUTPUT.value}")
+
+
+def chosen(place: folder.Folder, start: str) -> dict[str, Any]:
+    """The one finished point whose id starts so."""
+    results = place.results()
+    found = [result for result in results if result["point"].startswith(start)]
+    if len(found) != 1:
+        ids = listed(result["point"] for result in (found or results))
+        raise ConfigError(f"--point={start} names {len(found)} points; there are {ids}")
+    return found[0]
+
+
+def images(
+    path: Path, shape: tuple[int, int, int], span: tuple[float, float] | None
+) -> tuple[np.ndarray, list[str] | None]:
+    """Images of the shape that the model was trained on, and the names of their files, if any."""
+    height, width, channels = shape
+    try:
+        if path.is_dir():
+            if channels not in (1, 3):
+                raise ConfigError(f"a folder has no images of {channels} channels")
+            passed = folders.Passed()
+            files = folders.files(path, passed)
+            if not files:
+                raise ConfigError(f"{path} holds no images")
+            names = [file.relative_to(path).as_posix() for file in files]
+            name = f"--input={path}"
+            x, changes = decoding.pixels(files, (height, width), channels, span, name)
+            for note in (*passed.notes(path, name), *changes):
+                print(f"note: {note}")
+            return x, names
+        held = arrays.read(path)
+        if "x" not in held:
+            raise ConfigError(f"{path} must hold x, but holds {listed(held) or 'nothing'}")
+        x = arrays.pixels(held, "x", str(path))
+    except ConfigError as error:
+        raise ConfigError(f"--input={path}: {error}") from error
+    if x.shape[1:] != shape:
+        raise ConfigError(f"--input={path}: images must be {shape}, but are {x.shape[1:]}")
+    for note in arrays.dim(x, f"--input={path}", stated="range" in held):
+        print(f"note: {note}")
+    return x, None
+
+
+def run() -> NoReturn:
+    """The command, with the flags of the command line."""
+    cli.main(main, OWN, required=("workdir", "point", "input", "output"))

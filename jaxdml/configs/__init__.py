@@ -1,0 +1,1 @@
+"""Configurations that are of use everywhere: `--config=few` names one."""
