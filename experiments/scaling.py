@@ -95,10 +95,10 @@ def widths(system: str, name: str, labelled: int) -> list[tuple[int, float, int,
 
 def compiled(worker: Worker, members: Cohort, width: int) -> tuple[int, float]:
     """Operations and flops of an epoch's program, whose loop over steps counts once."""
-    setup, where = worker.setup(members), population.layout(width)
-    made = programs.programs(setup.assemble, setup.sizes, where)
-    images = population.place_images(setup.dataset, where)
-    point_batch = sizing.full_chunk(setup, members.points, where)
+    setup, layout = worker.setup(members), population.layout(width)
+    made = programs.programs(setup.assemble, setup.sizes, layout)
+    images = population.place_images(setup.dataset, layout)
+    point_batch = sizing.full_chunk(setup, members.points, layout)
     states = made.init(point_batch, images)
     [pattern] = setup.patterns()
     program = made.epoch(*pattern).lower(states, point_batch, images, np.int32(1)).compile()

@@ -145,24 +145,24 @@ def workdir() -> Path:
     return Path(WORKDIR.value)
 
 
-def data_dir(*places: folder.Folder) -> Path:
+def data_dir(*run_folders: folder.Folder) -> Path:
     """`--data_dir`; or where a run's data lay; or `JAXDML_DATA`, or a cache folder of the user.
 
     Args:
-      places: run folders, of which the first counts that knows a folder which is still there.
+      run_folders: run folders, of which the first counts that knows a folder which is still there.
     """
-    before = [place.plan().get("data_dir") for place in places]
+    before = [run_folder.plan().get("data_dir") for run_folder in run_folders]
     here = next((one for one in before if one and Path(one).is_dir()), None)
     given = DATA_DIR.value or here or os.environ.get("JAXDML_DATA") or cache()
     return Path(given).expanduser()
 
 
-def loader(*places: folder.Folder) -> loading.LoadDataset:
+def loader(*run_folders: folder.Folder) -> loading.LoadDataset:
     """Loads data sets from where they lie, or lay when these runs were trained."""
-    plans = [place.plan() for place in places]
+    plans = [run_folder.plan() for run_folder in run_folders]
     known = {name: path for one in plans for name, path in one["places"].items()}
     prints = {name: found for one in plans for name, found in one["data"].items()}
-    return loading.loader(data_dir(*places), known, prints)
+    return loading.loader(data_dir(*run_folders), known, prints)
 
 
 def config() -> dict[str, Any]:
@@ -256,18 +256,18 @@ def _quick() -> dict[str, Any]:
     return changes
 
 
-def write_report(*places: folder.Folder, into: Path | None = None) -> None:
+def write_report(*run_folders: folder.Folder, into: Path | None = None) -> None:
     """Writes the report of one or more runs, and prints its table and where things lie."""
-    into = into or places[0].report
+    into = into or run_folders[0].report
     try:
-        written = write.report(places, into, loader(*places), PROJECTION.value)
+        written = write.report(run_folders, into, loader(*run_folders), PROJECTION.value)
         if KEEP.value:
-            _keep(places[0], Path(KEEP.value))
+            _keep(run_folders[0], Path(KEEP.value))
     except OSError as error:
         raise ConfigError(f"the report cannot be written to {into}: {error}") from error
     print(f"\n{written.table}\n")
-    for place in places:
-        print(f"results  {place.path / 'results.csv'}")
+    for run_folder in run_folders:
+        print(f"results  {run_folder.path / 'results.csv'}")
     print(f"report   {written.page}")
     figures = f" and {len(written.pictures) // 2} figures (PNG, SVG)" if written.pictures else ""
     print(f"         beside it report.md, tables/ (CSV, LaTeX){figures}")
@@ -277,11 +277,11 @@ def write_report(*places: folder.Folder, into: Path | None = None) -> None:
         print(f"note: {note}")
 
 
-def _keep(place: folder.Folder, into: Path) -> None:
+def _keep(run_folder: folder.Folder, into: Path) -> None:
     """What is small of a run, and as much of the report as can be made of that."""
-    kept = archive.keep(place, into)
+    kept = archive.keep(run_folder, into)
     with tempfile.TemporaryDirectory() as beside:
-        own = write.report([kept], Path(beside), loader(place))
+        own = write.report([kept], Path(beside), loader(run_folder))
         for file in (own.text, *own.pictures):
             if file.suffix != ".svg":
                 folder.write(into / file.name, file.read_bytes())
@@ -300,8 +300,8 @@ def _parse() -> list[str]:
 def _broken(error: Exception) -> str:
     """Where a configuration file fails, and why."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = next((f for f in reversed(frames) if "site-packages" not in f.filename), None)
-    where = f" at {place.filename}:{place.lineno}" if place else ""
+    frame = next((f for f in reversed(frames) if "site-packages" not in f.filename), None)
+    where = f" at {frame.filename}:{frame.lineno}" if frame else ""
     return f"--config: the file cannot be read{where}: {type(error).__name__}: {error}"
 
 

@@ -46,12 +46,12 @@ def main() -> None:
         formats.check(output)
     except ConfigError as error:
         raise ConfigError(f"--output={error}") from error
-    place = opening.existing(cli.workdir())
-    result = chosen(place, POINT.value)
+    run_folder = opening.existing(cli.workdir())
+    result = chosen(run_folder, POINT.value)
     if result["status"] == "diverged":
         raise ConfigError(f"--point={POINT.value} has diverged: {result['reason']}")
-    worker = Worker(place, cli.loader(place))
-    setup, _, _, network = rescoring.trained_point(place, result, worker)
+    worker = Worker(run_folder, cli.loader(run_folder))
+    setup, _, _, network = rescoring.trained_point(run_folder, result, worker)
     span = result["config"].get("data.range")  # in which the point saw its images
     x, files = images(Path(INPUT.value), loading.image_shape(setup.dataset), span)
     latents = setup.encode(network.params["model"], x)[0]  # a thousand images at a time
@@ -63,9 +63,9 @@ def main() -> None:
     print(f"{len(x)} embeddings in {OUTPUT.value}")
 
 
-def chosen(place: folder.Folder, start: str) -> dict[str, Any]:
+def chosen(run_folder: folder.Folder, start: str) -> dict[str, Any]:
     """The one finished point whose id starts so."""
-    results = place.results()
+    results = run_folder.results()
     found = [result for result in results if result["point"].startswith(start)]
     if len(found) != 1:
         ids = listed(result["point"] for result in (found or results))

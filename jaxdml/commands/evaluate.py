@@ -32,8 +32,8 @@ def main() -> None:
     """Restores every finished point, embeds the images, and scores them."""
     by = PROTOCOLS.value, CLASSIFIERS.value, EMBEDDINGS.value
     workdir = cli.workdir()
-    place = rescoring.rescore(workdir, cli.data_dir(opening.existing(workdir)), *by)
-    cli.write_report(place)
+    run_folder = rescoring.rescore(workdir, cli.data_dir(opening.existing(workdir)), *by)
+    cli.write_report(run_folder)
 
 
 def run() -> NoReturn:

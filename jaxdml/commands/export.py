@@ -25,11 +25,11 @@ OUTPUT = flags.DEFINE_string(
 
 def main() -> None:
     """Exports what is finished."""
-    place = opening.existing(cli.workdir())
+    run_folder = opening.existing(cli.workdir())
     if TO.value is None:
         raise ConfigError("--to is missing: name a tool, like --to=tensorboard")
-    into = Path(OUTPUT.value) if OUTPUT.value else place.path / TO.value
-    finished.export(place, TO.value, into, cli.loader(place), note)
+    into = Path(OUTPUT.value) if OUTPUT.value else run_folder.path / TO.value
+    finished.export(run_folder, TO.value, into, cli.loader(run_folder), note)
     print(f"to look at it: {finished.TOOLS[TO.value].look(into)}")
 
 

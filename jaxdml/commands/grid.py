@@ -36,10 +36,10 @@ def main() -> None:
     points = grid.expand(base, over)
     cli.note_unread(points)
     if DRY_RUN.value:
-        place = folder.Folder(Path(cli.WORKDIR.value)) if cli.WORKDIR.value else None
-        load = cli.loader(*([place] if place else []))
+        run_folder = folder.Folder(Path(cli.WORKDIR.value)) if cli.WORKDIR.value else None
+        load = cli.loader(*([run_folder] if run_folder else []))
         points = splits.with_folds(points, load)
-        pending = [p for p in points if place is None or place.result(p.id) is None]
+        pending = [p for p in points if run_folder is None or run_folder.result(p.id) is None]
         planned = plan.plan(pending, load)
         print(description.describe(planned))
         if len(pending) < len(points):
@@ -49,9 +49,9 @@ def main() -> None:
         return
     workdir = cli.workdir()
     data_dir = cli.data_dir(folder.Folder(workdir))
-    place = execute.run(base, over, workdir, data_dir, SCHEDULER.value)
-    questions.write(place, asked)
-    cli.write_report(place)
+    run_folder = execute.run(base, over, workdir, data_dir, SCHEDULER.value)
+    questions.write(run_folder, asked)
+    cli.write_report(run_folder)
 
 
 def run() -> NoReturn:

@@ -14,8 +14,8 @@ from jaxdml.runs.storage import opening
 
 def main() -> None:
     """Report of what is finished."""
-    for place in opening.inside(cli.workdir()):
-        cli.write_report(place)
+    for run_folder in opening.inside(cli.workdir()):
+        cli.write_report(run_folder)
 
 
 def run() -> NoReturn:

@@ -41,7 +41,7 @@ TOOLS = {
 
 
 def export(
-    place: folder.Folder,
+    run_folder: folder.Folder,
     tool: str,
     into: Path,
     load: loading.LoadDataset,
@@ -50,7 +50,7 @@ def export(
     """Writes a run for another tool; what an earlier export wrote there is replaced.
 
     Args:
-      place: a run folder with finished points; nothing else in it changes.
+      run_folder: a run folder with finished points; nothing else in it changes.
       tool: one of `TOOLS`.
       into: the folder to write.
       load: gives data sets, for what shows images.
@@ -67,15 +67,15 @@ def export(
             raise ConfigError(
                 f"--to={tool} needs {package}: pip install 'jaxdml[{tool}]'"
             ) from error
-    results, paths = write.gathered([place])
+    results, paths = write.gathered([run_folder])
     scores = "\n\n".join(table.markdown(one) for one in summary.tables(results, paths))
-    name = place.path.resolve().name
-    figures = {file.stem: file for file in sorted(place.report.glob("*.png"))}
+    name = run_folder.path.resolve().name
+    figures = {file.stem: file for file in sorted(run_folder.report.glob("*.png"))}
     with (
         _replacing(into, {"run": name, "tool": tool}) as empty,
         Reporter(len(results), 0, 0) as progress,
     ):
-        points = _points(place, results, paths, load, note)
+        points = _points(run_folder, results, paths, load, note)
         run = records.Run(name, scores, points, figures)
         TOOLS[tool].write(run, empty / tool, progress.finished)
 
@@ -89,11 +89,11 @@ def _replacing(into: Path, mark: Mapping[str, str]) -> Iterator[Path]:
     Raises:
       ConfigError: if `into` is no earlier export, and not empty either, or cannot be written.
     """
-    place = into.resolve()  # `.` has no name, and what a link leads to is what is replaced
-    beside = place.parent / f".{place.name}.{getpid()}"
+    final = into.resolve()  # `.` has no name, and what a link leads to is what is replaced
+    beside = final.parent / f".{final.name}.{getpid()}"
     full = beside / mark["tool"]
     try:
-        if place.exists() and any(place.iterdir()) and not (place / MARK).exists():
+        if final.exists() and any(final.iterdir()) and not (final / MARK).exists():
             raise ConfigError(f"--output={into} holds something else: name a new folder")
         full.mkdir(parents=True)
         folder.write_json(full / MARK, mark)
@@ -101,15 +101,15 @@ def _replacing(into: Path, mark: Mapping[str, str]) -> Iterator[Path]:
         raise ConfigError(f"--output={into} cannot be written: {error}") from error
     try:
         yield beside
-        if place.exists():
-            shutil.rmtree(place)
-        full.replace(place)
+        if final.exists():
+            shutil.rmtree(final)
+        full.replace(final)
     finally:
         shutil.rmtree(beside)
 
 
 def _points(
-    place: folder.Folder,
+    run_folder: folder.Folder,
     results: Sequence[Mapping[str, Any]],
     paths: Sequence[str],
     load: loading.LoadDataset,
@@ -123,7 +123,7 @@ def _points(
         for result in group.results
     }
     found = {one.result["point"]: one for one in shown.points(groups, load, note)[0]}
-    classes = place.plan()["classes"]
+    classes = run_folder.plan()["classes"]
     for result in results:
         c, one = result["config"], found.get(result["point"])
         setting = names[result["point"]] if len(groups) > 1 else c["system"]
@@ -134,7 +134,7 @@ def _points(
             said=result["reason"] or result.get("note") or "",
             config=c,
             varied={path: c.get(path) for path in paths},
-            history=_history(place.history(result["point"])),
+            history=_history(run_folder.history(result["point"])),
             scores={"_".join(summary.measure(score)): score["value"] for score in result["scores"]},
             pictures=_pictures(one.gallery) if one and one.gallery else {},
             embedding=_embedding(one, classes[config.dataset_name(c)], load) if one else None,

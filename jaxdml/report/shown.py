@@ -68,16 +68,16 @@ def points(
     workers: dict[folder.Folder, Worker] = {}
     missing: dict[str, list[str]] = {}
     for name, group, result in chosen:
-        place, c = result["folder"], result["config"]
-        arrays = place.embeddings(result["point"])
+        run_folder, c = result["folder"], result["config"]
+        arrays = run_folder.embeddings(result["point"])
         own = None
         if not arrays:
-            missing.setdefault(f"{place.path} keeps scores and losses only", [])
+            missing.setdefault(f"{run_folder.path} keeps scores and losses only", [])
         elif len(kinds) == 1:
             try:
                 here = load(c)
-                worker = workers.setdefault(place, Worker(place, load))
-                own = _gallery(place, result, here, worker)
+                worker = workers.setdefault(run_folder, Worker(run_folder, load))
+                own = _gallery(run_folder, result, here, worker)
                 dataset = here
             except ConfigError as error:
                 missing.setdefault(str(error), []).append(result["point"])
@@ -106,14 +106,14 @@ def examples(part: Split, each: int = 1) -> np.ndarray:
 
 
 def _gallery(
-    place: folder.Folder, result: Mapping[str, Any], dataset: Dataset, worker: Worker
+    run_folder: folder.Folder, result: Mapping[str, Any], dataset: Dataset, worker: Worker
 ) -> gallery.Gallery:
-    own = place.result(result["point"])
+    own = run_folder.result(result["point"])
     assert own is not None
     channels = dataset.train.x.shape[3]
     if channels not in (1, 3):
         raise ConfigError(f"an image of {channels} channels is no picture: 1 and 3 are")
-    _, point, _, network = rescoring.trained_point(place, own, worker)
+    _, point, _, network = rescoring.trained_point(run_folder, own, worker)
     c = point.config
     method = methods.assembler(c, dataset)({})
     logits = c.get("reconstruction.name") == "bernoulli"

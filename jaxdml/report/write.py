@@ -43,30 +43,33 @@ class Report(NamedTuple):
 
 
 def report(
-    places: Sequence[folder.Folder], into: Path, load: loading.LoadDataset, projection: str = "pca"
+    run_folders: Sequence[folder.Folder],
+    into: Path,
+    load: loading.LoadDataset,
+    projection: str = "pca",
 ) -> Report:
     """Writes `report.html`, `report.md`, tables (CSV, LaTeX) and figures (PNG, SVG).
 
     Args:
-      places: run folders with finished points; of several, `run` is one more setting.
+      run_folders: run folders with finished points; of several, `run` is one more setting.
       into: the folder to write. If an earlier report there has figures that cannot be drawn now,
         because data, parameters or matplotlib are missing, it stays as it is, and this one goes
         beside it.
       load: gives data sets, for what shows images.
       projection: how embeddings of more than two dimensions are shown, see `project.plane`.
     """
-    trained, paths = gathered(places)
+    trained, paths = gathered(run_folders)
     results = folds.pooled(trained)
-    groups, named = summary.groups(results, paths), _classes(places, results)
+    groups, named = summary.groups(results, paths), _classes(run_folders, results)
     notes: list[str] = []
-    beside_them = folds.pooled(baselines.results(places, trained, load, notes.append))
+    beside_them = folds.pooled(baselines.results(run_folders, trained, load, notes.append))
     shown_paths = _with_system(paths) if beside_them else paths
     scores = comparison.scores([*results, *beside_them], shown_paths)
     compared = [m for m in summary.measures(results) if m.metric in ("accuracy", "map_at_r")]
     firsts = list({(m.protocol, m.embedding): m for m in reversed(compared)}.values())[::-1]
     compared_ones = [comparison.table(results, paths, measure) for measure in firsts]
     beside = [published.table(name, results) for name in published.touched(results)]
-    asked = questions.read(places[0]) if len(places) == 1 else {}
+    asked = questions.read(run_folders[0]) if len(run_folders) == 1 else {}
     if asked:
         by = answers.measures(firsts)
         beside += [answers.table(answers.answer(asked, results, one), one) for one in by]
@@ -87,7 +90,7 @@ def report(
             notes.append(NO_PLOT)
             drawn, lost = [], True
         else:
-            chance, new = _chance(places, results), Path(scratch)
+            chance, new = _chance(run_folders, results), Path(scratch)
             drawn = pictures.draw(
                 groups,
                 paths,
@@ -122,14 +125,19 @@ def report(
         if OURS.match(old.name) and old.stem not in files:
             old.unlink()  # of an earlier report, that had more to say
 
-    names = _names(places)
+    names = _names(run_folders)
     title = " and ".join(names.values())
-    known = dict.fromkeys(note for place in places for note in place.plan().get("notes", ()))
+    known = dict.fromkeys(
+        note for run_folder in run_folders for note in run_folder.plan().get("notes", ())
+    )
     known |= dict.fromkeys(dataset.notes if dataset is not None else ())
     said = PROTOCOLS + SCORES * any(m.protocol == "scores" for m in summary.measures(results))
     about = "\n\n".join([_about(trained), *(f"{note}." for note in known)])
-    configs = {names[place]: folder.read_json(place.path / "config.json") for place in places}
-    given = configs if len(places) > 1 else next(iter(configs.values()))
+    configs = {
+        names[run_folder]: folder.read_json(run_folder.path / "config.json")
+        for run_folder in run_folders
+    }
+    given = configs if len(run_folders) > 1 else next(iter(configs.values()))
     scatters, images = _scatters(embedded, planes, dataset)
     html = page.render(
         title=title,
@@ -166,19 +174,22 @@ def report(
     )
 
 
-def gathered(places: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]], list[str]]:
+def gathered(run_folders: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]], list[str]]:
     """All results, each with its `folder`, and the paths in which their settings differ.
 
     Of several folders `run` is one of these paths, and so is what their base configurations differ
     in.
     """
-    results = [r | {"folder": place} for place in places for r in place.results()]
-    paths = [path for place in places for path in place.plan()["grid_paths"]]
-    if len(places) > 1:
-        names = _names(places)
+    results = [
+        r | {"folder": run_folder} for run_folder in run_folders for r in run_folder.results()
+    ]
+    paths = [path for run_folder in run_folders for path in run_folder.plan()["grid_paths"]]
+    if len(run_folders) > 1:
+        names = _names(run_folders)
         results = [r | {"config": {"run": names[r["folder"]]} | r["config"]} for r in results]
         configs = [
-            config.complete(folder.read_json(place.path / "config.json")) for place in places
+            config.complete(folder.read_json(run_folder.path / "config.json"))
+            for run_folder in run_folders
         ]
         fields = dict.fromkeys(field for one in configs for field in one)
         differing = [p for p in fields if len({str(one.get(p)) for one in configs}) > 1]
@@ -206,18 +217,22 @@ def _titled(one: table.Table) -> str:
     return f"{one.title}\n\n{table.markdown(one)}"
 
 
-def _names(places: Sequence[folder.Folder]) -> dict[folder.Folder, str]:
+def _names(run_folders: Sequence[folder.Folder]) -> dict[folder.Folder, str]:
     """The last part of each folder's path, or all of it where that is not enough."""
-    last = [place.path.resolve().name for place in places]
+    last = [run_folder.path.resolve().name for run_folder in run_folders]
     unique = len(set(last)) == len(last)
-    return {p: name if unique else str(p.path) for p, name in zip(places, last, strict=True)}
+    return {p: name if unique else str(p.path) for p, name in zip(run_folders, last, strict=True)}
 
 
 def _classes(
-    places: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]
+    run_folders: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]
 ) -> tuple[str, ...]:
     """The names of the classes, or their numbers where data sets have different ones."""
-    known = {name: tuple(c) for place in places for name, c in place.plan()["classes"].items()}
+    known = {
+        name: tuple(c)
+        for run_folder in run_folders
+        for name, c in run_folder.plan()["classes"].items()
+    }
     names = {config.dataset_name(r["config"]) for r in results}
     used = {known[name] for name in names if name in known}
     if len(used) == 1:
@@ -225,9 +240,15 @@ def _classes(
     return tuple(str(i) for i in range(max(map(len, used), default=0)))
 
 
-def _chance(places: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]) -> float | None:
+def _chance(
+    run_folders: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]
+) -> float | None:
     """The accuracy of who knows nothing, where all data sets have as many classes."""
-    known = {name: len(c) for place in places for name, c in place.plan()["classes"].items()}
+    known = {
+        name: len(c)
+        for run_folder in run_folders
+        for name, c in run_folder.plan()["classes"].items()
+    }
     counts = {known.get(config.dataset_name(r["config"])) for r in results}
     count = counts.pop() if len(counts) == 1 else None
     return 1 / count if count else None

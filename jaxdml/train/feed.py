@@ -28,14 +28,14 @@ class Init(NamedTuple):
         Any  # jitted: (point_batch, x) → rows of the examples that terms begin with, i32[P, K] each
     )
     given: Any  # jitted: (point_batch, x, examples u8[P, K, H, W, C] each) → states P
-    where: Layout
+    layout: Layout
 
     def __call__(self, point_batch: PointBatch, images: Any) -> Any:
         """As the jitted function of images on the devices."""
         x = _described(images)
         rows, there = jax.device_get((self.asked(point_batch, x), point_batch.there))
         examples = [gather(images, r[:, None], there, 1)[:, 0] for r in rows]
-        return self.given(point_batch, x, self.where.put(tuple(examples)))
+        return self.given(point_batch, x, self.layout.put(tuple(examples)))
 
     def lower(self, point_batch: PointBatch, images: Any) -> Any:
         """As the method of a jitted function; what comes before it is compiled."""
@@ -43,7 +43,7 @@ class Init(NamedTuple):
         asked = self.asked.lower(point_batch, x)
         asked.compile()
         examples = tuple(_images(images, rows.shape) for rows in asked.out_info)
-        return self.given.lower(point_batch, x, self.where.described(examples))
+        return self.given.lower(point_batch, x, self.layout.described(examples))
 
 
 class Epoch(NamedTuple):
@@ -51,7 +51,7 @@ class Epoch(NamedTuple):
 
     draw: Any  # jitted: (point_batch, number) → rows by stream, i32[P, steps, B]
     block: Any  # jitted: (states, point_batch, rows, x, number, first) → states, values f[P, S]
-    where: Layout
+    layout: Layout
 
     def __call__(
         self, states: Any, point_batch: PointBatch, images: Any, number: np.int32
@@ -63,7 +63,7 @@ class Epoch(NamedTuple):
 
         def fed(first: int) -> Any:
             some = {stream: all_[:, first : first + room] for stream, all_ in rows.items()}
-            return self.where.put({s: gather(images, r, there, room) for s, r in some.items()})
+            return self.layout.put({s: gather(images, r, there, room) for s, r in some.items()})
 
         values, here = [], fed(0)
         for first in range(0, steps, room):
@@ -78,8 +78,8 @@ class Epoch(NamedTuple):
         """As the method of a jitted function: the program of a block; that before is compiled."""
         draw = self.draw.lower(point_batch, number)
         draw.compile()
-        rows = self.where.described(draw.out_info)
-        x = self.where.described(self._block(rows, images))
+        rows = self.layout.described(draw.out_info)
+        x = self.layout.described(self._block(rows, images))
         return self.block.lower(states, point_batch, rows, x, number, np.int32(0))
 
     def ahead(self, point_batch: PointBatch, images: Any) -> int:
@@ -87,7 +87,7 @@ class Epoch(NamedTuple):
         rows = jax.eval_shape(self.draw, point_batch, np.int32(1))
         leaves = self._block(rows, images).values()
         size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
-        return size // int(self.where.mesh.size)
+        return size // int(self.layout.mesh.size)
 
     def _block(self, rows: Mapping[str, Any], images: Any) -> dict[str, jax.ShapeDtypeStruct]:
         """The images of a block, by stream."""
@@ -99,7 +99,7 @@ class Epoch(NamedTuple):
         """How many steps an epoch has, and a block."""
         places, steps, _ = next(iter(rows.values())).shape
         image = math.prod(images.shape[1:]) * images.dtype.itemsize
-        each = places // int(self.where.mesh.size) * sum(r.shape[2] for r in rows.values()) * image
+        each = places // int(self.layout.mesh.size) * sum(r.shape[2] for r in rows.values()) * image
         blocks = math.ceil(steps / max(1, BLOCK // each))
         return steps, math.ceil(steps / blocks)  # all blocks about equally long
 

@@ -78,15 +78,15 @@ def accelerated() -> bool:
     return jax.default_backend() != "cpu"
 
 
-def memory(where: Layout) -> int:
+def memory(layout: Layout) -> int:
     """Bytes that each device of a layout has; on a CPU, its share of the machine or container."""
-    stats = where.mesh.devices.flat[0].memory_stats()
+    stats = layout.mesh.devices.flat[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"])
     here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     container = Path("/sys/fs/cgroup/memory.max")
     limit = container.read_text().strip() if container.is_file() else "max"
-    return min(here, int(limit) if limit.isdigit() else here) // int(where.mesh.size)
+    return min(here, int(limit) if limit.isdigit() else here) // int(layout.mesh.size)
 
 
 class PointBatch(NamedTuple):
@@ -97,7 +97,7 @@ class PointBatch(NamedTuple):
 
 
 def over_points(
-    where: Layout,
+    layout: Layout,
     function: Callable[..., Any],
     point_batch: PointBatch,
     own: tuple[Any, ...],
@@ -106,7 +106,7 @@ def over_points(
     """`function(point, *own, *shared)` of each point, group after group, on its device.
 
     Args:
-      where: how the points lie on the devices.
+      layout: how the points lie on the devices.
       function: of one point.
       point_batch: the points.
       own: arrays with a leading axis of points, as the result has one.
@@ -117,7 +117,7 @@ def over_points(
     def on_a_device(there: Array, own: Any, shared: Any) -> Any:
         @jax.jit  # traced once, for its shapes and for its value
         def several(own: Any) -> Any:
-            if where.width > 1:
+            if layout.width > 1:
                 return jax.vmap(lambda own: function(*own, *shared))(own)
             # no batching rule has a say: exactly one point's program
             result = function(*jax.tree.map(lambda leaf: leaf[0], own), *shared)
@@ -132,40 +132,40 @@ def over_points(
             return jax.lax.cond(there.any(), several, none, own)
 
         grouped = jax.tree.map(
-            lambda leaf: leaf.reshape(-1, where.width, *leaf.shape[1:]), (there, own)
+            lambda leaf: leaf.reshape(-1, layout.width, *leaf.shape[1:]), (there, own)
         )
         result = jax.lax.map(lambda a: group(*a), grouped)
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), result)
 
     return jax.shard_map(
         on_a_device,
-        mesh=where.mesh,
+        mesh=layout.mesh,
         in_specs=(points, points, PartitionSpec()),
         out_specs=points,
         check_vma=False,
     )(point_batch.there, (point_batch.points, *own), shared)
 
 
-def described(dataset: Dataset, where: Layout) -> jax.ShapeDtypeStruct:
+def described(dataset: Dataset, layout: Layout) -> jax.ShapeDtypeStruct:
     """Shape and dtype of what `place_images` gives, at no cost."""
     x = dataset.train.x
-    place = None if where.fed else where.everywhere
+    place = None if layout.fed else layout.everywhere
     return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place)
 
 
-def place_images(dataset: Dataset, where: Layout) -> Any:
+def place_images(dataset: Dataset, layout: Layout) -> Any:
     """The training images on every device, as they are: uint8 stays uint8.
 
     Where batches are fed from the host, the images stay there, and are not even read.
     """
-    return dataset.train.x if where.fed else jax.device_put(dataset.train.x, where.everywhere)
+    return dataset.train.x if layout.fed else jax.device_put(dataset.train.x, layout.everywhere)
 
 
-def place_states(states: TrainState, where: Layout) -> TrainState:
+def place_states(states: TrainState, layout: Layout) -> TrainState:
     """States of the points of a chunk from host memory, filled up as `stack` does."""
-    rows = _rows(len(states.step), where)
+    rows = _rows(len(states.step), layout)
     filled = jax.tree.map(lambda leaf: leaf[rows], states)
-    return jax.device_put(filled, where.sharded)
+    return jax.device_put(filled, layout.sharded)
 
 
 def stack(
@@ -174,19 +174,19 @@ def stack(
     labelled: Sequence[np.ndarray],
     y: np.ndarray,
     capacity: int,
-    where: Layout,
+    layout: Layout,
 ) -> PointBatch:
-    """Points as one record with a leading axis of `where.chunk`, on their devices.
+    """Points as one record with a leading axis of `layout.chunk`, on their devices.
 
     Args:
       seeds, numbers, labelled: of each point; `labelled` holds rows of the training set.
       y: i32[N], the labels of the training set: those of labelled rows are read, and no others.
       capacity: room for so many labelled rows, the same for all chunks of a cohort.
-      where: how the points lie on the devices.
+      layout: how the points lie on the devices.
     """
-    rows = _rows(len(seeds), where)
-    there = np.zeros(where.chunk, bool)
-    there[where.places(len(seeds))] = True
+    rows = _rows(len(seeds), layout)
+    there = np.zeros(layout.chunk, bool)
+    there[layout.places(len(seeds))] = True
     room = [(0, capacity - len(indices)) for indices in labelled]
     padded = [np.pad(indices, more) for indices, more in zip(labelled, room, strict=True)]
     known = [np.pad(y[indices], more) for indices, more in zip(labelled, room, strict=True)]
@@ -201,18 +201,18 @@ def stack(
         np.array([len(labelled[i]) for i in rows], np.int32),
     )
     return PointBatch(
-        Point(*jax.device_put(arrays, where.sharded)), jax.device_put(there, where.sharded)
+        Point(*jax.device_put(arrays, layout.sharded)), jax.device_put(there, layout.sharded)
     )
 
 
-def unstack(tree: Any, count: int, where: Layout) -> Any:
+def unstack(tree: Any, count: int, layout: Layout) -> Any:
     """A chunk's `count` points in host memory, in the order in which `stack` took them."""
-    places = where.places(count)
+    places = layout.places(count)
     return jax.tree.map(lambda leaf: np.asarray(leaf)[places], tree)
 
 
-def _rows(count: int, where: Layout) -> np.ndarray:
+def _rows(count: int, layout: Layout) -> np.ndarray:
     """Which point lies at each place of a chunk; the last one at places that are left."""
-    rows = np.full(where.chunk, count - 1)
-    rows[where.places(count)] = np.arange(count)
+    rows = np.full(layout.chunk, count - 1)
+    rows[layout.places(count)] = np.arange(count)
     return rows

@@ -28,25 +28,25 @@ class Programs(NamedTuple):
     embed: Callable[..., np.ndarray]  # (states, point_batch, the training images) → f32[P, N, D]
 
 
-def programs(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> Programs:
+def programs(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> Programs:
     """What trains a cohort.
 
     Args:
       assemble: from a point's numbers (traced) to its method.
       sizes: what shapes an epoch.
-      where: how the points lie on the devices.
+      layout: how the points lie on the devices.
 
     Returns:
-      Functions of arrays with a leading axis of `where.chunk` points. `epoch` is given which phase
+      Functions of arrays with a leading axis of `layout.chunk` points. `epoch` is given which phase
       each step is, and how many steps there are, and gives one program for each such pair:
       `(states, point_batch, images, number) → states, metrics`. It uses up the states that it
       takes; epochs count from 1.
     """
-    made = _fed(assemble, sizes, where) if where.fed else _resident(assemble, sizes, where)
-    return Programs(*made, _embedder(assemble, where))
+    made = _fed(assemble, sizes, layout) if layout.fed else _resident(assemble, sizes, layout)
+    return Programs(*made, _embedder(assemble, layout))
 
 
-def _resident(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, Any]:
+def _resident(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple[Any, Any]:
     """A program each, of images on the devices."""
 
     @jax.jit
@@ -54,7 +54,7 @@ def _resident(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[
         def one(point: Point, images: Array) -> TrainState:
             return step.init(assemble(point.numbers), point, images)
 
-        return over_points(where, one, point_batch, (), (images,))
+        return over_points(layout, one, point_batch, (), (images,))
 
     @functools.cache
     def epoch(pattern: tuple[int, ...], steps: int) -> Callable[..., Any]:
@@ -63,14 +63,14 @@ def _resident(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[
             return epochs.epoch(method, pattern, steps, sizes, state, point, images, number)
 
         def run(states: TrainState, point_batch: PointBatch, images: Array, number: Array) -> Any:
-            return over_points(where, one, point_batch, (states,), (images, number))
+            return over_points(layout, one, point_batch, (states,), (images, number))
 
         return jax.jit(run, donate_argnums=0)
 
     return init, epoch
 
 
-def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, Any]:
+def _fed(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple[Any, Any]:
     """Programs that are handed images by the host, see `feed`.
 
     The initial state is made twice: once to hear which rows it asks for, once with their images.
@@ -87,7 +87,7 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, 
             step.init(assemble(point.numbers), point, x, take)
             return tuple(wanted)
 
-        return over_points(where, one, point_batch, (), ())
+        return over_points(layout, one, point_batch, (), ())
 
     def given(
         point_batch: PointBatch, x: jax.ShapeDtypeStruct, taken: tuple[Array, ...]
@@ -96,7 +96,7 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, 
             left = iter(taken)
             return step.init(assemble(point.numbers), point, x, lambda _: next(left))
 
-        return over_points(where, one, point_batch, (taken,), ())
+        return over_points(layout, one, point_batch, (taken,), ())
 
     @functools.cache
     def epoch(pattern: tuple[int, ...], steps: int) -> feed.Epoch:
@@ -110,20 +110,20 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, where: Layout) -> tuple[Any, 
             return epochs.block(method, pattern, steps, sizes, state, point, rows, x, *when)
 
         def draw(point_batch: PointBatch, number: Array) -> Any:
-            return over_points(where, one_draw, point_batch, (), (number,))
+            return over_points(layout, one_draw, point_batch, (), (number,))
 
         def block(
             states: TrainState, point_batch: PointBatch, rows: Any, x: Any, *when: Array
         ) -> Any:
-            return over_points(where, one_block, point_batch, (states, rows, x), when)
+            return over_points(layout, one_block, point_batch, (states, rows, x), when)
 
-        return feed.Epoch(jax.jit(draw), jax.jit(block, donate_argnums=0), where)
+        return feed.Epoch(jax.jit(draw), jax.jit(block, donate_argnums=0), layout)
 
     static = functools.partial(jax.jit, static_argnums=1)
-    return feed.Init(static(asked), static(given), where), epoch
+    return feed.Init(static(asked), static(given), layout), epoch
 
 
-def _embedder(assemble: Assemble, where: Layout) -> Callable[..., np.ndarray]:
+def _embedder(assemble: Assemble, layout: Layout) -> Callable[..., np.ndarray]:
     """Embeddings of all training images, by the teacher where there is one."""
 
     @jax.jit
@@ -133,7 +133,7 @@ def _embedder(assemble: Assemble, where: Layout) -> Callable[..., np.ndarray]:
             context = step.context_of(method, state.params, state)
             return context.embed(streams.pixels(x), of="teacher")
 
-        return over_points(where, one, point_batch, (states,), (x,))
+        return over_points(layout, one, point_batch, (states,), (x,))
 
     def embed(states: TrainState, point_batch: PointBatch, images: Any) -> np.ndarray:
         count = len(images)
@@ -142,7 +142,7 @@ def _embedder(assemble: Assemble, where: Layout) -> Callable[..., np.ndarray]:
         for first in range(0, count, size):
             x = images[first : first + size]
             short = [(0, size - len(x))] + [(0, 0)] * (x.ndim - 1)
-            x = jax.device_put((np if where.fed else jnp).pad(x, short), where.everywhere)
+            x = jax.device_put((np if layout.fed else jnp).pad(x, short), layout.everywhere)
             parts.append(jax.device_get(some(states, point_batch, x))[:, : count - first])
         return np.concatenate(parts, axis=1)
 
@@ -154,7 +154,7 @@ def compile_all(
     patterns: Iterable[tuple[tuple[int, ...], int]],
     point_batch: PointBatch,
     images: Any,
-    where: Layout,
+    layout: Layout,
 ) -> int:
     """Compiles a cohort's programs, so that later calls need not.
 
@@ -163,14 +163,14 @@ def compile_all(
       patterns: of phases, and how many steps, of all epochs.
       point_batch: a chunk.
       images: the training set, or its shapes: see `described`.
-      where: as for `programs`.
+      layout: as for `programs`.
 
     Returns:
       Bytes that the largest of them needs on each device, all that it is given included.
     """
     init = programs.init.lower(point_batch, images)
     init.compile()
-    states = where.described(init.out_info)
+    states = layout.described(init.out_info)
     sizes = []
     for pattern in patterns:
         program = programs.epoch(*pattern)
@@ -180,6 +180,6 @@ def compile_all(
             + needed.output_size_in_bytes
             + needed.temp_size_in_bytes
             - needed.alias_size_in_bytes
-            + (program.ahead(point_batch, images) if where.fed else 0)
+            + (program.ahead(point_batch, images) if layout.fed else 0)
         )
     return int(max(sizes))

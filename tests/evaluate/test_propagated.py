@@ -98,13 +98,13 @@ def test_they_are_scored_of_a_training_and_beside_it_of_its_baselines(tmp_path):
         "system": "dml", "eval.protocols": BOTH, "eval.classifiers": ("knn",),
         "eval.baselines": ("pca",),
     }  # fmt: skip
-    place = execute.run(options, ({},), tmp_path, tmp_path)
-    [result] = place.results()
+    run_folder = execute.run(options, ({},), tmp_path, tmp_path)
+    [result] = run_folder.results()
     assert result["status"] == "ok", result["reason"]
-    rows = folder.read_csv(place.path / "results.csv")
+    rows = folder.read_csv(run_folder.path / "results.csv")
     found = {(r["protocol"], r["classifier"]) for r in rows if r["metric"] == "accuracy"}
     assert found == {(name, "graph") for name in BOTH}
-    results = [one | {"folder": place} for one in place.results()]
-    [pca] = baselines.results([place], results, loading.loader(place.path), print)
+    results = [one | {"folder": run_folder} for one in run_folder.results()]
+    [pca] = baselines.results([run_folder], results, loading.loader(run_folder.path), print)
     assert {(s["protocol"], s["classifier"]) for s in pca["scores"]} == found
     assert min(float(r["value"]) for r in rows if r["metric"] == "accuracy") > 0.5

@@ -39,14 +39,14 @@ PROPAGATED = {
 def written(workdir):
     """All bytes that a run ends with, but for times: scores, losses by epoch, and arrays."""
     found = {"results": b"\n".join(sorted((workdir / "results.csv").read_bytes().splitlines()))}
-    place = opening.existing(workdir)
-    worker = Worker(place, loading.loader(workdir))
-    for result in place.results():
+    run_folder = opening.existing(workdir)
+    worker = Worker(run_folder, loading.loader(workdir))
+    for result in run_folder.results():
         point, kept = result["point"], result["checkpoint"]
-        found[f"{point} history"] = (place.point(point) / "history.csv").read_bytes()
-        setup = rescoring.trained_point(place, result, worker)[0]
+        found[f"{point} history"] = (run_folder.point(point) / "history.csv").read_bytes()
+        setup = rescoring.trained_point(run_folder, result, worker)[0]
         for average in (False, True):
-            final = place.checkpoints / kept["path"]
+            final = run_folder.checkpoints / kept["path"]
             network = checkpoints.networks(setup, final, kept["rows"], average)
             for path, leaf in jax.tree_util.tree_leaves_with_path(network):
                 found[f"{point} {average} {jax.tree_util.keystr(path)}"] = leaf.tobytes()

@@ -56,8 +56,8 @@ def test_what_is_shared_is_what_each_would_have_been(finished, system, tmp_path)
     borrowed = finished.result(own["point"])
     same = ("scores", "status", "config", "labelled", "steps", "note")
     assert {k: own[k] for k in same} == {k: borrowed[k] for k in same}
-    for place in (alone, finished):
-        assert folder.read_csv(place.point(own["point"]) / "history.csv")
+    for run_folder in (alone, finished):
+        assert folder.read_csv(run_folder.point(own["point"]) / "history.csv")
     kept = [np.load(p.point(own["point"]) / "embeddings.npz") for p in (alone, finished)]
     for name in kept[0].files:
         np.testing.assert_array_equal(kept[0][name], kept[1][name])
@@ -66,8 +66,8 @@ def test_what_is_shared_is_what_each_would_have_been(finished, system, tmp_path)
 def test_labels_that_come_later_need_no_training(finished, monkeypatch):
     monkeypatch.setattr(training, "train", None)
     more = ({**GRID[0], "data.labels_seed": (0, 1, 2)},)
-    place = execute.run(BASE, more, finished.path, finished.path)
-    assert len(place.results()) == 14
+    run_folder = execute.run(BASE, more, finished.path, finished.path)
+    assert len(run_folder.results()) == 14
 
 
 def test_whatever_the_labels_touch_is_trained_for_each():

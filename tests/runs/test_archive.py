@@ -23,55 +23,57 @@ GRID = (
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def run_folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("archive")
     base = BASE | {"data.labelled_count": None, "optimizer.warmup_steps": 3.0}
     return execute.run(base, GRID, path / "one", path)
 
 
-def reported(place):
-    return write.report([place], place.report, loading.loader(place.path))
+def reported(run_folder):
+    return write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
 
 
 @pytest.fixture(scope="module")
-def kept(place):
-    into = place.path.parent / "kept" / "one"
-    archive.keep(place, into)
+def kept(run_folder):
+    into = run_folder.path.parent / "kept" / "one"
+    archive.keep(run_folder, into)
     return opening.existing(into)
 
 
-def test_every_result_comes_back_with_its_whole_configuration(place, kept):
-    before, after = place.results(), kept.results()
+def test_every_result_comes_back_with_its_whole_configuration(run_folder, kept):
+    before, after = run_folder.results(), kept.results()
     assert [r["status"] for r in before].count("diverged") == 2
-    assert kept.plan()["classes"] == place.plan()["classes"]
+    assert kept.plan()["classes"] == run_folder.plan()["classes"]
     same = ("point", "status", "reason", "note", "scores")
     for old, new in zip(before, after, strict=True):
         assert {name: old[name] for name in same} == {name: new[name] for name in same}
         for path, value in old["config"].items():
             assert new["config"][path] == value
-        for one, other in zip(place.history(old["point"]), kept.history(old["point"]), strict=True):
+        for one, other in zip(
+            run_folder.history(old["point"]), kept.history(old["point"]), strict=True
+        ):
             assert one["phase"] == other["phase"]
             assert one["loss"] == other["loss"] == "" or (
                 float(other["loss"]) == pytest.approx(float(one["loss"]), rel=1e-4)
             )
 
 
-def test_the_report_is_the_same_but_for_what_embeddings_are_needed_for(place, kept):
-    whole, small = reported(place), reported(kept)
+def test_the_report_is_the_same_but_for_what_embeddings_are_needed_for(run_folder, kept):
+    whole, small = reported(run_folder), reported(kept)
     assert small.table == whole.table
     assert {path.stem for path in small.pictures} == {"labels", "curves"} & {
         path.stem for path in whole.pictures
     }
     assert small.notes == (f"no images and embeddings: {kept.path} keeps scores and losses only",)
     for name in ("scores", "all_scores"):
-        files = [p.report / "tables" / f"{name}.csv" for p in (place, kept)]
+        files = [p.report / "tables" / f"{name}.csv" for p in (run_folder, kept)]
         assert files[0].read_text() == files[1].read_text()
 
 
-def test_an_identity_that_reads_as_a_number_is_kept_as_it_is(place, tmp_path):
-    old, new = place.results()[-1]["point"], "04547e486987"
+def test_an_identity_that_reads_as_a_number_is_kept_as_it_is(run_folder, tmp_path):
+    old, new = run_folder.results()[-1]["point"], "04547e486987"
     other = folder.Folder(tmp_path / "other")
-    shutil.copytree(place.path, other.path)
+    shutil.copytree(run_folder.path, other.path)
     other.point(old).rename(other.point(new))
     for file in (other.path / "plan.json", other.point(new) / "result.json"):
         file.write_text(file.read_text().replace(old, new))
@@ -87,20 +89,20 @@ def test_a_folder_of_them_is_reported_one_by_one(kept):
 
 
 def test_a_configuration_that_means_something_else_today_is_refused(kept, tmp_path):
-    place = tmp_path / "other"
-    shutil.copytree(kept.path, place)
-    base = folder.read_json(place / "config.json")
-    folder.write_json(place / "config.json", base | {"train.batch_size": 4})
-    with pytest.raises(ConfigError, match=f"{place} is of another version"):
-        opening.existing(place).results()
+    run_folder = tmp_path / "other"
+    shutil.copytree(kept.path, run_folder)
+    base = folder.read_json(run_folder / "config.json")
+    folder.write_json(run_folder / "config.json", base | {"train.batch_size": 4})
+    with pytest.raises(ConfigError, match=f"{run_folder} is of another version"):
+        opening.existing(run_folder).results()
 
 
 def test_a_damaged_archive_is_one_sentence(kept, tmp_path):
-    place = tmp_path / "other"
-    shutil.copytree(kept.path, place)
-    (place / "notes.csv").unlink()
+    run_folder = tmp_path / "other"
+    shutil.copytree(kept.path, run_folder)
+    (run_folder / "notes.csv").unlink()
     with pytest.raises(ConfigError, match=r"notes.csv cannot be read"):
-        opening.existing(place).results()
+        opening.existing(run_folder).results()
 
 
 def test_what_it_cannot_do_is_one_sentence(kept):
@@ -122,12 +124,13 @@ def test_a_grid_over_terms_and_sources_comes_back(tmp_path):
         {"loss.sources": (("true", "teacher"),), "pseudo.threshold": (0.5,)},
     )
     base = BASE | {"system": "dml", "train.epochs": 1, "proxies.name": "cosface"}
-    place = execute.run(base | {"eval.baselines": ()}, over, tmp_path / "run", tmp_path)
-    assert [result["status"] for result in place.results()] == ["ok"] * 4
-    archive.keep(place, tmp_path / "kept")
+    run_folder = execute.run(base | {"eval.baselines": ()}, over, tmp_path / "run", tmp_path)
+    assert [result["status"] for result in run_folder.results()] == ["ok"] * 4
+    archive.keep(run_folder, tmp_path / "kept")
     kept = opening.existing(tmp_path / "kept").results()
-    for old, new in zip(place.results(), kept, strict=True):
+    for old, new in zip(run_folder.results(), kept, strict=True):
         assert {path: new["config"][path] for path in old["config"]} == old["config"]
     assert (
-        len(execute.run(base | {"eval.baselines": ()}, over, place.path, tmp_path).results()) == 4
+        len(execute.run(base | {"eval.baselines": ()}, over, run_folder.path, tmp_path).results())
+        == 4
     )

@@ -32,26 +32,26 @@ GRID = ({"system": ("dml",), "data.labelled_count": (40, 80),
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def run_folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("baselines")
     found = execute.run(BASE, GRID, path / "run", path)
     scored(found)  # as a report does
     return found
 
 
-def scored(place, load=None):
-    results = [r | {"folder": place} for r in place.results()]
+def scored(run_folder, load=None):
+    results = [r | {"folder": run_folder} for r in run_folder.results()]
     notes = []
     return baselines.results(
-        [place], results, load or loading.loader(place.path), notes.append
+        [run_folder], results, load or loading.loader(run_folder.path), notes.append
     ), notes
 
 
-def test_a_score_is_that_of_plain_scikit_learn(place):
-    digits = data.load("digits", place.path)
+def test_a_score_is_that_of_plain_scikit_learn(run_folder):
+    digits = data.load("digits", run_folder.path)
     train, test = (part.x.reshape(-1, 64) / 255 for part in (digits.train, digits.test))
     pca = PCA(50).fit(train)
-    for row in scored(place)[0]:
+    for row in scored(run_folder)[0]:
         rows = plan.labels.select(
             digits.train.y, count=row["config"]["data.labelled_count"],
             seed=row["config"]["data.labels_seed"],
@@ -72,8 +72,8 @@ def test_a_score_is_that_of_plain_scikit_learn(place):
         assert found["full", "accuracy"] == pytest.approx(full, abs=0.003)
 
 
-def test_each_data_labelled_images_and_seed_has_its_row(place):
-    rows, notes = scored(place)
+def test_each_data_labelled_images_and_seed_has_its_row(run_folder):
+    rows, notes = scored(run_folder)
     assert notes == []
     told = ("system", "data.labelled_count", "seed", "data.labels_seed")
     found = [tuple(row["config"][path] for path in told) for row in rows]
@@ -85,8 +85,8 @@ def test_each_data_labelled_images_and_seed_has_its_row(place):
     assert paths == {"digits"}
 
 
-def test_they_stand_in_the_report_and_take_part_in_no_test(place):
-    written = write.report([place], place.report, loading.loader(place.path))
+def test_they_stand_in_the_report_and_take_part_in_no_test(run_folder):
+    written = write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
     lines = [line for line in written.table.splitlines() if line.startswith(("| pixels", "| pca"))]
     assert [line.split("|")[2].strip() for line in lines[:4]] == ["40", "40", "80", "80"]
     assert "pixels and pca have no network" in written.table
@@ -96,14 +96,14 @@ def test_they_stand_in_the_report_and_take_part_in_no_test(place):
     assert "4 points on digits" in text
 
 
-def test_they_are_scored_once(place, monkeypatch):
-    before = (place.path / folder.BASELINE_SCORES).read_bytes()
-    first = scored(place)[0]
+def test_they_are_scored_once(run_folder, monkeypatch):
+    before = (run_folder.path / folder.BASELINE_SCORES).read_bytes()
+    first = scored(run_folder)[0]
     monkeypatch.setattr(baselines.score, "evaluate", None)
-    assert scored(place)[0] == first
-    assert (place.path / folder.BASELINE_SCORES).read_bytes() == before
+    assert scored(run_folder)[0] == first
+    assert (run_folder.path / folder.BASELINE_SCORES).read_bytes() == before
     # nor are they scored again for one that is kept, or without the data
-    kept = archive.keep(place, place.path.parent / "kept")
+    kept = archive.keep(run_folder, run_folder.path.parent / "kept")
 
     def gone(resolved):
         raise ConfigError("gone")
@@ -111,22 +111,22 @@ def test_they_are_scored_once(place, monkeypatch):
     assert [row["scores"] for row in scored(kept, gone)[0]] == [row["scores"] for row in first]
 
 
-def test_new_protocols_are_added_to_what_is_kept(place, tmp_path):
-    shutil.copytree(place.path, tmp_path / "run")
-    again = rescoring.rescore(tmp_path / "run", place.path, ["thesis"])
-    before, after = scored(place)[0], scored(again)[0]
+def test_new_protocols_are_added_to_what_is_kept(run_folder, tmp_path):
+    shutil.copytree(run_folder.path, tmp_path / "run")
+    again = rescoring.rescore(tmp_path / "run", run_folder.path, ["thesis"])
+    before, after = scored(run_folder)[0], scored(again)[0]
     for old, new in zip(before, after, strict=True):
         assert [s for s in new["scores"] if s["protocol"] != "thesis"] == old["scores"]
         assert [s["metric"] for s in new["scores"]].count("accuracy") == 3
     assert len(json.loads((again.path / folder.BASELINE_SCORES).read_text())) > len(
-        json.loads((place.path / folder.BASELINE_SCORES).read_text())
+        json.loads((run_folder.path / folder.BASELINE_SCORES).read_text())
     )
 
 
-def test_their_class_scores_are_nearness_to_the_means_of_the_labelled(place, tmp_path):
-    shutil.copytree(place.path, tmp_path / "run")
-    again = rescoring.rescore(tmp_path / "run", place.path, ["scores"])
-    digits = data.load("digits", place.path)
+def test_their_class_scores_are_nearness_to_the_means_of_the_labelled(run_folder, tmp_path):
+    shutil.copytree(run_folder.path, tmp_path / "run")
+    again = rescoring.rescore(tmp_path / "run", run_folder.path, ["scores"])
+    digits = data.load("digits", run_folder.path)
     train, test = (part.x.reshape(-1, 64) / np.float32(255) for part in (digits.train, digits.test))
     seen = set()
     for row in scored(again)[0]:
@@ -147,19 +147,19 @@ def test_their_class_scores_are_nearness_to_the_means_of_the_labelled(place, tmp
     assert len(seen) == 4  # one for each labelled set
 
 
-def test_a_protocol_that_is_not_here_any_more_is_said_and_the_rest_is_shown(place):
-    results = [r | {"folder": place} for r in place.results()]
+def test_a_protocol_that_is_not_here_any_more_is_said_and_the_rest_is_shown(run_folder):
+    results = [r | {"folder": run_folder} for r in run_folder.results()]
     for result in results:
         result["config"] = result["config"] | {"eval.protocols": ["gone:make", "labelled"]}
     notes = []
-    rows = baselines.results([place], results, loading.loader(place.path), notes.append)
+    rows = baselines.results([run_folder], results, loading.loader(run_folder.path), notes.append)
     assert {s["protocol"] for row in rows for s in row["scores"]} == {"labelled"}
     [said] = notes
     assert said.startswith("no raw pixels and PCA under gone:make: eval.protocols=gone:make: there")
 
 
-def test_without_the_data_it_is_said_that_they_are_missing(place, tmp_path):
-    shutil.copytree(place.path, tmp_path / "run")
+def test_without_the_data_it_is_said_that_they_are_missing(run_folder, tmp_path):
+    shutil.copytree(run_folder.path, tmp_path / "run")
     (tmp_path / "run" / folder.BASELINE_SCORES).unlink()
 
     def gone(resolved):
@@ -171,9 +171,9 @@ def test_without_the_data_it_is_said_that_they_are_missing(place, tmp_path):
     assert not (tmp_path / "run" / folder.BASELINE_SCORES).exists()
 
 
-def test_what_would_take_long_is_left_out_and_said(place, tmp_path, monkeypatch):
+def test_what_would_take_long_is_left_out_and_said(run_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(baselines, "MOST_VALUES", 450 * 60)
-    shutil.copytree(place.path, tmp_path / "run")
+    shutil.copytree(run_folder.path, tmp_path / "run")
     (tmp_path / "run" / folder.BASELINE_SCORES).unlink()
     rows, notes = scored(folder.Folder(tmp_path / "run"))
     by = {row["point"]: {s["protocol"] for s in row["scores"]} for row in rows}
@@ -199,8 +199,8 @@ def test_pixels_are_between_0_and_1_whatever_they_came_as(kind):
     assert found.max() == pytest.approx(252 / 255 if kind is np.uint8 else 1)
 
 
-def test_other_data_than_those_that_were_trained_on_give_no_baselines(place, tmp_path):
-    shutil.copytree(place.path, tmp_path / "run")
+def test_other_data_than_those_that_were_trained_on_give_no_baselines(run_folder, tmp_path):
+    shutil.copytree(run_folder.path, tmp_path / "run")
     other = folder.Folder(tmp_path / "run")
     known = other.plan()
     known["data"] = dict.fromkeys(known["data"], "another fingerprint")
@@ -215,8 +215,8 @@ def test_other_data_than_those_that_were_trained_on_give_no_baselines(place, tmp
 
 
 @pytest.mark.parametrize("damage", ["[]", "null", '{"x": 1}', "{"])
-def test_a_damaged_file_is_scored_anew(place, tmp_path, damage):
-    shutil.copytree(place.path, tmp_path / "run")
+def test_a_damaged_file_is_scored_anew(run_folder, tmp_path, damage):
+    shutil.copytree(run_folder.path, tmp_path / "run")
     (tmp_path / "run" / folder.BASELINE_SCORES).write_text(damage)
     rows = scored(folder.Folder(tmp_path / "run"))[0]
-    assert [row["scores"] for row in rows] == [row["scores"] for row in scored(place)[0]]
+    assert [row["scores"] for row in rows] == [row["scores"] for row in scored(run_folder)[0]]

@@ -19,18 +19,18 @@ def test_an_estimate_narrows_what_does_not_fit_as_training_does(monkeypatch):
     plan = planning.plan(members.points, worker.load)
     assert "for 4 at once" in next(estimate.lines(plan, worker))
     enough = worker.trial(members, 4).memory - 1
-    monkeypatch.setattr(population, "memory", lambda where: enough)
+    monkeypatch.setattr(population, "memory", lambda layout: enough)
     members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})
     assert "for 2 at once" in next(estimate.lines(plan, worker))
     assert worker.size(members).width == 2
 
 
 def test_an_estimate_feeds_only_what_training_feeds(monkeypatch):
-    def needed(programs, patterns, point_batch, images, where):
-        return (70 if where.fed else 100) * where.width
+    def needed(programs, patterns, point_batch, images, layout):
+        return (70 if layout.fed else 100) * layout.width
 
     monkeypatch.setattr(compiled, "compile_all", needed)
-    monkeypatch.setattr(population, "memory", lambda where: 350)
+    monkeypatch.setattr(population, "memory", lambda layout: 350)
     monkeypatch.setattr(sizing, "size", lambda setup: 1)
     members, worker = cohort(16, **{"train.width": 4, "train.memory_share": 1.0})
     plan = planning.plan(members.points, worker.load)
@@ -44,7 +44,7 @@ def test_an_estimate_counts_only_rounds_that_fit(monkeypatch):
     options = {"train.width": 1, "train.memory_share": 1.0, "model.hidden": (512,)}
     members, worker = cohort(80, **options)
     plan = planning.plan(members.points, worker.load)
-    monkeypatch.setattr(population, "memory", lambda where: 3 * 2**20)
+    monkeypatch.setattr(population, "memory", lambda layout: 3 * 2**20)
     line = next(estimate.lines(plan, worker))
     assert re.search(r"; [1-3] MiB on a device for 1 at once", line), line
 

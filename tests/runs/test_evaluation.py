@@ -37,14 +37,14 @@ def finished(tmp_path_factory):
     return execute.run(BASE, ({},), path, path)
 
 
-def rows(place):
-    with (place.path / "results.csv").open(newline="") as file:
+def rows(run_folder):
+    with (run_folder.path / "results.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def arrays(place):
-    [result] = place.results()
-    with np.load(place.point(result["point"]) / "embeddings.npz") as kept:
+def arrays(run_folder):
+    [result] = run_folder.results()
+    with np.load(run_folder.point(result["point"]) / "embeddings.npz") as kept:
         return dict(kept)
 
 
@@ -147,9 +147,9 @@ def test_a_mistake_in_scoring_again_is_said_before_anything_is_scored(finished):
 
 def test_of_a_deterministic_encoder_the_mean_is_scored(tmp_path):
     by = {"embeddings": ("sample",), "protocols": ("retrieval",)}
-    place = execute.run(BASE | {"system": "ae", "eval": by}, ({},), tmp_path, tmp_path)
-    assert {r["embedding"] for r in rows(place)} == {"mean"}
-    assert "test_sample" not in arrays(place)
+    run_folder = execute.run(BASE | {"system": "ae", "eval": by}, ({},), tmp_path, tmp_path)
+    assert {r["embedding"] for r in rows(run_folder)} == {"mean"}
+    assert "test_sample" not in arrays(run_folder)
 
 
 def posteriors_are(monkeypatch, change):
@@ -168,21 +168,21 @@ def posteriors_are(monkeypatch, change):
 def test_a_sample_that_cannot_be_judged_is_noted_and_left_out(tmp_path, monkeypatch, asked):
     posteriors_are(monkeypatch, lambda mean, logvar: (mean, np.full_like(logvar, 1e4)))
     by = {"embeddings": asked, "protocols": ("retrieval",)}
-    place = execute.run(BASE | {"eval": by}, ({},), tmp_path, tmp_path)
-    [result] = place.results()
+    run_folder = execute.run(BASE | {"eval": by}, ({},), tmp_path, tmp_path)
+    [result] = run_folder.results()
     assert result["status"] == "ok"
     assert result["note"] == "the sample of its posterior is not scored: non-finite embeddings"
-    assert {r["embedding"] for r in rows(place)} == ({"mean"} if "mean" in asked else {""})
+    assert {r["embedding"] for r in rows(run_folder)} == ({"mean"} if "mean" in asked else {""})
 
 
 def test_of_a_collapsed_posterior_the_sample_is_scored(tmp_path, monkeypatch):
     posteriors_are(monkeypatch, lambda mean, logvar: (np.zeros_like(mean), np.zeros_like(logvar)))
     by = {"embeddings": ("mean", "sample"), "protocols": ("retrieval",)}
-    place = execute.run(BASE | {"eval": by}, ({},), tmp_path, tmp_path)
-    [result] = place.results()
+    run_folder = execute.run(BASE | {"eval": by}, ({},), tmp_path, tmp_path)
+    [result] = run_folder.results()
     assert result["status"] == "ok"
     assert "the mean of its posterior is not scored: constant embeddings" in result["note"]
-    assert {r["embedding"] for r in rows(place)} == {"sample"}
+    assert {r["embedding"] for r in rows(run_folder)} == {"sample"}
 
 
 def test_where_neither_mean_nor_sample_can_be_judged_the_point_failed(tmp_path, monkeypatch):

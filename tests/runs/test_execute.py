@@ -37,16 +37,16 @@ def finished(tmp_path_factory):
     return execute.run(BASE, GRID, path, path)
 
 
-def worker(place):
-    return Worker(place, loading.loader(place.path))
+def worker(run_folder):
+    return Worker(run_folder, loading.loader(run_folder.path))
 
 
-def reported(place):
-    return write.report([place], place.report, loading.loader(place.path))
+def reported(run_folder):
+    return write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
 
 
-def rows(place):
-    with (place.path / "results.csv").open(newline="") as file:
+def rows(run_folder):
+    with (run_folder.path / "results.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -114,14 +114,14 @@ class Killed(BaseException):
     """As SIGKILL does, it passes every handler."""
 
 
-def histories(place):
+def histories(run_folder):
     return {
-        r["point"]: folder.read_csv(place.point(r["point"]) / "history.csv")
-        for r in place.results()
+        r["point"]: folder.read_csv(run_folder.point(r["point"]) / "history.csv")
+        for r in run_folder.results()
     }
 
 
-def run_and_die_after(saves, path, monkeypatch, where=None, base=BASE):
+def run_and_die_after(saves, path, monkeypatch, layout=None, base=BASE):
     """Runs until so many checkpoints are saved."""
     count = 0
     original = checkpoints._save
@@ -136,8 +136,8 @@ def run_and_die_after(saves, path, monkeypatch, where=None, base=BASE):
     with monkeypatch.context() as patch:
         patch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
         patch.setattr(checkpoints, "_save", save_and_die)
-        if where is not None:
-            patch.setattr(population, "layout", lambda width, rounds=1: where)
+        if layout is not None:
+            patch.setattr(population, "layout", lambda width, rounds=1: layout)
         with pytest.raises(Killed):
             execute.run(base, GRID, path, path)
 
@@ -162,8 +162,8 @@ def epochs_trained(path, monkeypatch, base=BASE):
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "train", spying)
-        place = execute.run(base, GRID, path, path)
-    return place, trained
+        run_folder = execute.run(base, GRID, path, path)
+    return run_folder, trained
 
 
 @pytest.mark.parametrize(
@@ -177,10 +177,10 @@ def epochs_trained(path, monkeypatch, base=BASE):
 def test_a_run_that_is_cut_off_goes_on_and_ends_alike(finished, tmp_path, monkeypatch, saves, left):
     path = tmp_path / "run"
     run_and_die_after(saves, path, monkeypatch)
-    place, trained = epochs_trained(path, monkeypatch)
+    run_folder, trained = epochs_trained(path, monkeypatch)
     assert trained == left  # two chunks of three epochs: no epoch is trained twice
     assert (path / "results.csv").read_bytes() == (finished.path / "results.csv").read_bytes()
-    assert histories(place) == histories(finished)
+    assert histories(run_folder) == histories(finished)
     assert not list(path.glob("checkpoints/*/epoch_*"))
     assert not list(path.glob("checkpoints/*/progress.json"))
 
@@ -189,9 +189,9 @@ def test_a_run_goes_on_with_other_devices_and_with_more_points(finished, tmp_pat
     path = tmp_path / "run"
     two = population.Layout(jax.sharding.Mesh(np.array(jax.devices()[:2]), ("points",)), 1)
     run_and_die_after(2, path, monkeypatch, two)
-    place, trained = epochs_trained(path, monkeypatch)  # on four devices
+    run_folder, trained = epochs_trained(path, monkeypatch)  # on four devices
     assert trained == [3, 1, 2, 3]
-    for old, new in zip(rows(finished), rows(place), strict=True):
+    for old, new in zip(rows(finished), rows(run_folder), strict=True):
         assert {**old, "value": 0} == {**new, "value": 0}
         assert float(old["value"]) == pytest.approx(float(new["value"]), abs=0.1)
 
@@ -206,15 +206,15 @@ def test_a_run_goes_on_with_its_images_elsewhere_and_ends_alike(
     path = tmp_path / "run"
     ways = {feed: config.flatten(BASE) | {"train.feed": feed} for feed in (before, after)}
     run_and_die_after(4, path, monkeypatch, base=ways[before])
-    place, trained = epochs_trained(path, monkeypatch, ways[after])
+    run_folder, trained = epochs_trained(path, monkeypatch, ways[after])
     assert trained == [2, 3]  # of the second cohort
     notes = capfd.readouterr().err
     assert notes.count("which feeds the batches") == 1  # of the one that was fed, once for a set
-    for old, new in zip(rows(finished), rows(place), strict=True):
+    for old, new in zip(rows(finished), rows(run_folder), strict=True):
         assert {**old, "value": 0} == {**new, "value": 0}
         assert float(old["value"]) == pytest.approx(float(new["value"]), abs=1e-6)
     for point, history in histories(finished).items():
-        for old, new in zip(history, histories(place)[point], strict=True):
+        for old, new in zip(history, histories(run_folder)[point], strict=True):
             assert old["phase"] == new["phase"]
             assert float(old["loss"]) == pytest.approx(float(new["loss"]), rel=1e-4)
 
@@ -222,16 +222,16 @@ def test_a_run_goes_on_with_its_images_elsewhere_and_ends_alike(
 def test_images_that_cannot_be_copied_train_and_are_scored(finished, tmp_path, monkeypatch):
     dataset = shelf.make(tmp_path)
     monkeypatch.setattr(shelf, "make", lambda data_dir: dataset)
-    monkeypatch.setattr(population, "memory", lambda where: 2**30)
+    monkeypatch.setattr(population, "memory", lambda layout: 2**30)
     monkeypatch.setattr(sizing, "size", lambda setup: 2**30)  # too many for the device
     base = config.flatten(BASE) | {"data.name": "tests.third_party.shelf:make"}
-    place = execute.run(base | {"eval.protocols": ("full",)}, GRID, tmp_path / "run", tmp_path)
-    plan = json.loads((place.path / "plan.json").read_text())
+    run_folder = execute.run(base | {"eval.protocols": ("full",)}, GRID, tmp_path / "run", tmp_path)
+    plan = json.loads((run_folder.path / "plan.json").read_text())
     assert [entry["size"]["fed"] for entry in plan["cohorts"]] == [True, True]
-    assert [result["status"] for result in place.results()] == ["ok"] * 4
+    assert [result["status"] for result in run_folder.results()] == ["ok"] * 4
     last = [
         sorted(float(history[-1]["loss"]) for history in histories(run).values())
-        for run in (place, finished)
+        for run in (run_folder, finished)
     ]
     np.testing.assert_allclose(*last, rtol=1e-4)
 
@@ -284,15 +284,15 @@ def test_scoring_again_from_checkpoints_gives_the_same_results(finished):
 
 def test_scores_are_added_to_those_that_there_are(finished, tmp_path):
     shutil.copytree(finished.path, tmp_path / "run")
-    place = rescoring.rescore(tmp_path / "run", finished.path, ["full"])
+    run_folder = rescoring.rescore(tmp_path / "run", finished.path, ["full"])
     before = {tuple(row.values()) for row in rows(finished)}
-    found = {tuple(row.values()) for row in rows(place)}
+    found = {tuple(row.values()) for row in rows(run_folder)}
     assert before < found
-    assert {row["protocol"] for row in rows(place)} == {"thesis", "labelled", "full"}
+    assert {row["protocol"] for row in rows(run_folder)} == {"thesis", "labelled", "full"}
     assert len(found) == len(before) * 3 / 2
-    for result in place.results():
+    for result in run_folder.results():
         assert result["config"]["eval.protocols"] == ["thesis", "labelled", "full"]
-    again = rescoring.rescore(place.path, finished.path)  # as its configuration says by now
+    again = rescoring.rescore(run_folder.path, finished.path)  # as its configuration says by now
     assert {tuple(row.values()) for row in rows(again)} == found
 
 
@@ -316,29 +316,29 @@ def test_points_that_diverge_or_collapse_are_named_and_have_no_scores(tmp_path):
         {"system": ("ae",), "train.learning_rate": (0.0,), "model.hidden": ((1,) * 4,)},
     )
     base = BASE | {"loss": {"name": "tests.third_party.broken:make"}}
-    place = execute.run(base, over, tmp_path / "run", tmp_path)
-    good, diverged, constant = place.results()
-    assert len(json.loads((place.path / "plan.json").read_text())["cohorts"]) == 2
+    run_folder = execute.run(base, over, tmp_path / "run", tmp_path)
+    good, diverged, constant = run_folder.results()
+    assert len(json.loads((run_folder.path / "plan.json").read_text())["cohorts"]) == 2
     assert good["status"] == "ok"
     assert diverged["status"] == "diverged"
     assert diverged["reason"] == "metric was not finite in epoch 1, step 0"
     assert (constant["status"], constant["reason"]) == ("failed", "constant embeddings")
-    written = reported(place)
+    written = reported(run_folder)
     for result in (diverged, constant):
         assert result["scores"] == []
         assert f"- {result['point']} (system {result['config']['system']}" in written.table
         assert f"seed 0): {result['status']}, {result['reason']}" in written.table
-    assert [r["status"] for r in rows(place)] == [*["ok"] * 6, "diverged", "failed"]
+    assert [r["status"] for r in rows(run_folder)] == [*["ok"] * 6, "diverged", "failed"]
     alone = execute.run(base, ({"system": ("dml",)},), tmp_path / "alone", tmp_path).results()
     assert alone[0]["scores"] == good["scores"]  # a diverged companion does not disturb
 
 
 def test_scoring_on_validation_images_needs_some(tmp_path):
     base = BASE | {"eval": {"split": "validation"}, "system": "ae"}
-    place = execute.run(base, ({},), tmp_path / "run", tmp_path)
-    result = place.results()[0]
-    setup, _, _, network = rescoring.trained_point(place, result, worker(place))
-    with np.load(place.point(result["point"]) / "embeddings.npz") as arrays:
+    run_folder = execute.run(base, ({},), tmp_path / "run", tmp_path)
+    result = run_folder.results()[0]
+    setup, _, _, network = rescoring.trained_point(run_folder, result, worker(run_folder))
+    with np.load(run_folder.point(result["point"]) / "embeddings.npz") as arrays:
         expected = setup.encode(network.params["model"], setup.dataset.validation.x)[0]
         np.testing.assert_allclose(arrays["test"], expected, rtol=1e-5)
 
@@ -408,8 +408,8 @@ def test_a_run_that_was_refused_before_it_began_leaves_its_folder_free(tmp_path)
     balanced = {"train.sampler": "balanced", "train.batch_size": 4}
     with pytest.raises(ConfigError, match=r"need train.batch_size to be at least 6"):
         execute.run(base | balanced, ({},), tmp_path, tmp_path)
-    place = execute.run(base | balanced | {"train.batch_size": 6}, ({},), tmp_path, tmp_path)
-    assert [result["status"] for result in place.results()] == ["ok"]
+    run_folder = execute.run(base | balanced | {"train.batch_size": 6}, ({},), tmp_path, tmp_path)
+    assert [result["status"] for result in run_folder.results()] == ["ok"]
     with pytest.raises(ConfigError, match="holds a run of another base configuration"):
         execute.run(base, ({},), tmp_path, tmp_path)
 
@@ -457,10 +457,10 @@ def test_a_lost_checkpoint_is_named(tmp_path, monkeypatch):
 def test_groups_that_share_a_point_are_trained_once(tmp_path):
     points = grid.expand(BASE, ({"seed": tuple(range(4))},))
     ids = [point.id for point in points]
-    place = folder.Folder(tmp_path)
+    run_folder = folder.Folder(tmp_path)
     for name, group in (("a", ids[:2]), ("b", ids)):
-        folder.write_json(place.checkpoints / name / "progress.json", {"points": group})
-    groups = list(checkpoints.chunks(points, frozenset(), 8, place.checkpoints))
+        folder.write_json(run_folder.checkpoints / name / "progress.json", {"points": group})
+    groups = list(checkpoints.chunks(points, frozenset(), 8, run_folder.checkpoints))
     assert [[p.id for p in group] for group in groups] == [ids[:2], ids[2:]]
-    groups = list(checkpoints.chunks(points, frozenset(ids[:2]), 8, place.checkpoints))
+    groups = list(checkpoints.chunks(points, frozenset(ids[:2]), 8, run_folder.checkpoints))
     assert [[p.id for p in group] for group in groups] == [ids]  # the rest is in its checkpoint

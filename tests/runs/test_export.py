@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def run_folder(tmp_path_factory):
     """Two systems, one of which diverges at one of its learning rates."""
     workdir = tmp_path_factory.mktemp("export")
     grid = (
@@ -31,9 +31,9 @@ def place(tmp_path_factory):
     return execute.run(BASE, grid, workdir / "one", workdir)
 
 
-def exported(place, tool, into, load=None):
+def exported(run_folder, tool, into, load=None):
     notes = []
-    run.export(place, tool, into, load or loading.loader(place.path), notes.append)
+    run.export(run_folder, tool, into, load or loading.loader(run_folder.path), notes.append)
     return notes
 
 
@@ -41,10 +41,10 @@ def contents(path):
     return {p: p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
 
 
-def history(place, result):
+def history(run_folder, result):
     """name → (epoch, value), of what is finite, as the file itself has it."""
     found = {}
-    with (place.point(result["point"]) / "history.csv").open() as file:
+    with (run_folder.point(result["point"]) / "history.csv").open() as file:
         for row in csv.DictReader(file):
             epoch = int(row.pop("epoch"))
             del row["phase"]
@@ -62,14 +62,14 @@ def scores(result):
 
 
 @pytest.fixture(scope="module")
-def written(place):
+def written(run_folder):
     pytest.importorskip("tensorboard")
     pytest.importorskip("tensorboardX")
-    before = contents(place.path)
-    assert exported(place, "tensorboard", place.path / "tensorboard") == []
-    after = contents(place.path)
+    before = contents(run_folder.path)
+    assert exported(run_folder, "tensorboard", run_folder.path / "tensorboard") == []
+    after = contents(run_folder.path)
     assert {p: b for p, b in after.items() if "tensorboard" not in p.parts} == before
-    return place.path / "tensorboard"
+    return run_folder.path / "tensorboard"
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +81,11 @@ def events(written):
             for path in written.iterdir() if path.is_dir()}  # fmt: skip
 
 
-def test_scalars_are_the_losses_and_the_scores(place, events):
-    results = place.results()
+def test_scalars_are_the_losses_and_the_scores(run_folder, events):
+    results = run_folder.results()
     assert set(events) == {result["point"] for result in results}
     for result in results:
-        wanted = {f"training/{name}": v for name, v in history(place, result).items()}
+        wanted = {f"training/{name}": v for name, v in history(run_folder, result).items()}
         last = BASE["train.epochs"]
         wanted |= {f"scores/{name}": [(last, v)] for name, v in scores(result).items()}
         reader = events[result["point"]]
@@ -95,8 +95,8 @@ def test_scalars_are_the_losses_and_the_scores(place, events):
             np.testing.assert_array_equal(np.array(found), np.array(values).astype("f"))
 
 
-def test_texts_say_how_each_point_ended_and_what_it_was(place, events):
-    for result in place.results():
+def test_texts_say_how_each_point_ended_and_what_it_was(run_folder, events):
+    for result in run_folder.results():
         said = {
             name: events[result["point"]].Tensors(f"{name}/text_summary")[0]
             .tensor_proto.string_val[0].decode() for name in ("status", "configuration")
@@ -107,7 +107,7 @@ def test_texts_say_how_each_point_ended_and_what_it_was(place, events):
             assert f"| `{path}` | {value} |" in said["configuration"]
 
 
-def test_hyperparameters_are_a_row_each_with_the_status(place, written, events):
+def test_hyperparameters_are_a_row_each_with_the_status(run_folder, written, events):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
@@ -115,7 +115,7 @@ def test_hyperparameters_are_a_row_each_with_the_status(place, written, events):
         content = reader.summary_metadata[tag].plugin_data.content
         return plugin_data_pb2.HParamsPluginData.FromString(content)
 
-    for result in place.results():
+    for result in run_folder.results():
         reader = events[result["point"]]
         row = read(reader, "_hparams_/session_start_info").session_start_info.hparams
         assert row["train.learning_rate"].number_value == result["config"]["train.learning_rate"]
@@ -129,15 +129,15 @@ def test_hyperparameters_are_a_row_each_with_the_status(place, written, events):
         "system", "train.learning_rate", "seed", "status"
     }  # fmt: skip
     assert {info.name.tag for info in common.metric_infos} == {
-        f"scores/{name}" for result in place.results() for name in scores(result)
+        f"scores/{name}" for result in run_folder.results() for name in scores(result)
     }
 
 
-def test_images_are_shown_of_the_first_point_of_a_setting(place, events):
+def test_images_are_shown_of_the_first_point_of_a_setting(run_folder, events):
     found = {
         f"{result['config']['system']} {result['status']} {result['config']['seed']}":
         {tag.removeprefix("images/") for tag in events[result["point"]].Tags()["images"]}
-        for result in place.results()
+        for result in run_folder.results()
     }  # fmt: skip
     assert found == {
         "mvae ok 0": {"reconstructions", "samples", "pseudo_inputs"},
@@ -147,18 +147,18 @@ def test_images_are_shown_of_the_first_point_of_a_setting(place, events):
     }
 
 
-def test_the_projector_has_the_embeddings_their_classes_and_their_images(place, written):
+def test_the_projector_has_the_embeddings_their_classes_and_their_images(run_folder, written):
     from google.protobuf import text_format
     from PIL import Image
     from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
     found = sorted(written.glob("*/projector_config.pbtxt"))
-    shown = [r for r in place.results() if r["status"] == "ok" and r["config"]["seed"] == 0]
+    shown = [r for r in run_folder.results() if r["status"] == "ok" and r["config"]["seed"] == 0]
     assert {path.parent.name[-12:] for path in found} == {r["point"] for r in shown}
     dataset = loading.loader(None)(config.resolve(BASE | {"system": "ae"}))
     for path in found:
         [said] = text_format.Parse(path.read_text(), ProjectorConfig()).embeddings
-        with np.load(place.point(path.parent.name[-12:]) / "embeddings.npz") as arrays:
+        with np.load(run_folder.point(path.parent.name[-12:]) / "embeddings.npz") as arrays:
             z = np.loadtxt(path.parent / said.tensor_path, "f", delimiter="\t")
             np.testing.assert_array_equal(z, arrays["test"])
             heading, *rows = (path.parent / said.metadata_path).read_text().splitlines()
@@ -175,13 +175,13 @@ def test_the_projector_has_the_embeddings_their_classes_and_their_images(place, 
             np.testing.assert_array_equal(sprite[top : top + 4, left : left + 5], image)
 
 
-def test_again_replaces_what_was_there(place, written):
+def test_again_replaces_what_was_there(run_folder, written):
     count = len(contents(written))
     (written / "left_over").mkdir()
     (written / "left_over" / "events.out.tfevents.1.old").touch()
-    exported(place, "tensorboard", written)
+    exported(run_folder, "tensorboard", written)
     assert len(contents(written)) == count
-    assert not list(place.path.glob(".*.*"))
+    assert not list(run_folder.path.glob(".*.*"))
 
 
 def records(path):
@@ -210,33 +210,35 @@ def updates(items):
 
 
 @pytest.fixture(scope="module")
-def offline(place, tmp_path_factory):
+def offline(run_folder, tmp_path_factory):
     """Records by the id of a run, and where its files are."""
     pytest.importorskip("wandb")
     into = tmp_path_factory.mktemp("wandb") / "export"
-    (place.report).mkdir(exist_ok=True)
-    shutil.copy(Path(__file__).parents[2] / "docs" / "latent.png", place.report / "latent.png")
+    (run_folder.report).mkdir(exist_ok=True)
+    shutil.copy(Path(__file__).parents[2] / "docs" / "latent.png", run_folder.report / "latent.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")
         for kind in ("CACHE", "CONFIG", "DATA"):
             patch.setenv(f"WANDB_{kind}_DIR", str(tmp_path_factory.mktemp("home")))
         for _ in range(2):  # the second replaces the first
-            assert exported(place, "wandb", into) == []
+            assert exported(run_folder, "wandb", into) == []
     return {path.stem.removeprefix("run-one-"): (records(path), path.parent)
             for path in into.glob("*/*.wandb")}  # fmt: skip
 
 
-def test_offline_there_is_a_run_for_each_point_and_one_for_the_report(place, offline):
-    assert set(offline) == {*(r["point"] for r in place.results()), "report"}
+def test_offline_there_is_a_run_for_each_point_and_one_for_the_report(run_folder, offline):
+    assert set(offline) == {*(r["point"] for r in run_folder.results()), "report"}
     [folder] = {path.parent for _, path in offline.values()}
     assert len(list(folder.glob("offline-run-*"))) == len(offline)
     assert run.TOOLS["wandb"].look(folder) == f"wandb sync {folder}/offline-run-*"
     images = list((offline["report"][1] / "files").glob("media/**/*.png"))
-    assert [path.read_bytes() for path in images] == [(place.report / "latent.png").read_bytes()]
+    assert [path.read_bytes() for path in images] == [
+        (run_folder.report / "latent.png").read_bytes()
+    ]
 
 
-def test_a_run_has_losses_by_epoch_scores_status_and_configuration(place, offline):
-    for result in place.results():
+def test_a_run_has_losses_by_epoch_scores_status_and_configuration(run_folder, offline):
+    for result in run_folder.results():
         found, path = offline[result["point"]]
         [run] = [r.run for r in found if r.WhichOneof("record_type") == "run"]
         assert (run.project, run.run_group, run.job_type) == ("jaxdml", "one", "point")
@@ -252,7 +254,8 @@ def test_a_run_has_losses_by_epoch_scores_status_and_configuration(place, offlin
                 if name.startswith("training/"):
                     curves.setdefault(name, []).append((row["_step"], value))
         assert curves == {
-            f"training/{name.replace('.', '_')}": v for name, v in history(place, result).items()
+            f"training/{name.replace('.', '_')}": v
+            for name, v in history(run_folder, result).items()
         }
         summary = {}
         for record in found:
@@ -268,13 +271,13 @@ def test_a_run_has_losses_by_epoch_scores_status_and_configuration(place, offlin
         assert bool(list(path.glob("files/media/**/*.png"))) == shown
 
 
-def test_without_the_data_there_are_no_images_and_no_sprite(place, tmp_path):
+def test_without_the_data_there_are_no_images_and_no_sprite(run_folder, tmp_path):
     pytest.importorskip("tensorboardX")
 
     def load(resolved):
         raise ConfigError("there is no such file")
 
-    notes = exported(place, "tensorboard", tmp_path / "new", load)
+    notes = exported(run_folder, "tensorboard", tmp_path / "new", load)
     [note] = notes
     assert note.startswith("no images of ")
     assert note.endswith(": there is no such file")
@@ -282,37 +285,37 @@ def test_without_the_data_there_are_no_images_and_no_sprite(place, tmp_path):
     assert not list(tmp_path.glob("new/*/projector/sprite.png"))
 
 
-def test_an_export_may_go_where_a_link_leads(place, tmp_path, monkeypatch):
+def test_an_export_may_go_where_a_link_leads(run_folder, tmp_path, monkeypatch):
     pytest.importorskip("tensorboardX")
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    exported(place, "tensorboard", tmp_path / "link")
+    exported(run_folder, "tensorboard", tmp_path / "link")
     monkeypatch.chdir(tmp_path / "real")
-    exported(place, "tensorboard", Path())
+    exported(run_folder, "tensorboard", Path())
     assert (tmp_path / "link").is_symlink()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
     assert (tmp_path / "real" / "export.json").is_file()
 
 
-def test_a_folder_that_holds_something_else_is_left_alone(place, tmp_path):
+def test_a_folder_that_holds_something_else_is_left_alone(run_folder, tmp_path):
     pytest.importorskip("tensorboardX")
     (tmp_path / "mine.txt").write_text("years of work")
-    for into in (tmp_path, place.path, place.path / "points", tmp_path / "mine.txt"):
+    for into in (tmp_path, run_folder.path, run_folder.path / "points", tmp_path / "mine.txt"):
         with pytest.raises(ConfigError, match="--output="):
-            exported(place, "tensorboard", into)
+            exported(run_folder, "tensorboard", into)
     assert (tmp_path / "mine.txt").read_text() == "years of work"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.parametrize("tool", run.TOOLS)
 @pytest.mark.parametrize("at", [0, 1])
-def test_a_missing_package_is_said_with_its_cure(tool, at, place, tmp_path, monkeypatch):
+def test_a_missing_package_is_said_with_its_cure(tool, at, run_folder, tmp_path, monkeypatch):
     module = run.TOOLS[tool].needs[at]
     for needed in run.TOOLS[tool].needs[:at]:
         pytest.importorskip(needed)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigError) as error:
-        exported(place, tool, tmp_path / "new")
+        exported(run_folder, tool, tmp_path / "new")
     package = module.partition(".")[0]
     assert str(error.value) == f"--to={tool} needs {package}: pip install 'jaxdml[{tool}]'"
     assert not list(tmp_path.iterdir())

@@ -58,12 +58,12 @@ def data_dir(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def place(data_dir):
+def run_folder(data_dir):
     over = ({"system": ("dml_ae", "ae"), "seed": (0, 1)},)
     return execute.run(OWN, over, data_dir / "run", data_dir)
 
 
-def test_folds_are_points_of_the_same_cohort_and_the_last_has_all_labels(place, data_dir):
+def test_folds_are_points_of_the_same_cohort_and_the_last_has_all_labels(run_folder, data_dir):
     load = loading.loader(data_dir)
     points = splits.with_folds(grid.expand(OWN, ({},)), load)
     assert [point.config["data.fold"] for point in points] == [0, 1, 2, 3, 4, None]
@@ -76,14 +76,14 @@ def test_folds_are_points_of_the_same_cohort_and_the_last_has_all_labels(place, 
         fold = point.config["data.fold"]
         held_out = np.flatnonzero(part == fold) if fold is not None else []
         np.testing.assert_array_equal(rows, np.setdiff1d(np.flatnonzero(KNOWN >= 0), held_out))
-    assert len(place.results()) == 4 * 6
-    assert place.plan()["grid_paths"] == ["system", "seed", "data.fold"]
+    assert len(run_folder.results()) == 4 * 6
+    assert run_folder.plan()["grid_paths"] == ["system", "seed", "data.fold"]
 
 
-def test_a_fold_is_scored_on_the_images_whose_labels_it_did_not_see(place):
+def test_a_fold_is_scored_on_the_images_whose_labels_it_did_not_see(run_folder):
     part = labels.folds(KNOWN, 5)
-    for result in place.results():
-        kept, fold = place.embeddings(result["point"]), result["config"]["data.fold"]
+    for result in run_folder.results():
+        kept, fold = run_folder.embeddings(result["point"]), result["config"]["data.fold"]
         if fold is None:
             assert (result["scores"], result["scored"], len(kept["test"])) == ([], 0, 0)
             assert "trained with all labels" in result["note"]
@@ -96,27 +96,27 @@ def test_a_fold_is_scored_on_the_images_whose_labels_it_did_not_see(place):
         assert found[ACCURACY] == model.score(kept["test"], kept["test_labels"])
 
 
-def test_what_reads_no_label_is_trained_once_for_all_folds(place):
+def test_what_reads_no_label_is_trained_once_for_all_folds(run_folder):
     """And is judged as if each had been trained."""
     by_seed = {}
-    for result in place.results():
+    for result in run_folder.results():
         if result["config"]["system"] == "ae":
             by_seed.setdefault(result["config"]["seed"], set()).add(result["checkpoint"]["path"])
     assert [len(paths) for paths in by_seed.values()] == [1, 1]
 
 
-def test_a_score_of_a_seed_is_that_of_all_its_held_out_images(place):
+def test_a_score_of_a_seed_is_that_of_all_its_held_out_images(run_folder):
     part = labels.folds(KNOWN, 5)
     one_by_one = {}
-    for result in place.results():
-        kept, c = place.embeddings(result["point"]), result["config"]
+    for result in run_folder.results():
+        kept, c = run_folder.embeddings(result["point"]), result["config"]
         if c["data.fold"] is None:
             continue
         k = min(5, np.bincount(kept["labelled_labels"]).min())
         model = KNeighborsClassifier(k).fit(kept["labelled"], kept["labelled_labels"])
         predicted, _ = one_by_one.setdefault((c["system"], c["seed"]), (np.full(60, -1), KNOWN))
         predicted[part == c["data.fold"]] = model.predict(kept["test"])
-    pooled = folds.pooled(place.results())
+    pooled = folds.pooled(run_folder.results())
     assert len(pooled) == len(one_by_one) == 4  # one for each seed, none for a fold
     for result in pooled:
         found = {summary.measure(s): s for s in result["scores"]}
@@ -134,7 +134,7 @@ def test_a_score_of_a_seed_is_that_of_all_its_held_out_images(place):
         assert balanced == pytest.approx(each.mean())
         assert "cluster is not scored: labelled images take turns" in result["note"]
         assert "the point trained with all labels, to be used, is " in result["note"]
-    written = write.report([place], place.report, loading.loader(place.path.parent))
+    written = write.report([run_folder], run_folder.report, loading.loader(run_folder.path.parent))
     row = next(line for line in written.table.splitlines() if line.startswith("| dml_ae"))
     assert row.split("|")[2].strip() == "2"
     assert "latent" in {path.stem for path in written.pictures}
@@ -142,11 +142,11 @@ def test_a_score_of_a_seed_is_that_of_all_its_held_out_images(place):
     assert " is the best on the 31 held-out labelled images" in written.table
 
 
-def test_a_seed_that_lost_a_fold_does_not_count(place):
-    results = place.results()
+def test_a_seed_that_lost_a_fold_does_not_count(run_folder):
+    results = run_folder.results()
     lost = [r | ({"status": "diverged", "reason": "", "scores": []} if i == 1 else {})
             for i, r in enumerate(results)]  # fmt: skip
-    first = summary.groups(folds.pooled(lost), place.plan()["grid_paths"])[0]
+    first = summary.groups(folds.pooled(lost), run_folder.plan()["grid_paths"])[0]
     assert (len(first.ok), len(first.results)) == (1, 2)
     assert list(first.values(ACCURACY)) == [(1, 0)]
 
@@ -166,18 +166,18 @@ def test_folds_can_be_left_out_and_mistakes_are_one_sentence(data_dir, tmp_path)
         execute.run(other, ({},), tmp_path / "fourth", tmp_path)
 
 
-def test_the_same_call_again_trains_nothing(place, data_dir, monkeypatch):
-    before = (place.path / "results.csv").read_bytes()
+def test_the_same_call_again_trains_nothing(run_folder, data_dir, monkeypatch):
+    before = (run_folder.path / "results.csv").read_bytes()
     monkeypatch.setattr(execute, "_here", None)
     over = ({"system": ("dml_ae", "ae"), "seed": (0, 1)},)
-    execute.run(OWN, over, place.path, data_dir)
-    assert (place.path / "results.csv").read_bytes() == before
-    rescoring.rescore(place.path, data_dir)
-    assert (place.path / "results.csv").read_bytes() == before
+    execute.run(OWN, over, run_folder.path, data_dir)
+    assert (run_folder.path / "results.csv").read_bytes() == before
+    rescoring.rescore(run_folder.path, data_dir)
+    assert (run_folder.path / "results.csv").read_bytes() == before
 
 
-def test_a_seed_whose_folds_are_not_all_finished_does_not_count(place):
-    first, *rest = place.results()
+def test_a_seed_whose_folds_are_not_all_finished_does_not_count(run_folder):
+    first, *rest = run_folder.results()
     assert first["config"]["data.fold"] == 0
     for results in (rest, [first, *rest[1:]]):
         one = folds.pooled(results)[0]
@@ -185,10 +185,12 @@ def test_a_seed_whose_folds_are_not_all_finished_does_not_count(place):
         assert one["reason"] == "4 of its 5 folds are finished"
 
 
-def test_what_is_kept_of_a_run_with_folds_says_the_same(place, tmp_path):
-    kept = archive.keep(place, tmp_path / "kept")
-    load = loading.loader(place.path.parent)
-    both = [write.report([one], tmp_path / name, load) for one, name in ((place, "a"), (kept, "b"))]
+def test_what_is_kept_of_a_run_with_folds_says_the_same(run_folder, tmp_path):
+    kept = archive.keep(run_folder, tmp_path / "kept")
+    load = loading.loader(run_folder.path.parent)
+    both = [
+        write.report([one], tmp_path / name, load) for one, name in ((run_folder, "a"), (kept, "b"))
+    ]
     assert both[0].table == both[1].table
 
 
@@ -264,9 +266,9 @@ def test_a_run_from_before_there_were_folds_is_reported_scored_again_and_goes_on
     assert [r["scored"] for r in old.results()] == [6, 6]
 
 
-def test_a_run_is_not_scored_again_on_other_data(place, tmp_path, data_dir):
+def test_a_run_is_not_scored_again_on_other_data(run_folder, tmp_path, data_dir):
     np.savez(tmp_path / "own.npz", x=X[::-1], y=KNOWN)
-    before = (place.path / "results.csv").read_bytes()
+    before = (run_folder.path / "results.csv").read_bytes()
     with pytest.raises(ConfigError, match="have changed since the run"):
-        rescoring.rescore(place.path, tmp_path)
-    assert (place.path / "results.csv").read_bytes() == before
+        rescoring.rescore(run_folder.path, tmp_path)
+    assert (run_folder.path / "results.csv").read_bytes() == before

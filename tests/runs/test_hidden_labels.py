@@ -68,19 +68,21 @@ MORE = {
 def trained(tmp_path, options):
     """By what the hidden labels are: losses by epoch, scores, and the bytes of all arrays."""
     kinds = ("true", "random", "none")
-    place = execute.run(BASE | options, ({"data.hidden": kinds},), tmp_path, tmp_path)
-    worker, found = Worker(place, loading.loader(tmp_path)), {}
-    for result in place.results():
+    run_folder = execute.run(BASE | options, ({"data.hidden": kinds},), tmp_path, tmp_path)
+    worker, found = Worker(run_folder, loading.loader(tmp_path)), {}
+    for result in run_folder.results():
         assert result["status"] == "ok", result["reason"]
-        setup, point, labelled, _ = rescoring.trained_point(place, result, worker)
+        setup, point, labelled, _ = rescoring.trained_point(run_folder, result, worker)
         assert len(labelled) == hidden.LABELLED
         kept = result["checkpoint"]
         arrays = [
-            checkpoints.networks(setup, place.checkpoints / kept["path"], kept["rows"], average)
+            checkpoints.networks(
+                setup, run_folder.checkpoints / kept["path"], kept["rows"], average
+            )
             for average in (False, True)
         ]
         found[point.config["data.hidden"]] = {
-            "history": place.history(result["point"]),
+            "history": run_folder.history(result["point"]),
             "scores": result["scores"],
             "labelled": labelled.tolist(),
         } | {
@@ -123,7 +125,7 @@ def test_programs_are_given_no_label_but_those_of_labelled_images(tiny, setting)
     training = Training(tiny, several(setting, 4), layout(4, 1))
     programs, images, count = training.placed.programs, training.images, len(tiny.train.y)
     point_batch, _ = training.point_batch(training.points, training.labelled)
-    states = training.where.described(jax.eval_shape(programs.init, point_batch, images))
+    states = training.layout.described(jax.eval_shape(programs.init, point_batch, images))
     epoch = programs.epoch(*next(iter(training.setup.patterns())))
 
     assert point_batch.points.labelled_labels.shape == (4, training.capacity)

@@ -38,7 +38,7 @@ def save(folder, y=np.where(KNOWN, CLASS, -1)):  # noqa: B008  an array that nob
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def run_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     return execute.run(OWN, LOSSES, folder / "run", save(folder / "data"))
 
@@ -51,25 +51,25 @@ def whole(data_dir):
 
 
 def test_what_the_label_of_an_unlabelled_image_would_be_makes_no_difference(
-    place, tmp_path, monkeypatch
+    run_folder, tmp_path, monkeypatch
 ):
     """Against a data set that has all labels, of which the same ones are chosen."""
     monkeypatch.setattr(plan.labels, "select", lambda y, **_: np.flatnonzero(KNOWN))
     base = {path: value for path, value in OWN.items() if path != "data.path"}
     base |= {"data.name": f"{__name__}:whole", "eval.protocols": OWN["eval.protocols"][:2]}
     other = execute.run(base, LOSSES, tmp_path / "run", tmp_path)
-    for ours, theirs in zip(place.results(), other.results(), strict=True):
+    for ours, theirs in zip(run_folder.results(), other.results(), strict=True):
         assert ours["labelled"] == theirs["labelled"] == 20
         found = [s for s in ours["scores"] if s["protocol"] in ("thesis", "labelled")]
         assert found == theirs["scores"]
-        for result, where in ((ours, place), (theirs, other)):
+        for result, where in ((ours, run_folder), (theirs, other)):
             with np.load(where.point(result["point"]) / "embeddings.npz") as arrays:
                 result["z"] = arrays["test"]
                 np.testing.assert_array_equal(arrays["labelled_labels"], CLASS[KNOWN])
         np.testing.assert_array_equal(ours["z"], theirs["z"])
 
 
-def test_full_is_refused_where_labels_are_missing(place, tmp_path, monkeypatch):
+def test_full_is_refused_where_labels_are_missing(run_folder, tmp_path, monkeypatch):
     said = (
         "the protocol full is fitted on all training images with their labels, but 60 of the 80 of "
         r"own.npz have none: leave full out; labelled is fitted on those that have one"
@@ -77,48 +77,50 @@ def test_full_is_refused_where_labels_are_missing(place, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "train", None)  # before anything is trained
     wanted = OWN | {"eval.protocols": ("labelled", "full")}
     with pytest.raises(ConfigError, match=said):
-        execute.run(wanted, LOSSES, tmp_path / "run", place.path.parent / "data")
-    before = place.results()
+        execute.run(wanted, LOSSES, tmp_path / "run", run_folder.path.parent / "data")
+    before = run_folder.results()
     with pytest.raises(ConfigError, match=said):
-        rescoring.rescore(place.path, place.path.parent / "data", ["full"])
-    assert place.results() == before
+        rescoring.rescore(run_folder.path, run_folder.path.parent / "data", ["full"])
+    assert run_folder.results() == before
 
 
-def test_the_unsupervised_loss_reads_every_image(place):
-    load = loading.loader(place.path.parent / "data")
+def test_the_unsupervised_loss_reads_every_image(run_folder):
+    load = loading.loader(run_folder.path.parent / "data")
     [members] = plan.plan(grid.expand(OWN, ({},)), load).cohorts
     dataset = load(members.points[0].config)
     assert cohort.setup_of(members, dataset).sizes.images == 80
     assert members.capacity == 20
 
 
-def test_the_report_names_the_file_and_shows_its_images(place):
-    written = write.report([place], place.report, loading.loader(place.path.parent / "data"))
+def test_the_report_names_the_file_and_shows_its_images(run_folder):
+    written = write.report(
+        [run_folder], run_folder.report, loading.loader(run_folder.path.parent / "data")
+    )
     assert "2 points on own.npz, 3-D latent space." in written.text.read_text()
     assert {"latent", "data", "neighbours"} <= {path.stem for path in written.pictures}
     assert written.notes == ()
 
 
-def test_a_run_goes_on_where_its_data_have_moved(place, tmp_path, monkeypatch):
-    shutil.copytree(place.path, tmp_path / "run")
+def test_a_run_goes_on_where_its_data_have_moved(run_folder, tmp_path, monkeypatch):
+    shutil.copytree(run_folder.path, tmp_path / "run")
     moved = save(tmp_path / "elsewhere") / "own.npz"
     monkeypatch.setattr(training, "train", None)  # nothing is trained again
     again = execute.run(OWN | {"data.path": str(moved)}, LOSSES, tmp_path / "run", tmp_path)
-    assert again.results() == place.results()
+    assert again.results() == run_folder.results()
     written = write.report([again], again.report, loading.loader(tmp_path / "elsewhere"))
     assert written.notes == ()
     with pytest.raises(ConfigError, match=r"data\.path 'own\.npz' → 'other\.npz'"):
         execute.run(OWN | {"data.path": "other.npz"}, LOSSES, tmp_path / "run", tmp_path)
 
 
-def test_a_run_does_not_go_on_with_other_data(place, tmp_path):
-    shutil.copytree(place.path, tmp_path / "run")
+def test_a_run_does_not_go_on_with_other_data(run_folder, tmp_path):
+    shutil.copytree(run_folder.path, tmp_path / "run")
     other = save(tmp_path / "data", y=np.where(KNOWN, CLASS[::-1], -1))
     more = ({"loss.name": ("supcon", "npair")},)
     with pytest.raises(ConfigError, match=r"data set name=arrays .*path=own\.npz .*have changed"):
         execute.run(OWN, more, tmp_path / "run", other)
     with pytest.warns(UserWarning, match=r"own\.npz is not what it was when .*run was trained"):
-        write.report([place], tmp_path / "report", loading.loader(other))
+        write.report([run_folder], tmp_path / "report", loading.loader(other))
 
 
 def test_of_very_many_classes_the_first_are_shown():

@@ -31,7 +31,7 @@ ASKED = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def run_folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("asked")
     base = BASE | {"system": "dml_prior", "eval.embeddings": ("mean", "sample"), "train.epochs": 1}
     grid = (
@@ -43,19 +43,19 @@ def place(tmp_path_factory):
     return found
 
 
-def scores(place, embedding="mean", **setting):
+def scores(run_folder, embedding="mean", **setting):
     return {
         r["config"]["seed"]: s["value"]
-        for r in place.results()
+        for r in run_folder.results()
         for s in r["scores"]
         if setting.items() <= r["config"].items()
         and (s["protocol"], s["metric"], s["embedding"]) == ("thesis", "accuracy", embedding)
     }
 
 
-def test_the_points_of_a_setting_answer_at_equal_seeds(place):
-    first, second = answers.answer(questions.read(place), place.results(), WANTED)
-    without, weak = scores(place, system="dml"), scores(place, **{"kl.beta": 0.01})
+def test_the_points_of_a_setting_answer_at_equal_seeds(run_folder):
+    first, second = answers.answer(questions.read(run_folder), run_folder.results(), WANTED)
+    without, weak = scores(run_folder, system="dml"), scores(run_folder, **{"kl.beta": 0.01})
     assert [one.score.n for one in first.answers] == [3, 3]
     assert first.answers[0].score.mean == pytest.approx(np.mean(list(without.values())))
     found = first.answers[1].difference
@@ -67,13 +67,15 @@ def test_the_points_of_a_setting_answer_at_equal_seeds(place):
     assert "equivalent in 'Does the prior help?'" in answers.table([first], WANTED).notes[1]
     assert second.margin is None
     mean, sample, _ = (one.score for one in second.answers)
-    assert mean.mean == pytest.approx(np.mean(list(scores(place, **{"kl.beta": 1.0}).values())))
-    drawn = scores(place, "sample", **{"kl.beta": 1.0})
+    assert mean.mean == pytest.approx(
+        np.mean(list(scores(run_folder, **{"kl.beta": 1.0}).values()))
+    )
+    drawn = scores(run_folder, "sample", **{"kl.beta": 1.0})
     assert sample.mean == pytest.approx(np.mean(list(drawn.values())))
 
 
-def test_a_setting_without_points_is_shown_as_such(place):
-    found = answers.answer(questions.read(place), place.results(), WANTED)
+def test_a_setting_without_points_is_shown_as_such(run_folder):
+    found = answers.answer(questions.read(run_folder), run_folder.results(), WANTED)
     assert found[1].answers[2] == answers.Answer("no such point", None, 0, None, "")
     assert answers.table(found, WANTED).body[-1][1:] == ["no such point", "", "–", "–"]
     axis = figure.draw({"accuracy": found}).axes[0]
@@ -129,32 +131,34 @@ def test_each_number_of_labels_is_a_family_of_its_own():
     assert verdicts((60, 6, 6)) == ["", "better", "undecided", "undecided"]
 
 
-def test_points_that_do_not_count_are_counted(place):
-    results = [r | {"status": "failed"} if r["config"]["seed"] == 1 else r for r in place.results()]
-    found = answers.answer(questions.read(place), results, WANTED)
+def test_points_that_do_not_count_are_counted(run_folder):
+    results = [
+        r | {"status": "failed"} if r["config"]["seed"] == 1 else r for r in run_folder.results()
+    ]
+    found = answers.answer(questions.read(run_folder), results, WANTED)
     assert [(one.score.n, one.lost) for one in found[0].answers] == [(2, 1), (2, 1)]
     assert found[0].answers[1].verdict == ""  # two pairs are too few
     assert "(2) (1 without a score)" in answers.table(found, WANTED).body[0][3]
 
 
-def test_the_report_answers_also_from_what_is_kept(place):
-    written = write.report([place], place.report, loading.loader(place.path))
+def test_the_report_answers_also_from_what_is_kept(run_folder):
+    written = write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
     assert "questions" in {path.stem for path in written.pictures}
     assert "| Does the prior help? | no prior" in written.table
-    assert (place.report / "tables" / "questions_by_thesis_knn_accuracy.csv").exists()
-    kept = archive.keep(place, place.path.parent / "kept")
-    again = write.report([kept], kept.report, loading.loader(place.path))
+    assert (run_folder.report / "tables" / "questions_by_thesis_knn_accuracy.csv").exists()
+    kept = archive.keep(run_folder, run_folder.path.parent / "kept")
+    again = write.report([kept], kept.report, loading.loader(run_folder.path))
     assert again.table == written.table
-    questions.write(place, {})
-    assert questions.read(place) == {}
+    questions.write(run_folder, {})
+    assert questions.read(run_folder) == {}
 
 
-def test_chance_is_drawn_only_where_all_data_sets_have_as_many_classes(place):
-    [classes] = place.plan()["classes"].values()
-    results = place.results()
-    assert write._chance([place], results) == 1 / len(classes)
+def test_chance_is_drawn_only_where_all_data_sets_have_as_many_classes(run_folder):
+    [classes] = run_folder.plan()["classes"].values()
+    results = run_folder.results()
+    assert write._chance([run_folder], results) == 1 / len(classes)
     other = results[0] | {"config": results[0]["config"] | {"data.name": "mnist"}}
-    assert write._chance([place], [*results, other]) is None
+    assert write._chance([run_folder], [*results, other]) is None
 
 
 def test_mistakes_are_one_sentence():

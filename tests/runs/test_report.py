@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def run_folder(tmp_path_factory):
     """Two systems, one of which diverges at one of its learning rates."""
     path = tmp_path_factory.mktemp("report")
     grid = (
@@ -34,8 +34,8 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def written(place):
-    return write.report([place], place.report, loading.loader(place.path))
+def written(run_folder):
+    return write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
 
 
 class Text(HTMLParser):
@@ -53,7 +53,7 @@ def text(path):
     return " ".join(" ".join(parser.words).split())
 
 
-def test_every_figure_that_there_is_something_for_is_drawn(place, written):
+def test_every_figure_that_there_is_something_for_is_drawn(run_folder, written):
     assert {path.stem for path in written.pictures} == FIGURES  # one number of labels is no curve
     assert {path.suffix for path in written.pictures} == {".png", ".svg"}
     assert written.notes == ()
@@ -61,35 +61,35 @@ def test_every_figure_that_there_is_something_for_is_drawn(place, written):
     assert set(re.findall(r"!\[.*?\]\((\w+)\.png\)", markdown)) == FIGURES
 
 
-def test_points_that_do_not_count_are_named_and_in_no_mean(place, written):
-    lost = [r for r in place.results() if r["status"] == "diverged"]
+def test_points_that_do_not_count_are_named_and_in_no_mean(run_folder, written):
+    lost = [r for r in run_folder.results() if r["status"] == "diverged"]
     assert len(lost) == 2
     for said in (written.text.read_text(), text(written.page)):
         for result in lost:
             assert result["point"] in said
             assert result["reason"] in said
-    with (place.report / "tables" / "scores.csv").open() as file:
+    with (run_folder.report / "tables" / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["n"] for row in rows] == ["2", "0 of 2", "2", "2", "2"]  # two of them baselines
-    values = [s["value"] for r in place.results() if r["config"]["system"] == "dml"
+    values = [s["value"] for r in run_folder.results() if r["config"]["system"] == "dml"
               for s in r["scores"][:1]]  # fmt: skip
     assert rows[2]["thesis kNN accuracy"].startswith(f"{np.mean(values):.3f} ± ")
     assert rows[1]["thesis kNN accuracy"] == "–"
 
 
-def test_the_page_holds_the_configuration_and_the_tables(place, written):
+def test_the_page_holds_the_configuration_and_the_tables(run_folder, written):
     said = text(written.page)
-    for row in json.loads((place.path / "config.json").read_text()):
+    for row in json.loads((run_folder.path / "config.json").read_text()):
         assert row.rpartition(".")[2] in said
     for word in ("Differences in thesis kNN accuracy", "mvae", "All scores", "Pseudo-inputs"):
         assert word in said
 
 
-def test_several_runs_are_compared_by_their_name(place, tmp_path):
+def test_several_runs_are_compared_by_their_name(run_folder, tmp_path):
     other = execute.run(
         BASE | {"train.epochs": 3}, ({"system": ("dml",), **SEEDS},), tmp_path / "two", tmp_path
     )
-    both = write.report([place, other], tmp_path / "both", loading.loader(tmp_path))
+    both = write.report([run_folder, other], tmp_path / "both", loading.loader(tmp_path))
     assert both.notes == ()
     lines = both.table.splitlines()
     assert [cell.strip() for cell in lines[0].split("|")[1:4]] == ["run", "epochs", "system"]
@@ -98,31 +98,31 @@ def test_several_runs_are_compared_by_their_name(place, tmp_path):
     assert "two" in (tmp_path / "both" / "tables" / "all_scores.csv").read_text()
 
 
-def test_without_the_data_what_needs_no_image_is_drawn(place, tmp_path):
+def test_without_the_data_what_needs_no_image_is_drawn(run_folder, tmp_path):
     def load(resolved):
         raise ConfigError("there is no such file")
 
-    found = write.report([place], tmp_path, load)
+    found = write.report([run_folder], tmp_path, load)
     assert {path.stem for path in found.pictures} == {"latent", "curves"}
     assert any("there is no such file" in note for note in found.notes)
 
 
-def test_the_reports_of_a_run_are_the_same_files(place, written, tmp_path):
-    again = write.report([place], tmp_path, loading.loader(place.path))
+def test_the_reports_of_a_run_are_the_same_files(run_folder, written, tmp_path):
+    again = write.report([run_folder], tmp_path, loading.loader(run_folder.path))
     assert again.page.read_bytes() == written.page.read_bytes()
     for one, other in zip(written.pictures, again.pictures, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
 
 
 def test_what_an_earlier_report_said_besides_is_gone_and_what_is_not_its_own_is_left(
-    place, tmp_path
+    run_folder, tmp_path
 ):
     (tmp_path / "tables").mkdir()
     old = [tmp_path / "tables" / "scores_full.csv", tmp_path / "labels.png"]
     own = [tmp_path / "tables" / "mine.csv", tmp_path / "mine.png"]
     for path in old + own:
         path.touch()
-    write.report([place], tmp_path, loading.loader(place.path))
+    write.report([run_folder], tmp_path, loading.loader(run_folder.path))
     assert not any(path.exists() for path in old)
     assert all(path.exists() for path in own)
 
@@ -141,9 +141,9 @@ def test_of_different_parts_no_image_is_shown_and_no_difference_is_drawn(tmp_pat
     assert "| split " in both.table
 
 
-def test_a_name_may_hold_what_others_read_as_a_formula(place, tmp_path):
-    shutil.copytree(place.path, tmp_path / "x$_^$<b>")
+def test_a_name_may_hold_what_others_read_as_a_formula(run_folder, tmp_path):
+    shutil.copytree(run_folder.path, tmp_path / "x$_^$<b>")
     renamed = folder.Folder(tmp_path / "x$_^$<b>")
-    both = write.report([place, renamed], tmp_path / "both", loading.loader(place.path))
+    both = write.report([run_folder, renamed], tmp_path / "both", loading.loader(run_folder.path))
     assert "x$_^$<b>" in both.table
     assert "<b>" not in both.page.read_text().partition("<main")[2].partition("<script")[0]

@@ -30,17 +30,17 @@ def words(path):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def run_folder(tmp_path_factory):
     """Three seeds with the same three labelled images, which are of two of three classes."""
     path = tmp_path_factory.mktemp("said")
     base = BASE | {"data.labelled_count": 3, "data.labels_seed": 1, "system": "dml"}
     return execute.run(base, (SEEDS,), path / "run", path)
 
 
-def test_that_seeds_share_their_labelled_images_is_said(place, capsys):
+def test_that_seeds_share_their_labelled_images_is_said(run_folder, capsys):
     points = grid.expand(BASE, (SEEDS,))
     assert f"note: {SHARED}" in description.describe(plan.plan(points, loading.loader(Path())))
-    written = write.report([place], place.report, loading.loader(place.path))
+    written = write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
     for said in (written.table, words(written.text), words(written.page)):
         assert SHARED in said
     several = [point.config for point in grid.expand(BASE, (APART,))]
@@ -50,26 +50,26 @@ def test_that_seeds_share_their_labelled_images_is_said(place, capsys):
     assert shared_labels([point.config for point in grid.expand(whole, (SEEDS,))]) is None
 
 
-def test_what_no_classifier_could_learn_is_said_of_the_points_and_of_the_data(place):
-    results = place.results()
+def test_what_no_classifier_could_learn_is_said_of_the_points_and_of_the_data(run_folder):
+    results = run_folder.results()
     for result in results:
         assert "labelled: " in result["note"]
         assert " class that no classifier could learn: they are wrong" in result["note"]
-    kept = archive.keep(place, place.path.parent / "kept")
-    for one in (place, kept):
-        written = write.report([one], one.path / "report", loading.loader(place.path))
+    kept = archive.keep(run_folder, run_folder.path.parent / "kept")
+    for one in (run_folder, kept):
+        written = write.report([one], one.path / "report", loading.loader(run_folder.path))
         assert "and 2 more: labelled: " in written.table  # once for all three
         assert "3 labelled images leave 1 of 3 classes without a label" in words(written.text)
         assert "3 labelled images leave 1 of 3 classes without a label" in words(written.page)
 
 
-def test_the_recall_of_each_class_is_in_the_report(place):
-    written = write.report([place], place.report, loading.loader(place.path))
+def test_the_recall_of_each_class_is_in_the_report(run_folder):
+    written = write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
     assert "## Recall of each class, thesis kNN accuracy" in written.text.read_text()
     table = folder.read_csv(
-        place.report / "tables" / "recall_of_each_class_thesis_knn_accuracy.csv"
+        run_folder.report / "tables" / "recall_of_each_class_thesis_knn_accuracy.csv"
     )
-    recalls = folder.read_csv(place.path / "per_class.csv")
+    recalls = folder.read_csv(run_folder.path / "per_class.csv")
     first = [float(r["recall"]) for r in recalls if (r["protocol"], r["class"]) == ("thesis", "0")]
     assert list(table[0].values())[1].startswith(f"{np.mean(first):.3f} ± ")
 
@@ -122,9 +122,9 @@ def noted(data_dir):
 
 def test_the_notes_of_a_data_set_are_in_its_report_without_the_data(tmp_path):
     base = BASE | {"data.name": f"{__name__}:noted", "system": "dml"}
-    place = execute.run(base, ({},), tmp_path / "run", tmp_path)
-    kept = archive.keep(place, tmp_path / "kept")
-    for one in (place, kept):
+    run_folder = execute.run(base, ({},), tmp_path / "run", tmp_path)
+    kept = archive.keep(run_folder, tmp_path / "kept")
+    for one in (run_folder, kept):
         written = write.report([one], one.path / "report", nothing)
         assert "blobs: 3 images are left out" in words(written.text)
 
@@ -133,16 +133,16 @@ def nothing(resolved):
     raise ConfigError("the data are gone")
 
 
-def test_a_poorer_report_does_not_replace_a_better_one(place, tmp_path):
+def test_a_poorer_report_does_not_replace_a_better_one(run_folder, tmp_path):
     into = tmp_path / "report"
-    full = write.report([place], into, loading.loader(place.path))
+    full = write.report([run_folder], into, loading.loader(run_folder.path))
     before = {path: path.read_bytes() for path in into.rglob("*") if path.is_file()}
-    poorer = write.report([place], into, nothing)
+    poorer = write.report([run_folder], into, nothing)
     assert {path: path.read_bytes() for path in before} == before
     assert poorer.page.parent == tmp_path / "report_without_images"
     assert poorer.page.is_file()
     assert any(note.startswith(f"{into} is left as it was: ") for note in poorer.notes)
-    again = write.report([place], into, loading.loader(place.path))
+    again = write.report([run_folder], into, loading.loader(run_folder.path))
     assert again.page == full.page
     assert not any("left as it was" in note for note in again.notes)
 

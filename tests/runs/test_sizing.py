@@ -39,10 +39,10 @@ def cohort(count=6, **options):
     return members, Worker(folder.Folder(Path("nowhere")), load)
 
 
-def placed(members, worker, where, share, feed="auto"):
+def placed(members, worker, layout, share, feed="auto"):
     setup = worker.setup(members)
     images = functools.partial(population.place_images, setup.dataset)
-    return sizing.place(setup, members.points, where, images, share, feed)
+    return sizing.place(setup, members.points, layout, images, share, feed)
 
 
 @pytest.mark.slow
@@ -57,9 +57,9 @@ def test_the_benchmarks_grid_lies_on_four_devices_that_exchange_nothing():
     for members in plan.cohorts:
         size = worker.size(members)
         assert (size.devices, size.width, size.rounds) == (4, 1, 8)
-        where = population.layout(size.width, size.rounds)
-        _, programs, images = placed(members, worker, where, 0.75)
-        point_batch = sizing.full_chunk(worker.setup(members), members.points, where)
+        layout = population.layout(size.width, size.rounds)
+        _, programs, images = placed(members, worker, layout, 0.75)
+        point_batch = sizing.full_chunk(worker.setup(members), members.points, layout)
         states = programs.init(point_batch, images)
         [pattern] = worker.setup(members).patterns()
         program = programs.epoch(*pattern)
@@ -73,9 +73,9 @@ def test_the_benchmarks_grid_lies_on_four_devices_that_exchange_nothing():
 
 
 def test_points_are_dealt_out_evenly_and_come_back_in_their_order():
-    where = population.layout(2, 3)
-    assert where.chunk == 24
-    places = where.places(9)
+    layout = population.layout(2, 3)
+    assert layout.chunk == 24
+    places = layout.places(9)
     assert len(set(places)) == 9
     assert np.bincount(places // 6, minlength=4).tolist() == [3, 2, 2, 2]
     point_batch = population.stack(
@@ -84,10 +84,10 @@ def test_points_are_dealt_out_evenly_and_come_back_in_their_order():
         [np.arange(1)] * 9,
         np.arange(1),
         2,
-        where,
+        layout,
     )
     assert np.asarray(point_batch.there).sum() == 9
-    back = population.unstack(point_batch.points, 9, where)
+    back = population.unstack(point_batch.points, 9, layout)
     np.testing.assert_array_equal(back.seed, np.arange(9))
     np.testing.assert_array_equal(back.numbers["a"], np.arange(9.0))
 
@@ -97,11 +97,11 @@ def test_more_points_need_more_memory():
     setup = worker.setup(members)
 
     def needed(width, rounds):
-        where = population.layout(width, rounds)
-        programs = compiled.programs(setup.assemble, setup.sizes, where)
-        point_batch = sizing.full_chunk(setup, members.points, where)
-        images = population.described(setup.dataset, where)
-        return compiled.compile_all(programs, setup.patterns(), point_batch, images, where)
+        layout = population.layout(width, rounds)
+        programs = compiled.programs(setup.assemble, setup.sizes, layout)
+        point_batch = sizing.full_chunk(setup, members.points, layout)
+        images = population.described(setup.dataset, layout)
+        return compiled.compile_all(programs, setup.patterns(), point_batch, images, layout)
 
     assert needed(4, 3) > needed(1, 3) > 3 * setup.dataset.train.x.nbytes
 
@@ -115,13 +115,13 @@ def test_what_does_not_fit_goes_in_fewer_rounds_then_in_narrower_groups(
 ):
     members, worker = cohort()
 
-    def needed(programs, patterns, point_batch, images, where):
-        return 100 * where.width * where.rounds
+    def needed(programs, patterns, point_batch, images, layout):
+        return 100 * layout.width * layout.rounds
 
     monkeypatch.setattr(compiled, "compile_all", needed)
-    monkeypatch.setattr(population, "memory", lambda where: 2 * allowed)
-    where = placed(members, worker, population.layout(4, 3), 0.5, "device").where
-    assert (where.width, where.rounds) == (width, rounds)
+    monkeypatch.setattr(population, "memory", lambda layout: 2 * allowed)
+    layout = placed(members, worker, population.layout(4, 3), 0.5, "device").layout
+    assert (layout.width, layout.rounds) == (width, rounds)
 
 
 @pytest.mark.parametrize(
@@ -142,28 +142,29 @@ def test_images_that_do_not_fit_beside_a_round_are_fed_before_it_is_made_narrowe
 ):
     members, worker = cohort()
 
-    def needed(programs, patterns, point_batch, described, where):
-        return 100 * where.width * where.rounds + images * (not where.fed)
+    def needed(programs, patterns, point_batch, described, layout):
+        return 100 * layout.width * layout.rounds + images * (not layout.fed)
 
     monkeypatch.setattr(compiled, "compile_all", needed)
-    monkeypatch.setattr(population, "memory", lambda where: 2 * allowed)
+    monkeypatch.setattr(population, "memory", lambda layout: 2 * allowed)
     monkeypatch.setattr(sizing, "size", lambda setup: images)
-    where = placed(members, worker, population.layout(4, 3), 0.5, feed).where
-    assert (where.width, where.rounds, where.fed) == expected
+    layout = placed(members, worker, population.layout(4, 3), 0.5, feed).layout
+    assert (layout.width, layout.rounds, layout.fed) == expected
 
 
 def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatch):
     needed = compiled.compile_all
     sizes = []
 
-    def spy(programs, patterns, point_batch, images, where):
-        sizes.append((where.width, where.rounds))
-        return needed(programs, patterns, point_batch, images, where) * where.width * where.rounds
+    def spy(programs, patterns, point_batch, images, layout):
+        sizes.append((layout.width, layout.rounds))
+        each = needed(programs, patterns, point_batch, images, layout)
+        return each * layout.width * layout.rounds
 
     over = ({"system": ("ae",), "seed": tuple(range(20))},)
     whole = execute.run(BASE, over, tmp_path / "whole", tmp_path)
     monkeypatch.setattr(compiled, "compile_all", spy)
-    monkeypatch.setattr(population, "memory", lambda where: 2**20)
+    monkeypatch.setattr(population, "memory", lambda layout: 2**20)
     place = execute.run(
         config.flatten(BASE) | {"train.width": 2, "train.memory_share": 1.0},
         over, tmp_path / "parts", tmp_path,
@@ -179,7 +180,7 @@ def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatc
 
 def test_a_point_that_does_not_fit_is_refused(monkeypatch):
     members, worker = cohort()
-    monkeypatch.setattr(population, "memory", lambda where: 2**13)
+    monkeypatch.setattr(population, "memory", lambda layout: 2**13)
     for feed, said in (
         (
             "auto",
@@ -216,9 +217,9 @@ def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
     over = ({"system": ("dml",), "seed": tuple(range(9))},)
     tried = []
 
-    def trial(setup, points, images, where, limit):
-        tried.append(where.width)
-        return sizing.Trial(where.width, {1: 3.0, 3: 1.0}[where.width], 0.0, 0)
+    def trial(setup, points, images, layout, limit):
+        tried.append(layout.width)
+        return sizing.Trial(layout.width, {1: 3.0, 3: 1.0}[layout.width], 0.0, 0)
 
     monkeypatch.setattr(sizing, "trial", trial)
     execute.run(base, ({"system": ("dml",), "seed": tuple(range(8, 9))},), tmp_path / "1", tmp_path)
@@ -241,8 +242,8 @@ def test_a_width_that_no_trial_chose_is_not_kept(monkeypatch):
     monkeypatch.setattr(
         sizing,
         "trial",
-        lambda setup, points, images, where, limit: sizing.Trial(
-            where.width, 1 / where.width, 0, 0
+        lambda setup, points, images, layout, limit: sizing.Trial(
+            layout.width, 1 / layout.width, 0, 0
         ),
     )
     auto, worker = cohort(16, **{"train.width": "auto"})
@@ -278,11 +279,11 @@ def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
         shutil.rmtree(tmp_path / "points" / point)
     members, _ = cohort()
 
-    def needed(programs, patterns, point_batch, images, where):
-        return 1000 * where.rounds
+    def needed(programs, patterns, point_batch, images, layout):
+        return 1000 * layout.rounds
 
     monkeypatch.setattr(compiled, "compile_all", needed)
-    monkeypatch.setattr(population, "memory", lambda where: 1500)
+    monkeypatch.setattr(population, "memory", lambda layout: 1500)
     chunk = Chunk(members, Size(2, 1, 1))  # three rounds of it do not fit
     cluster.carry_out((str(tmp_path), str(tmp_path), None), chunk, frozenset())
     assert [result["point"] for result in place.results()] == before
@@ -314,7 +315,7 @@ def test_each_worker_of_a_cluster_gets_something(tmp_path, monkeypatch, workers,
 
 def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
     members, worker = cohort()
-    monkeypatch.setattr(population, "memory", lambda where: 1000)
+    monkeypatch.setattr(population, "memory", lambda layout: 1000)
     found = worker.trial(members, 1)
     assert found.seconds == float("inf")
     assert found.memory > 1000

@@ -59,10 +59,10 @@ def lengths(**options):
 def by_batch(tmp_path_factory):
     """450 steps, of which each seventh is supervised."""
     path = tmp_path_factory.mktemp("steps")
-    place = execute.run(BASE | BY_BATCH | {"train.steps": 450}, ({},), path, path)
-    [result] = place.results()
+    run_folder = execute.run(BASE | BY_BATCH | {"train.steps": 450}, ({},), path, path)
+    [result] = run_folder.results()
     assert result["status"] == "ok", result["reason"]
-    return result, folder.read_csv(place.point(result["point"]) / "history.csv")
+    return result, folder.read_csv(run_folder.point(result["point"]) / "history.csv")
 
 
 def test_steps_are_epochs_of_200_and_what_is_left():

@@ -87,23 +87,23 @@ def layout(devices, width, rounds=1, fed=False):
 class Training:
     """A cohort on some devices, trained epoch by epoch as `runs.cohort` does it."""
 
-    def __init__(self, dataset, points, where):
-        self.dataset, self.points, self.where = dataset, points, where
+    def __init__(self, dataset, points, layout):
+        self.dataset, self.points, self.layout = dataset, points, layout
         self.labelled = [splits.select(point, dataset) for point in points]
         self.capacity = max(map(len, self.labelled))
         sized = zip(points, self.labelled, strict=True)
         statics = {plan.static(point, dataset, len(rows)) for point, rows in sized}
         [static] = statics  # they share a program
         self.setup = cohort.setup_of(Cohort(static, tuple(points), self.capacity), dataset)
-        programs = compiled.programs(self.setup.assemble, self.setup.sizes, where)
-        self.images = population.place_images(dataset, where)
-        self.placed = placed.Placed(where, programs, self.images)
+        programs = compiled.programs(self.setup.assemble, self.setup.sizes, layout)
+        self.images = population.place_images(dataset, layout)
+        self.placed = placed.Placed(layout, programs, self.images)
 
     def states(self):
         """All of the states after the last epoch, and the metrics of all epochs, leading axis P."""
         groups = []
-        for start in range(0, len(self.points), self.where.chunk):
-            some = slice(start, start + self.where.chunk)
+        for start in range(0, len(self.points), self.layout.chunk):
+            some = slice(start, start + self.layout.chunk)
             groups.append(self.of_a_chunk(self.points[some], self.labelled[some]))
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *groups)
 
@@ -111,7 +111,7 @@ class Training:
         numbers = [config.numbers(point.config) for point in points]
         seeds = [point.config["seed"] for point in points]
         y = np.asarray(self.dataset.train.y, np.int32)
-        point_batch = population.stack(seeds, numbers, labelled, y, self.capacity, self.where)
+        point_batch = population.stack(seeds, numbers, labelled, y, self.capacity, self.layout)
         return point_batch, (seeds, numbers, labelled)
 
     def of_a_chunk(self, points, labelled):
@@ -123,5 +123,5 @@ class Training:
             program = programs.epoch(self.setup.routine.pattern(number), length)
             states, metrics = program(states, point_batch, self.images, np.int32(number))
             states = refresh(states, number)
-            said.append(population.unstack(metrics, len(points), self.where))
-        return population.unstack(states, len(points), self.where), said
+            said.append(population.unstack(metrics, len(points), self.layout))
+        return population.unstack(states, len(points), self.layout), said

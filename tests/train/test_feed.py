@@ -15,7 +15,7 @@ COMMON = {"model.hidden": (8,), "model.latent_dim": 2, "train.batch_size": 7}
 STEPS = 5  # of thirty images
 
 
-def made(where, image=(4, 4, 1), images=30, **options):
+def made(layout, image=(4, 4, 1), images=30, **options):
     """What trains a system, and its configuration."""
     resolved = config.resolve(COMMON | options)
 
@@ -23,25 +23,25 @@ def made(where, image=(4, 4, 1), images=30, **options):
         return assembly.assemble(resolved | dict(numbers), image, 3)
 
     sizes = streams.Sizes(7, images, None, config.balanced(resolved, 3))
-    return compiled.programs(assemble, sizes, where), assemble, config.numbers(resolved)
+    return compiled.programs(assemble, sizes, layout), assemble, config.numbers(resolved)
 
 
-def point_batch(numbers, count, where):
+def point_batch(numbers, count, layout):
     points = [numbers | {"train.learning_rate": 1e-3 * (1 + i)} for i in range(count)]
     y = np.arange(30) % 3
-    return population.stack(range(count), points, [np.arange(9)] * count, y, 9, where)
+    return population.stack(range(count), points, [np.arange(9)] * count, y, 9, layout)
 
 
-def trained(dataset, where, count, epochs=2, **options):
+def trained(dataset, layout, count, epochs=2, **options):
     """States of some points after some epochs, and their metrics."""
-    programs, assemble, numbers = made(where, **options)
-    images, points = population.place_images(dataset, where), point_batch(numbers, count, where)
+    programs, assemble, numbers = made(layout, **options)
+    images, points = population.place_images(dataset, layout), point_batch(numbers, count, layout)
     states, history = programs.init(points, images), []
     for number in range(1, epochs + 1):
         pattern = assemble(numbers).routine.pattern(number)
         states, metrics = programs.epoch(pattern, STEPS)(states, points, images, np.int32(number))
-        history.append(population.unstack(metrics, count, where))
-    return population.unstack(states, count, where), history
+        history.append(population.unstack(metrics, count, layout))
+    return population.unstack(states, count, layout), history
 
 
 def shelved(dataset):
@@ -65,14 +65,14 @@ BALANCED = {"system": "dml", "train.sampler": "balanced", "train.classes_per_bat
     ],
 )
 def test_images_from_the_host_train_the_same(tiny, monkeypatch, options, width, rounds, double):
-    where = population.layout(width, rounds)
-    count = where.chunk - 1  # one place is left
+    layout = population.layout(width, rounds)
+    count = layout.chunk - 1  # one place is left
     one_step = width * rounds * 7 * 16  # bytes of a stream
     monkeypatch.setattr(feed, "BLOCK", 6 * one_step)
     with jax.enable_x64(double):
-        expected = trained(tiny, where, count, **options)
+        expected = trained(tiny, layout, count, **options)
         dataset = shelved(tiny)
-        found = trained(dataset, where._replace(fed=True), count, **options)
+        found = trained(dataset, layout._replace(fed=True), count, **options)
     # one program of a single point is the same; others round differently
     tolerance = 1e-12 if double else 1e-6
     jax.tree.map(
@@ -84,9 +84,9 @@ def test_images_from_the_host_train_the_same(tiny, monkeypatch, options, width, 
 
 
 def test_an_epoch_is_cut_into_blocks_that_are_about_equally_long(tiny, monkeypatch):
-    where = population.layout(1)._replace(fed=True)
-    programs, _, numbers = made(where, system="dml_ae")
-    images, points = population.place_images(tiny, where), point_batch(numbers, 4, where)
+    layout = population.layout(1)._replace(fed=True)
+    programs, _, numbers = made(layout, system="dml_ae")
+    images, points = population.place_images(tiny, layout), point_batch(numbers, 4, layout)
     epoch, blocks = programs.epoch((0,), STEPS), []
 
     def spy(states, point_batch, rows, x, number, first):
@@ -106,11 +106,12 @@ def test_an_epoch_is_cut_into_blocks_that_are_about_equally_long(tiny, monkeypat
 
 
 def test_pseudo_inputs_begin_as_training_images(tiny):
-    where = population.layout(1)._replace(fed=True)
-    programs, _, numbers = made(where, **VAMP)
+    layout = population.layout(1)._replace(fed=True)
+    programs, _, numbers = made(layout, **VAMP)
     dataset = shelved(tiny)
-    states = programs.init(point_batch(numbers, 2, where), population.place_images(dataset, where))
-    found = population.unstack(states.params["terms"]["kl"]["pseudo_inputs"], 2, where)
+    images = population.place_images(dataset, layout)
+    states = programs.init(point_batch(numbers, 2, layout), images)
+    found = population.unstack(states.params["terms"]["kl"]["pseudo_inputs"], 2, layout)
     known = {image.tobytes() for image in tiny.train.x}
     for point in found:
         images = [np.round(255 * image).astype(np.uint8).tobytes() for image in point]
@@ -126,11 +127,11 @@ def test_a_set_of_any_size_takes_two_blocks_on_a_device(tiny):
     dataset = dataclasses.replace(tiny, train=Split(x, y))
     needed, steps = {}, -(-len(x) // 7)
     for fed in (False, True):
-        where = population.layout(1)._replace(fed=fed)
-        programs, _, numbers = made(where, (64, 64, 3), len(x), system="ae")
-        points = point_batch(numbers, 4, where)
-        images = population.described(dataset, where)
-        needed[fed] = compiled.compile_all(programs, [((0,), steps)], points, images, where)
+        layout = population.layout(1)._replace(fed=fed)
+        programs, _, numbers = made(layout, (64, 64, 3), len(x), system="ae")
+        points = point_batch(numbers, 4, layout)
+        images = population.described(dataset, layout)
+        needed[fed] = compiled.compile_all(programs, [((0,), steps)], points, images, layout)
         if fed:
             ahead = programs.epoch((0,), steps).ahead(points, images)
     assert needed[False] > x.size

@@ -18,27 +18,27 @@ def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, images=30):
         {"system": "dml_ae", "model.hidden": (8,), "model.latent_dim": 2, "train.batch_size": 8}
     )
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:devices]), (population.AXIS,))
-    where = population.Layout(mesh, width, rounds)
+    layout = population.Layout(mesh, width, rounds)
 
     def assemble(numbers):
         return assembly.assemble(resolved | dict(numbers), (4, 4, 1), 3)
 
-    programs = compiled.programs(assemble, streams.Sizes(8, images, None), where)
-    placed = population.place_images(dataset, where)
+    programs = compiled.programs(assemble, streams.Sizes(8, images, None), layout)
+    placed = population.place_images(dataset, layout)
     found = {}
-    for start in range(0, len(seeds), where.chunk):
-        chunk = seeds[start : start + where.chunk]
+    for start in range(0, len(seeds), layout.chunk):
+        chunk = seeds[start : start + layout.chunk]
         numbers = [
             config.numbers(resolved) | {"train.learning_rate": 1e-3 * (1 + s)} for s in chunk
         ]
         labelled = [np.arange(3 + s) for s in chunk]
-        point_batch = population.stack(chunk, numbers, labelled, dataset.train.y, 12, where)
+        point_batch = population.stack(chunk, numbers, labelled, dataset.train.y, 12, layout)
         states = programs.init(point_batch, placed)
         for number in range(1, epochs + 1):
             pattern = assemble(numbers[0]).routine.pattern(number)
             program = programs.epoch(pattern, -(-images // 8))
             states, _ = program(states, point_batch, placed, np.int32(number))
-        params = population.unstack(states.params, len(chunk), where)
+        params = population.unstack(states.params, len(chunk), layout)
         for i, seed in enumerate(chunk):
             found[seed] = jax.tree.map(lambda leaf, i=i: leaf[i], params)
     return found
@@ -88,16 +88,16 @@ def test_a_step_in_float32_depends_on_nothing_else_either(tiny):
 
 def test_points_lie_on_all_devices_and_exchange_nothing(tiny):
     resolved = config.resolve({"system": "dml_ae", "model.hidden": (16,), "train.batch_size": 8})
-    where = population.layout(1)
-    assert where.mesh.size == 4
+    layout = population.layout(1)
+    assert layout.mesh.size == 4
 
     def assemble(numbers):
         return assembly.assemble(resolved | dict(numbers), (4, 4, 1), 3)
 
-    programs = compiled.programs(assemble, streams.Sizes(8, 30, None), where)
+    programs = compiled.programs(assemble, streams.Sizes(8, 30, None), layout)
     numbers, labelled = [config.numbers(resolved)] * 4, [np.arange(3)] * 4
-    points = population.stack(range(4), numbers, labelled, tiny.train.y, 3, where)
-    images = population.place_images(tiny, where)
+    points = population.stack(range(4), numbers, labelled, tiny.train.y, 3, layout)
+    images = population.place_images(tiny, layout)
     states = programs.init(points, images)
     leaf = states.params["model"]["encoder"]["Dense_0"]["kernel"]
     assert len({shard.device for shard in leaf.addressable_shards}) == 4

@@ -126,20 +126,20 @@ def runs(tmp_path_factory):
     return {scored: run(path / scored, scored) for scored in ("last", "average")}
 
 
-def embeddings(place):
-    [result] = place.results()
-    with np.load(place.point(result["point"]) / "embeddings.npz") as kept:
+def embeddings(run_folder):
+    [result] = run_folder.results()
+    with np.load(run_folder.point(result["point"]) / "embeddings.npz") as kept:
         return result, {name: kept[name] for name in kept.files}
 
 
 @pytest.mark.parametrize("scored", ["last", "average"])
 def test_embeddings_are_those_of_the_parameters_that_are_scored(runs, scored):
-    place = runs[scored]
-    result, kept = embeddings(place)
-    dataset = loading.loader(place.path)(result["config"])
-    final = place.checkpoints / result["checkpoint"]["path"]
+    run_folder = runs[scored]
+    result, kept = embeddings(run_folder)
+    dataset = loading.loader(run_folder.path)(result["config"])
+    final = run_folder.checkpoints / result["checkpoint"]["path"]
     point = config.point(result["config"])
-    [members] = planning.plan([point], loading.loader(place.path)).cohorts
+    [members] = planning.plan([point], loading.loader(run_folder.path)).cohorts
     setup = cohort.setup_of(members, dataset)
     template = setup.template(1)
     stored = {
@@ -168,10 +168,10 @@ def test_training_is_the_same_whichever_is_scored(runs):
 
 @pytest.mark.parametrize("scored", ["last", "average"])
 def test_scores_after_a_reload_are_those_of_the_run(runs, scored):
-    place = runs[scored]
-    result, before = embeddings(place)
-    rescoring.rescore(place.path, place.path)  # from its checkpoint
-    again, after = embeddings(place)
+    run_folder = runs[scored]
+    result, before = embeddings(run_folder)
+    rescoring.rescore(run_folder.path, run_folder.path)  # from its checkpoint
+    again, after = embeddings(run_folder)
     assert again["scores"] == result["scores"]
     for name, values in before.items():
         np.testing.assert_allclose(after[name], values, rtol=1e-6)

@@ -76,7 +76,7 @@ class Tasks:
 
     Args:
       client: from `connected`.
-      place: the run folder.
+      run_folder: the run folder.
       data_dir: the folder that holds the data sets.
       stop: see `interrupt.heeded`.
       note: says a sentence to the user.
@@ -85,7 +85,7 @@ class Tasks:
     def __init__(
         self,
         client: Any,
-        place: folder.Folder,
+        run_folder: folder.Folder,
         data_dir: Path,
         stop: Callable[[], int],
         note: Callable[[str], None],
@@ -93,8 +93,8 @@ class Tasks:
         # JAX makes this option an attribute as it runs: there is no typed way to read it
         compiled = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
         self.client, self.stop, self.note = client, stop, note
-        self.here = str(place.path.resolve()), str(data_dir.resolve()), compiled
-        self.halt = place.path / HALT
+        self.here = str(run_folder.path.resolve()), str(data_dir.resolve()), compiled
+        self.halt = run_folder.path / HALT
         self.halt.unlink(missing_ok=True)
         self.waiting: dict[Any, tuple[Callable[[Any, Any], None], Any]] = {}
 
@@ -169,9 +169,10 @@ def _worker(here: Here) -> Worker:
     if compiled:
         jax.config.update("jax_compilation_cache_dir", compiled)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-    place = folder.Folder(Path(workdir))
+    run_folder = folder.Folder(Path(workdir))
     return Worker(
-        place, loading.loader(Path(data_dir), place.plan()["places"], place.plan()["data"])
+        run_folder,
+        loading.loader(Path(data_dir), run_folder.plan()["places"], run_folder.plan()["data"]),
     )
 
 
@@ -189,19 +190,19 @@ def carry_out(here: Here, chunk: Chunk, finished: Set[str]) -> float:
     """
     losses = [float("nan")]
     worker = _worker(here)
-    place = worker.place
+    run_folder = worker.run_folder
 
     def stop() -> int:
-        return signal.SIGTERM if (place.path / HALT).exists() else 0
+        return signal.SIGTERM if (run_folder.path / HALT).exists() else 0
 
     points = chunk.members.points
     with (
         _one_at_a_time,
-        place.chunk_locked(checkpoints.chunk_name(points)),
+        run_folder.chunk_locked(checkpoints.chunk_name(points)),
         Scorer(0) as scorer,
         contextlib.suppress(interrupt.Stopped),
     ):
-        done = {point.id for point in points if place.result(point.id) is not None}
+        done = {point.id for point in points if run_folder.result(point.id) is not None}
         if not done.issuperset(point.id for point in points) and not stop():
             worker.carry_out(
                 chunk,

@@ -25,14 +25,14 @@ def lines(plan: Plan, worker: Worker) -> Iterator[str]:
         while math.isinf(trial.seconds) and size.width > 1:
             size = size._replace(width=size.width // 2, rounds=1)
             trial = worker.trial(members, size.width)
-        where = population.layout(size.width, size.rounds)._replace(fed=trial.fed)
+        layout = population.layout(size.width, size.rounds)._replace(fed=trial.fed)
         images = sizing.images_on_a_device(
-            setup, setup.sizes, members.points, where, setup.patterns()
+            setup, setup.sizes, members.points, layout, setup.patterns()
         )
         states = (size.rounds - 1) * size.width * setup.bytes_of_a_point
         # states before and after an epoch
         memory = trial.memory - trial.images + images + 2 * states
-        limit = members.points[0].config["train.memory_share"] * population.memory(where)
+        limit = members.points[0].config["train.memory_share"] * population.memory(layout)
         memory = max(memory - 2 * states, min(memory, int(limit)))  # in fewer rounds
         all_ = sizing.gib(sizing.size(setup))
         way = f"that the host feeds, of {all_} in all" if trial.fed else "that stay there"

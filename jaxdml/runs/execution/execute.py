@@ -42,18 +42,18 @@ def run(
       Stopped: after SIGTERM or Ctrl-C, with everything saved.
     """
     points, paths = grid.expand(base, over), grid.paths(over)
-    place = folder.Folder(workdir)
-    with place.locked():
-        place.check(config.flatten(base), config.complete)
-        load = loading.loader(data_dir, place.plan()["places"], place.plan()["data"])
+    run_folder = folder.Folder(workdir)
+    with run_folder.locked():
+        run_folder.check(config.flatten(base), config.complete)
+        load = loading.loader(data_dir, run_folder.plan()["places"], run_folder.plan()["data"])
         points = splits.with_folds(points, load)
         if any(point.config["data.fold"] is not None for point in points):
             paths = [*paths, "data.fold"]
-        finished = frozenset(p.id for p in points if place.result(p.id) is not None)
+        finished = frozenset(p.id for p in points if run_folder.result(p.id) is not None)
         plan = planning.plan(points if len(finished) < len(points) else (), load, finished)
-        place.check_data(plan.data)
-        place.claim(config.flatten(base))
-        _remember(place, points, paths, plan, data_dir)
+        run_folder.check_data(plan.data)
+        run_folder.claim(config.flatten(base))
+        _remember(run_folder, points, paths, plan, data_dir)
         left = [
             members
             for members in plan.cohorts
@@ -69,36 +69,36 @@ def run(
                 for note in description.said(plan):
                     progress.note(note)
                 if left and scheduler is not None:
-                    _on_cluster(scheduler, left, finished, place, data_dir, progress, stop)
+                    _on_cluster(scheduler, left, finished, run_folder, data_dir, progress, stop)
                 elif left:
-                    _here(left, finished, place, load, progress, stop)
-                trained = {result["point"]: result for result in place.results()}
+                    _here(left, finished, run_folder, load, progress, stop)
+                trained = {result["point"]: result for result in run_folder.results()}
                 borrowed = [
                     (trained[plan.alike[point.id]], point)
                     for point in points
                     if point.id in plan.alike and point.id not in finished
                 ]
-                score_again(borrowed, place, load, progress, stop)
-        place.drop_orphans()
-        place.write_results()
-    return place
+                score_again(borrowed, run_folder, load, progress, stop)
+        run_folder.drop_orphans()
+        run_folder.write_results()
+    return run_folder
 
 
 def _here(
     cohorts: Sequence[Cohort],
     finished: Set[str],
-    place: folder.Folder,
+    run_folder: folder.Folder,
     load: loading.LoadDataset,
     progress: Reporter,
     stop: Callable[[], int],
 ) -> None:
     """Trains in this process, chunk by chunk, on all its devices."""
-    worker = Worker(place, load)
+    worker = Worker(run_folder, load)
     with Scorer(sum(len(members.points) for members in cohorts)) as scorer:
         for members in cohorts:
-            size = worker.size(members, _size_before(place, members))
+            size = worker.size(members, _size_before(run_folder, members))
             _note_fed(size, members, progress)
-            for chunk in _chunks(place, members, size, finished):
+            for chunk in _chunks(run_folder, members, size, finished):
                 new = sum(point.id not in finished for point in chunk.members.points)
 
                 def on_epoch(epochs: int, loss: float, new: int = new) -> None:
@@ -116,14 +116,14 @@ def _on_cluster(
     scheduler: str,
     cohorts: Sequence[Cohort],
     finished: Set[str],
-    place: folder.Folder,
+    run_folder: folder.Folder,
     data_dir: Path,
     progress: Reporter,
     stop: Callable[[], int],
 ) -> None:
     """Has the workers of a Dask cluster train, each on its own devices."""
     with cluster.connected(scheduler) as client:
-        tasks = cluster.Tasks(client, place, data_dir, stop, progress.note)
+        tasks = cluster.Tasks(client, run_folder, data_dir, stop, progress.note)
 
         def sized(size: Size, members: Cohort) -> None:
             _note_fed(size, members, progress)
@@ -131,7 +131,7 @@ def _on_cluster(
             size = size._replace(width=min(size.width, each))  # something for each
             groups = len(members.points) // (size.width * size.devices * tasks.workers)
             size = size._replace(rounds=max(1, min(size.rounds, groups)))
-            for chunk in _chunks(place, members, size, finished):
+            for chunk in _chunks(run_folder, members, size, finished):
                 tasks.submit(done, chunk, cluster.carry_out, chunk, finished)
 
         def done(loss: float, chunk: Chunk) -> None:
@@ -141,7 +141,7 @@ def _on_cluster(
                     progress.finished()
 
         for members in cohorts:
-            before = _size_before(place, members)
+            before = _size_before(run_folder, members)
             tasks.submit(sized, members, cluster.size, members, before)
         tasks.finish()
 
@@ -152,22 +152,26 @@ def _note_fed(size: Size, members: Cohort, progress: Reporter) -> None:
         progress.note(f"the training images of {name} stay on the host, which feeds the batches")
 
 
-def _chunks(place: folder.Folder, members: Cohort, size: Size, finished: Set[str]) -> list[Chunk]:
+def _chunks(
+    run_folder: folder.Folder, members: Cohort, size: Size, finished: Set[str]
+) -> list[Chunk]:
     """A cohort split into chunks; how it travels is kept for another time."""
-    known = place.plan()
+    known = run_folder.plan()
     _entry(known, members)["size"] = size._asdict()
     sizes = [old["size"] for old in known["cohorts"] if old.get("size")]
     known |= {"width": max(old["width"] for old in sizes), "devices": size.devices}
-    place.write_plan(known)
+    run_folder.write_plan(known)
     return [
         Chunk(dataclasses.replace(members, points=tuple(group)), size.holding(len(group)))
-        for group in checkpoints.chunks(members.points, finished, size.chunk, place.checkpoints)
+        for group in checkpoints.chunks(
+            members.points, finished, size.chunk, run_folder.checkpoints
+        )
     ]
 
 
-def _size_before(place: folder.Folder, members: Cohort) -> Size | None:
+def _size_before(run_folder: folder.Folder, members: Cohort) -> Size | None:
     """How a cohort travelled in an earlier call."""
-    size = _entry(place.plan(), members).get("size")
+    size = _entry(run_folder.plan(), members).get("size")
     return Size(**size) if size else None
 
 
@@ -182,14 +186,14 @@ def _entry(known: dict[str, Any], members: Cohort) -> dict[str, Any]:
 
 
 def _remember(
-    place: folder.Folder,
+    run_folder: folder.Folder,
     points: Sequence[PointConfig],
     paths: Sequence[str],
     plan: planning.Plan,
     data_dir: Path,
 ) -> None:
     """Adds points, cohorts, grid paths and where data lie to what the folder already knows."""
-    known = place.plan()
+    known = run_folder.plan()
     known["grid_paths"] = list(dict.fromkeys([*known["grid_paths"], *paths]))
     known["points"] |= {point.id: dict(point.config) for point in points}
     known["classes"] |= plan.classes
@@ -200,4 +204,4 @@ def _remember(
     for members in plan.cohorts:
         ids = _entry(known, members)["points"]
         ids += [point.id for point in members.points if point.id not in set(ids)]
-    place.write_plan(known)
+    run_folder.write_plan(known)

@@ -8,6 +8,6 @@ from jaxdml.train import population, programs
 class Placed(NamedTuple):
     """A cohort on the devices."""
 
-    where: population.Layout
+    layout: population.Layout
     programs: programs.Programs
     images: Any  # the training set's

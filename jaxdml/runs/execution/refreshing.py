@@ -42,8 +42,8 @@ def refresher(
             return states
         count = len(seeds)
         embeddings = placed.programs.embed(states, point_batch, placed.images)
-        embeddings = embeddings[placed.where.places(count)]
-        host = population.unstack(states, count, placed.where)
+        embeddings = embeddings[placed.layout.places(count)]
+        host = population.unstack(states, count, placed.layout)
         points = []
         for i in range(count):
             state = jax.tree.map(lambda leaf, i=i: leaf[i], host)
@@ -55,7 +55,7 @@ def refresher(
                 )
             points.append(state)
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *points)
-        return population.place_states(stacked, placed.where)
+        return population.place_states(stacked, placed.layout)
 
     return refresh
 

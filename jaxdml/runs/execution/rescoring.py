@@ -43,27 +43,27 @@ def rescore(
     Raises:
       ConfigError: if there is nothing to score, or it cannot be.
     """
-    place = existing(workdir)
-    load = loading.loader(data_dir, place.plan()["places"], place.plan()["data"])
+    run_folder = existing(workdir)
+    load = loading.loader(data_dir, run_folder.plan()["places"], run_folder.plan()["data"])
     given = {
         "eval.protocols": tuple(protocols),
         "eval.classifiers": tuple(classifiers),
         "eval.embeddings": tuple(embeddings),
     }
     only = {path: value for path, value in given.items() if value}
-    with place.locked():
-        results = place.results()
+    with run_folder.locked():
+        results = run_folder.results()
         jobs = [(old, config.point(config.widened(old["config"], only))) for old in results]
         sets = {loading.described(point.config): load(point.config) for _, point in jobs}
-        place.check_data({name: data.fingerprint(dataset) for name, dataset in sets.items()})
-        with _written(place), Reporter(len(results), 0, 0) as progress:
-            score_again(jobs, place, load, progress, only=only)
-    return place
+        run_folder.check_data({name: data.fingerprint(dataset) for name, dataset in sets.items()})
+        with _written(run_folder), Reporter(len(results), 0, 0) as progress:
+            score_again(jobs, run_folder, load, progress, only=only)
+    return run_folder
 
 
 def score_again(
     jobs: Sequence[tuple[Mapping[str, Any], PointConfig]],
-    place: folder.Folder,
+    run_folder: folder.Folder,
     load: loading.LoadDataset,
     progress: Reporter,
     stop: Callable[[], int] = lambda: 0,
@@ -73,10 +73,10 @@ def score_again(
 
     With `only`, see `Scorer.submit`, scores are added to those of the earlier time.
     """
-    worker = Worker(place, load)
+    worker = Worker(run_folder, load)
     with Scorer(len(jobs)) as scorer:
         for old, point in jobs:
-            setup, _, _, network = trained_point(place, old, worker)
+            setup, _, _, network = trained_point(run_folder, old, worker)
             splits.check_scoring(point.config, setup.dataset)
             labelled = splits.select(point, setup.dataset)
             judged = judge.judge(setup, point, network, np.array(old["diverged"]), labelled)
@@ -86,15 +86,15 @@ def score_again(
                 old: Mapping[str, Any] = old,
                 judged: judge.Judged = judged,
             ) -> None:
-                history = place.history(old["point"])
+                history = run_folder.history(old["point"])
                 arrays = dict(judged.arrays)
                 if only and arrays:
                     scores = _added(old["scores"], scores)
-                    arrays = {**_kept(place, old["point"]), **arrays}
+                    arrays = {**_kept(run_folder, old["point"]), **arrays}
                 result = {**old, **judged.result, "scores": scores}
                 if result["point"] != old["point"]:
                     result["seconds"] = 0.0  # of training: they are the other's
-                place.write_result(result, history, arrays)
+                run_folder.write_result(result, history, arrays)
                 progress.finished()
 
             scorer.submit(judged, write, only)
@@ -105,10 +105,10 @@ def score_again(
             scorer.collect(0.5)
 
 
-def _kept(place: folder.Folder, identity: str) -> Mapping[str, np.ndarray]:
+def _kept(run_folder: folder.Folder, identity: str) -> Mapping[str, np.ndarray]:
     """The embeddings of an earlier time, if they are still there."""
     try:
-        return place.embeddings(identity)
+        return run_folder.embeddings(identity)
     except OSError:
         return {}
 
@@ -120,21 +120,21 @@ def _added(old: Scores, new: Scores) -> Scores:
 
 
 @contextmanager
-def _written(place: folder.Folder) -> Iterator[None]:
+def _written(run_folder: folder.Folder) -> Iterator[None]:
     """Has results.csv agree with the points, also after Ctrl-C."""
     try:
         yield
     finally:
-        place.write_results()
+        run_folder.write_results()
 
 
 def trained_point(
-    place: folder.Folder, result: Mapping[str, Any], worker: Worker
+    run_folder: folder.Folder, result: Mapping[str, Any], worker: Worker
 ) -> tuple[cohort.CohortSetup, PointConfig, np.ndarray, Any]:
     """CohortSetup, identity, labelled rows and parameters of a finished point.
 
     Args:
-      place: its run folder.
+      run_folder: its run folder.
       result: as `result.json` holds it.
       worker: whose workshops are used.
 
@@ -143,20 +143,20 @@ def trained_point(
     """
     if "checkpoint" not in result:
         raise ConfigError(
-            f"{place.path} keeps scores and losses only, and no networks: name the run folder"
+            f"{run_folder.path} keeps scores and losses only, and no networks: name the run folder"
         )
     point = config.point(result["config"])
     if point.id != result["point"]:
         raise ConfigError(
-            f"{place.path} is of another version of jaxdml, whose configuration had other fields: "
-            "train it again in a new folder"
+            f"{run_folder.path} is of another version of jaxdml, whose configuration had other "
+            "fields: train it again in a new folder"
         )
     dataset = worker.load(point.config)
     labelled = splits.select(point, dataset)
     static = planning.static(point, dataset, len(labelled))
     setup = worker.setup(Cohort(static, (point,), len(labelled)))
     kept = result["checkpoint"]
-    path = place.checkpoints / kept["path"]
+    path = run_folder.checkpoints / kept["path"]
     try:
         average = point.config["eval.parameters"] == "average"
         network = worker.trained(setup, path, kept["rows"], average)

@@ -45,7 +45,7 @@ class Trial(NamedTuple):
 def place(
     setup: CohortSetup,
     points: Sequence[PointConfig],
-    where: population.Layout,
+    layout: population.Layout,
     images: PlaceImages,
     share: float,
     feed: str,
@@ -55,7 +55,7 @@ def place(
     Args:
       setup: the cohort's.
       points: some of its points.
-      where: as large as is wanted. Where the programs need more memory, points follow in fewer
+      layout: as large as is wanted. Where the programs need more memory, points follow in fewer
         rounds; then batches are fed from the host, if that is enough and `feed` lets them; then
         rounds are narrower.
       images: places its training set.
@@ -65,26 +65,26 @@ def place(
     Raises:
       ConfigError: if a single point needs more.
     """
-    limit = share * population.memory(where)
-    fed = where._replace(fed=True)
-    if not where.fed and (feed == "host" or (feed == "auto" and size(setup) > limit)):
-        where = fed
+    limit = share * population.memory(layout)
+    fed = layout._replace(fed=True)
+    if not layout.fed and (feed == "host" or (feed == "auto" and size(setup) > limit)):
+        layout = fed
     while True:
-        programs = compiled.programs(setup.assemble, setup.sizes, where)
-        point_batch = full_chunk(setup, points, where)
-        described = population.described(setup.dataset, where)
-        needed = compiled.compile_all(programs, setup.patterns(), point_batch, described, where)
+        programs = compiled.programs(setup.assemble, setup.sizes, layout)
+        point_batch = full_chunk(setup, points, layout)
+        described = population.described(setup.dataset, layout)
+        needed = compiled.compile_all(programs, setup.patterns(), point_batch, described, layout)
         if needed <= limit:
-            return Placed(where, programs, images(where))
-        if where.rounds > 1:
-            fewer = int(where.rounds * limit / needed)
-            where = where._replace(rounds=max(1, min(fewer, where.rounds - 1)))
-        elif feed == "auto" and not where.fed and not too_wide(setup, where.width, needed, limit):
-            where = where._replace(rounds=fed.rounds, fed=True)
-        elif where.width > 1:
-            where = where._replace(width=where.width // 2)
+            return Placed(layout, programs, images(layout))
+        if layout.rounds > 1:
+            fewer = int(layout.rounds * limit / needed)
+            layout = layout._replace(rounds=max(1, min(fewer, layout.rounds - 1)))
+        elif feed == "auto" and not layout.fed and not too_wide(setup, layout.width, needed, limit):
+            layout = layout._replace(rounds=fed.rounds, fed=True)
+        elif layout.width > 1:
+            layout = layout._replace(width=layout.width // 2)
         else:
-            raise ConfigError(_too_much(needed, size(setup), share, limit, where.fed))
+            raise ConfigError(_too_much(needed, size(setup), share, limit, layout.fed))
 
 
 def _too_much(needed: int, images: int, share: float, limit: float, fed: bool) -> str:
@@ -104,21 +104,21 @@ def images_on_a_device(
     setup: CohortSetup,
     sizes: streams.Sizes,
     points: Sequence[PointConfig],
-    where: population.Layout,
+    layout: population.Layout,
     patterns: Iterable[tuple[tuple[int, ...], int]],
 ) -> int:
     """Bytes of images that lie on each device: all of them, or two blocks if the host feeds them.
 
     Args:
-      setup, points, where: as for `place`.
+      setup, points, layout: as for `place`.
       sizes: of the epochs that are trained.
       patterns: of phases, and how many steps these epochs have.
     """
-    if not where.fed:
+    if not layout.fed:
         return size(setup)
-    programs = compiled.programs(setup.assemble, sizes, where)
-    point_batch = full_chunk(setup, points, where)
-    images = population.described(setup.dataset, where)
+    programs = compiled.programs(setup.assemble, sizes, layout)
+    point_batch = full_chunk(setup, points, layout)
+    images = population.described(setup.dataset, layout)
     return 2 * max(programs.epoch(*p).ahead(point_batch, images) for p in patterns)
 
 
@@ -184,15 +184,15 @@ def trial(
     setup: CohortSetup,
     points: Sequence[PointConfig],
     images: PlaceImages,
-    where: population.Layout,
+    layout: population.Layout,
     limit: float,
 ) -> Trial:
     """A few steps of each pattern of phases on all devices; the fastest of some turns counts.
 
     What needs more than `limit` bytes on a device is not run: it would take for ever.
     """
-    if not where.fed and size(setup) > limit:
-        return Trial(where.width, math.inf, 0.0, size(setup), size(setup))
+    if not layout.fed and size(setup) > limit:
+        return Trial(layout.width, math.inf, 0.0, size(setup), size(setup))
     most = setup.sizes.batch_size * STEPS_OF_A_TRIAL
     few = setup.sizes._replace(
         images=min(setup.sizes.images, setup.sizes.all_batch_size * STEPS_OF_A_TRIAL),
@@ -200,16 +200,16 @@ def trial(
         epoch=None if setup.sizes.epoch is None else min(setup.sizes.epoch, STEPS_OF_A_TRIAL),
     )
     patterns = {pattern: _steps(setup, pattern, few) for pattern, _ in setup.patterns()}
-    programs = compiled.programs(setup.assemble, few, where)
-    point_batch = full_chunk(setup, points, where)
+    programs = compiled.programs(setup.assemble, few, layout)
+    point_batch = full_chunk(setup, points, layout)
     began = time.monotonic()
-    described = population.described(setup.dataset, where)
-    memory = compiled.compile_all(programs, patterns.items(), point_batch, described, where)
+    described = population.described(setup.dataset, layout)
+    memory = compiled.compile_all(programs, patterns.items(), point_batch, described, layout)
     compiling = time.monotonic() - began
-    of_it = images_on_a_device(setup, few, points, where, patterns.items())
+    of_it = images_on_a_device(setup, few, points, layout, patterns.items())
     if memory > limit:
-        return Trial(where.width, math.inf, compiling, memory, of_it, where.fed)
-    placed = images(where)
+        return Trial(layout.width, math.inf, compiling, memory, of_it, layout.fed)
+    placed = images(layout)
     seconds = 0.0
     for (pattern, steps), epochs in setup.patterns().items():
         states = programs.init(point_batch, placed)
@@ -221,8 +221,8 @@ def trial(
             jax.block_until_ready(states)
             turns.append(time.monotonic() - began)
         times_as_many = steps / patterns[pattern]
-        seconds += epochs * times_as_many * min(turns[1:]) / where.chunk
-    return Trial(where.width, seconds, compiling, memory, of_it, where.fed)
+        seconds += epochs * times_as_many * min(turns[1:]) / layout.chunk
+    return Trial(layout.width, seconds, compiling, memory, of_it, layout.fed)
 
 
 def gib(size: float) -> str:
@@ -239,15 +239,15 @@ def _steps(setup: CohortSetup, pattern: tuple[int, ...], sizes: streams.Sizes) -
 
 
 def full_chunk(
-    setup: CohortSetup, points: Sequence[PointConfig], where: population.Layout
+    setup: CohortSetup, points: Sequence[PointConfig], layout: population.Layout
 ) -> population.PointBatch:
     """A full chunk, as far as shapes and times go: any images may be its labelled ones."""
-    chosen = [points[i % len(points)] for i in range(where.chunk)]
+    chosen = [points[i % len(points)] for i in range(layout.chunk)]
     return population.stack(
         [point.config["seed"] for point in chosen],
         [config.numbers(point.config) for point in chosen],
-        [np.arange(setup.capacity)] * where.chunk,
+        [np.arange(setup.capacity)] * layout.chunk,
         np.asarray(setup.dataset.train.y, np.int32),
         setup.capacity,
-        where,
+        layout,
     )

@@ -51,7 +51,7 @@ def train(
     Args:
       setup: their cohort's.
       placed: the same.
-      chunk: at most `placed.where.chunk` points.
+      chunk: at most `placed.layout.chunk` points.
       labelled: rows of the training set for each of them.
       saved: the folder of this chunk's checkpoints.
       on_epoch: is told, after each epoch, how many epochs have been done since the last call, and
@@ -64,7 +64,7 @@ def train(
       Stopped: where `stop()` was not 0, after a checkpoint.
     """
     began = last_saved = time.monotonic()
-    where, programs, images = placed
+    layout, programs, images = placed
     before = checkpoints.read(saved) or checkpoints.Saved(0, [], [])
     done, history = before.epoch, before.history
     if done:
@@ -77,11 +77,11 @@ def train(
     y = np.asarray(setup.dataset.train.y, np.int32)
     seeds = [point.config["seed"] for point in chunk]
     numbers = [config.numbers(point.config) for point in chunk]
-    point_batch = population.stack(seeds, numbers, labelled, y, setup.capacity, where)
+    point_batch = population.stack(seeds, numbers, labelled, y, setup.capacity, layout)
     refresh = refreshing.refresher(setup, placed, point_batch, seeds, numbers, labelled)
     if done:
         restored = checkpoints.restore(saved, done, setup.template(len(chunk)))
-        states = population.place_states(restored, where)
+        states = population.place_states(restored, layout)
     else:
         states = refresh(programs.init(point_batch, images), 0)
     with checkpoints.Saver(saved, setup.epochs, chunk, history) as saver:
@@ -93,7 +93,7 @@ def train(
             )
             states = refresh(states, number)
             phase = "+".join(dict.fromkeys(setup.routine.phases[i].name for i in pattern))
-            values = population.unstack(dict(sorted(metrics.items())), len(chunk), where)
+            values = population.unstack(dict(sorted(metrics.items())), len(chunk), layout)
             record = {name: _listed(value) for name, value in values.items()}
             history.append({"epoch": number, "phase": phase} | record)
             finite = values["loss"][np.isfinite(values["loss"])]
@@ -102,7 +102,7 @@ def train(
             due = since > SECONDS_BETWEEN_CHECKPOINTS if every is None else number % every == 0
             stopping = stop()
             if due or stopping or number == setup.epochs:
-                kept = population.unstack(states, len(chunk), where)
+                kept = population.unstack(states, len(chunk), layout)
                 saver.save(number, kept, history)
                 last_saved = time.monotonic()
             if stopping:

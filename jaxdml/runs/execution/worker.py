@@ -54,12 +54,12 @@ class Worker:
     """What one process keeps from chunk to chunk: compiled programs, and images on the devices.
 
     Args:
-      place: the run folder.
+      run_folder: the run folder.
       load: gives data sets.
     """
 
-    def __init__(self, place: folder.Folder, load: loading.LoadDataset) -> None:
-        self.place, self.load = place, load
+    def __init__(self, run_folder: folder.Folder, load: loading.LoadDataset) -> None:
+        self.run_folder, self.load = run_folder, load
         self.spent: dict[str, float] = {}  # seconds by activity
         self._trials: dict[tuple[Static, int, int], sizing.Trial] = {}
         self._setups: dict[tuple[Static, int], cohort.CohortSetup] = {}
@@ -84,11 +84,11 @@ class Worker:
 
     def _notice(self, resolved: Mapping[str, Any], dataset: Dataset) -> None:
         """Warns of a data set that is not what it was when the run was planned."""
-        before = self.place.plan().get("data", {}).get(loading.described(resolved))
+        before = self.run_folder.plan().get("data", {}).get(loading.described(resolved))
         if before not in (None, data.fingerprint(dataset)):
             warnings.warn(
-                f"{dataset.name} is not what it was when {self.place.path} was trained: its images "
-                "or labels have changed",
+                f"{dataset.name} is not what it was when {self.run_folder.path} was trained: its "
+                "images or labels have changed",
                 stacklevel=2,
             )
 
@@ -129,8 +129,8 @@ class Worker:
           members, before: as for `width`.
         """
         size = self.rounds(members, self.width(members, before))
-        where = self._place(Chunk(members, size)).where
-        return size._replace(width=where.width, rounds=where.rounds, fed=where.fed)
+        layout = self._place(Chunk(members, size)).layout
+        return size._replace(width=layout.width, rounds=layout.rounds, fed=layout.fed)
 
     def rounds(self, members: Cohort, size: Size) -> Size:
         """With as many rounds as a cohort should have."""
@@ -143,16 +143,16 @@ class Worker:
         if key not in self._trials:
             with self.during("compiling"):
                 setup, c = self.setup(members), members.points[0].config
-                where = population.layout(width)
-                limit = c["train.memory_share"] * population.memory(where)
+                layout = population.layout(width)
+                limit = c["train.memory_share"] * population.memory(layout)
                 images = functools.partial(self._on_devices, setup, members.points[0])
                 for fed in sizing.FED[c["train.feed"]]:
                     found = sizing.trial(
-                        setup, members.points, images, where._replace(fed=fed), limit
+                        setup, members.points, images, layout._replace(fed=fed), limit
                     )
                     fits = found.memory <= limit
                     if fits or sizing.too_wide(setup, width, found.memory, limit):
-                        break  # as in `place`
+                        break  # as in `run_folder`
                 self._trials[key] = found
         return self._trials[key]
 
@@ -178,16 +178,16 @@ class Worker:
         setup = self.setup(chunk.members)
         size = chunk.size._replace(devices=_device_count()).holding(len(points))
         placed = self._place(chunk._replace(size=size))
-        if len(points) > placed.where.chunk:  # of a group begun in a wider round
+        if len(points) > placed.layout.chunk:  # of a group begun in a wider round
             width = math.ceil(len(points) / size.devices)
             placed = self._place(chunk._replace(size=size._replace(width=width, rounds=1)))
-        if len(points) > placed.where.chunk:  # of a group that more devices had begun
+        if len(points) > placed.layout.chunk:  # of a group that more devices had begun
             raise ConfigError(
                 f"{len(points)} points were trained together, and do not fit on these devices: "
                 "use as many as before, or a larger train.memory_share"
             )
         labelled = [splits.select(point, setup.dataset) for point in points]
-        saved = self.place.checkpoints / checkpoints.chunk_name(points)
+        saved = self.run_folder.checkpoints / checkpoints.chunk_name(points)
 
         def after_epoch(epochs: int, loss: float) -> None:
             on_epoch(epochs, loss)
@@ -210,10 +210,10 @@ class Worker:
                 "scores": scores,
                 "checkpoint": {"path": f"{saved.name}/final", "row": row, "rows": len(points)},
                 "seconds": round(trained.seconds / len(points), 3),
-                "devices": placed.where.devices,
+                "devices": placed.layout.devices,
             }
             with self.during("writing"):
-                self.place.write_result(result, _history(trained.history, row), judged.arrays)
+                self.run_folder.write_result(result, _history(trained.history, row), judged.arrays)
                 waiting.discard(row)
                 if not waiting:
                     checkpoints.clean(saved)
@@ -243,20 +243,20 @@ class Worker:
                 wanted = population.layout(size.width, size.rounds)._replace(fed=size.fed)
                 share, feed = c["train.memory_share"], c["train.feed"]
                 placed = sizing.place(setup, members.points, wanted, images, share, feed)
-                where = placed.where
+                layout = placed.layout
                 self._placed[key] = placed
-                fits = size._replace(width=where.width, rounds=where.rounds, fed=where.fed)
+                fits = size._replace(width=layout.width, rounds=layout.rounds, fed=layout.fed)
                 self._placed[members.static, members.capacity, fits] = placed
         return self._placed[key]
 
     def _on_devices(
-        self, setup: cohort.CohortSetup, point: PointConfig, where: population.Layout
+        self, setup: cohort.CohortSetup, point: PointConfig, layout: population.Layout
     ) -> Any:
-        kind = *config.source(point.config), where.fed
+        kind = *config.source(point.config), layout.fed
         if self._images is None or self._images[0] != kind:
             self._images = None  # those of another data set are let go
             self._placed.clear()
-            self._images = kind, population.place_images(setup.dataset, where)
+            self._images = kind, population.place_images(setup.dataset, layout)
         return self._images[1]
 
     @contextmanager

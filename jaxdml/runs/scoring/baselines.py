@@ -28,7 +28,7 @@ Scores = list[dict[str, Any]]
 
 
 def results(
-    places: Sequence[folder.Folder],
+    run_folders: Sequence[folder.Folder],
     trained: Sequence[Mapping[str, Any]],
     load: loading.LoadDataset,
     note: Callable[[str], None],
@@ -36,7 +36,7 @@ def results(
     """Rows like results, one for each baseline and each data, labelled images and seed.
 
     Args:
-      places: run folders, or archives.
+      run_folders: run folders, or archives.
       trained: their results, each with its `folder`.
       load: gives data sets; where one is not here, what was scored before is shown.
       note: is told what could not be scored, and why.
@@ -45,14 +45,14 @@ def results(
       As `result.json` holds them, with the baseline's name as their `system`, and `baseline` true.
     """
     found: dict[str, dict[str, Any]] = {}
-    for place in places:
-        store = _Store(place, load)
+    for run_folder in run_folders:
+        store = _Store(run_folder, load)
         for result in trained:
-            if result["folder"] is not place or not result.get("scored", 1):
+            if result["folder"] is not run_folder or not result.get("scored", 1):
                 continue
             for name in result["config"].get("eval.baselines", tuple(BASELINES)):
                 row = _row(name, result)
-                key = json.dumps([str(place.path), sorted(row["config"].items())])
+                key = json.dumps([str(run_folder.path), sorted(row["config"].items())])
                 if key not in found:
                     found[key] = row | {"scores": store.scores(name, row["config"])}
         for said in store.close():
@@ -94,10 +94,10 @@ def _read(file: Path) -> dict[str, Any]:
 class _Store:
     """What of the baselines of one run is scored, and what is scored now."""
 
-    def __init__(self, place: folder.Folder, load: loading.LoadDataset) -> None:
-        self.file, self.load = place.path / folder.BASELINE_SCORES, load
+    def __init__(self, run_folder: folder.Folder, load: loading.LoadDataset) -> None:
+        self.file, self.load = run_folder.path / folder.BASELINE_SCORES, load
         self.known: dict[str, Any] = _read(self.file)
-        self.prints = place.plan()["data"]
+        self.prints = run_folder.plan()["data"]
         self.before = json.dumps(self.known)
         self.notes: dict[str, None] = {}
         self.features: dict[tuple[Any, ...], Features] = {}

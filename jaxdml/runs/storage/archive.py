@@ -29,24 +29,24 @@ RIGHT = "right"  # of the accuracies of a fold, in their order
 NOTES = ("point", "status", "reason", "note")
 
 
-def keep(place: folder.Folder, into: Path) -> "Archive":
+def keep(run_folder: folder.Folder, into: Path) -> "Archive":
     """Writes the archive of a run folder, of what is finished."""
-    results = place.results()
-    folder.write_json(into / "config.json", folder.read_json(place.path / "config.json"))
-    folder.write_json(into / "classes.json", place.plan()["classes"])
-    place.write_results(into)
+    results = run_folder.results()
+    folder.write_json(into / "config.json", folder.read_json(run_folder.path / "config.json"))
+    folder.write_json(into / "classes.json", run_folder.plan()["classes"])
+    run_folder.write_results(into)
     histories = [
         {"point": r["point"], **{name: _short(text) for name, text in row.items()}}
         for r in results
-        for row in place.history(r["point"])
+        for row in run_folder.history(r["point"])
     ]
     names = dict.fromkeys(name for row in histories for name in row)
     folder.write_csv(into / "history.csv", list(names), histories)
     noted = [r for r in results if any(r.get(name) for name in NOTES[2:])]
-    notes = [{"note": note} for note in place.plan()["notes"]]
+    notes = [{"note": note} for note in run_folder.plan()["notes"]]
     notes += [{n: r.get(n) for n in NOTES} for r in noted]
     folder.write_csv(into / "notes.csv", NOTES, notes)
-    questions.write(folder.Folder(into), questions.read(place))
+    questions.write(folder.Folder(into), questions.read(run_folder))
     counted = {
         r["point"]: {n: r[n] for n in COUNTS if n in r}
         | {RIGHT: [score[RIGHT] for score in r["scores"] if RIGHT in score]}
@@ -54,7 +54,7 @@ def keep(place: folder.Folder, into: Path) -> "Archive":
     }
     if any("folds" in counts for counts in counted.values()):
         folder.write_json(into / "folds.json", counted)
-    baselines = place.path / folder.BASELINE_SCORES
+    baselines = run_folder.path / folder.BASELINE_SCORES
     if baselines.exists():
         folder.write(into / baselines.name, baselines.read_bytes())
     return Archive(into)

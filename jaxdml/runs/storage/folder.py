@@ -179,11 +179,11 @@ class Folder:
         embeddings: Mapping[str, np.ndarray],
     ) -> None:
         """A finished point; its result.json comes last, and says that the others are there."""
-        place = self.point(result["point"])
+        run_folder = self.point(result["point"])
         columns = list(dict.fromkeys(name for row in history for name in row))
-        write_csv(place / "history.csv", columns, history)
-        write_npz(place / "embeddings.npz", embeddings)
-        write_json(place / "result.json", result)
+        write_csv(run_folder / "history.csv", columns, history)
+        write_npz(run_folder / "embeddings.npz", embeddings)
+        write_json(run_folder / "result.json", result)
 
     def drop_orphans(self) -> None:
         """Removes checkpoints that neither a result nor an unfinished training needs."""

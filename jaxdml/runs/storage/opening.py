@@ -14,10 +14,10 @@ def existing(workdir: Path) -> folder.Folder:
     """
     if archive.is_one(workdir):
         return archive.Archive(workdir)
-    place = folder.Folder(workdir)
-    if not (workdir / "plan.json").exists() or not place.results():
+    run_folder = folder.Folder(workdir)
+    if not (workdir / "plan.json").exists() or not run_folder.results():
         raise ConfigError(f"{workdir} holds no finished points: train some there first")
-    return place
+    return run_folder
 
 
 def inside(path: Path) -> list[folder.Folder]:

@@ -56,15 +56,15 @@ def resolve(base: Mapping[str, Any], given: Mapping[str, Any]) -> Questions:
     return found
 
 
-def write(place: folder.Folder, questions: Questions) -> None:
+def write(run_folder: folder.Folder, questions: Questions) -> None:
     """Keeps them with the run; without any, none of an earlier call are left."""
     if questions:
-        folder.write_json(place.path / FILE, questions)
+        folder.write_json(run_folder.path / FILE, questions)
     else:
-        (place.path / FILE).unlink(missing_ok=True)
+        (run_folder.path / FILE).unlink(missing_ok=True)
 
 
-def read(place: folder.Folder) -> Questions:
+def read(run_folder: folder.Folder) -> Questions:
     """Those of a run, or none."""
-    file = place.path / FILE
+    file = run_folder.path / FILE
     return folder.read_json(file) if file.exists() else {}
