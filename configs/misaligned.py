@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdml.data import mnist
+from jaxdml.data.sets import mnist
 from jaxdml.types import Dataset, Split
 
 

@@ -31,9 +31,9 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from jaxdml import assembly, config
 from jaxdml.commands import cli
 from jaxdml.options import ConfigError
+from jaxdml.settings import assembly, config
 from jaxdml.train import population, programs, streams
 from jaxdml.types import Dataset, Split
 

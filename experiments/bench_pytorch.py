@@ -22,10 +22,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from configs import bench_grid
-from jaxdml import config, data
+from jaxdml import data
 from jaxdml.commands import cli
 from jaxdml.runs.planning import grid
 from jaxdml.runs.planning.splits import select
+from jaxdml.settings import config
 
 DATA = flags.DEFINE_string("data", None, "Another data set than the grid's.")
 BATCH = 128

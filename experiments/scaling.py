@@ -20,12 +20,12 @@ import numpy as np
 from absl import flags
 
 from configs import digits
-from jaxdml import config
 from jaxdml.commands import cli
 from jaxdml.runs.execution import execute, sizing
 from jaxdml.runs.execution.worker import Worker
 from jaxdml.runs.planning import grid, loading, plan
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config
 from jaxdml.train import population, programs
 from jaxdml.types import Cohort
 

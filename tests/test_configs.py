@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from jaxdml import config, parts
 from jaxdml.report.tables import published
 from jaxdml.routines import ROUTINES
 from jaxdml.runs.planning import grid
-from jaxdml.systems import SYSTEMS
+from jaxdml.settings import config, parts
+from jaxdml.settings.systems import SYSTEMS
 
 FILES = sorted((Path(__file__).parent.parent / "configs").glob("[a-z]*.py"))
 NAMES = [path.stem for path in FILES if "def get_config" in path.read_text()]

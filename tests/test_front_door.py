@@ -7,9 +7,10 @@ import sys
 import pytest
 
 import jaxdml
-from jaxdml import commands, config
+from jaxdml import commands
 from jaxdml.commands import cli
 from jaxdml.configs import common, fields
+from jaxdml.settings import config
 
 
 def python(*arguments, path):

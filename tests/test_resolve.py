@@ -5,11 +5,11 @@ import types
 
 import pytest
 
-from jaxdml import config, parts
 from jaxdml.losses import METRIC
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning import grid
-from jaxdml.systems import SYSTEMS, System
+from jaxdml.settings import config, parts
+from jaxdml.settings.systems import SYSTEMS, System
 
 # Identities of points before there were terms, sources, optimizers and the other fields of LATER.
 # A run that was begun with one of them goes on under it: they never change.

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.report.tables import comparison, published, table
 from jaxdml.runs.planning import grid
 from jaxdml.runs.scoring import baselines
 from jaxdml.runs.storage import archive
+from jaxdml.settings import config
 
 ROOT = Path(__file__).parent.parent
 archived = functools.cache(lambda place: archive.Archive(place).results())

@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxdml import config, systems
 from jaxdml.losses import KL, METRIC, RECONSTRUCTION
 from jaxdml.options import ConfigError
 from jaxdml.priors import PRIORS
 from jaxdml.runs.execution import execute
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config, systems
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

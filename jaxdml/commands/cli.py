@@ -16,7 +16,6 @@ import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from jaxdml.config import assign, flatten
 from jaxdml.configs import fields
 from jaxdml.data.download import cache
 from jaxdml.evaluate import project
@@ -25,6 +24,7 @@ from jaxdml.report import write
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.grid import Grid, thinned
 from jaxdml.runs.storage import archive, folder, questions
+from jaxdml.settings.config import assign, flatten
 from jaxdml.types import PointConfig
 
 CONFIGS = Path(fields.__file__).parent

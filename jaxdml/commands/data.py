@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 from absl import flags
 
-from jaxdml import augment, config, data
+from jaxdml import augment, data
 from jaxdml.augment.invariances import is_vector
 from jaxdml.commands import cli
 from jaxdml.configs import common
@@ -22,6 +22,7 @@ from jaxdml.options import listed
 from jaxdml.report import write
 from jaxdml.report.tables import table
 from jaxdml.runs.planning import loading, splits
+from jaxdml.settings import config
 from jaxdml.types import Dataset
 
 OWN = flags.FlagValues()

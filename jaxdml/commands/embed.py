@@ -17,7 +17,8 @@ import numpy as np
 from absl import flags
 
 from jaxdml.commands import cli
-from jaxdml.data import arrays, decoding, folders
+from jaxdml.data import decoding, folders
+from jaxdml.data.sets import arrays
 from jaxdml.options import ConfigError, listed
 from jaxdml.runs.execution import rescoring
 from jaxdml.runs.execution.worker import Worker

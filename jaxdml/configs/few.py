@@ -4,13 +4,13 @@ r"""Few labels: the recipe. Images, the labels of some of them, and which change
         --config.data.labelled_count=60 --data_dir=DATA --workdir=runs/few
 
 `--config=few:full` trains four times as long. What the recipe is made of stands in
-`jaxdml.systems.FEW`; each of these fields can be set to something else.
+`jaxdml.settings.systems.FEW`; each of these fields can be set to something else.
 """
 
 from ml_collections import ConfigDict
 
 from jaxdml.configs import common
-from jaxdml.systems import FEW
+from jaxdml.settings.systems import FEW
 
 STEPS = {"fast": 1500, "full": 6000}  # effort → length of the training
 

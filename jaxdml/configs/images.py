@@ -3,7 +3,8 @@ r"""A folder of your own images, few of them labelled: the recipe for few labels
     jaxdml train --config=images --config.data.path=photos \
         --workdir=runs/photos
 
-`photos` has a sub-folder for each class, and `unlabelled` for the rest; see `jaxdml.data.images`.
+`photos` has a sub-folder for each class, and `unlabelled` for the rest; see
+`jaxdml.data.sets.images`.
 An `.npz` file with `x` and `y` does as well: `--config.data.name=arrays --config.data.path=x.npz`.
 `--config=images:full` trains four times as long.
 

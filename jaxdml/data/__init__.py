@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxdml.data import arrays, copies, digits, images, medmnist, mnist
+from jaxdml.data import copies
 from jaxdml.data.check import check
+from jaxdml.data.sets import arrays, digits, images, medmnist, mnist
 from jaxdml.options import ConfigError, find
 from jaxdml.types import Dataset, Split
 

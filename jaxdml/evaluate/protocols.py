@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml.evaluate import reasons
 from jaxdml.evaluate.classifiers import required
-from jaxdml.evaluate.clustering import cluster
-from jaxdml.evaluate.propagated import inductive, transductive
-from jaxdml.evaluate.retrieval import retrieve
+from jaxdml.evaluate.scores import reasons
+from jaxdml.evaluate.scores.clustering import cluster
+from jaxdml.evaluate.scores.propagated import inductive, transductive
+from jaxdml.evaluate.scores.retrieval import retrieve
 from jaxdml.options import ConfigError, find, listed
 
 # what a protocol may ask for

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml import config
 from jaxdml.evaluate.gallery import Gallery
 from jaxdml.export import records, tensorboard, wandb
 from jaxdml.options import ConfigError
@@ -19,6 +18,7 @@ from jaxdml.report.tables import summary, table
 from jaxdml.runs.planning import loading, splits
 from jaxdml.runs.progress import Reporter
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config
 
 TEXTS = ("epoch", "phase")  # of a history
 MOST_EMBEDDED = 2000  # test images in the projector

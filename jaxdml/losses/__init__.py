@@ -20,18 +20,18 @@ rows are weighted: all true labels weigh 1, and are passed without them.
 from collections.abc import Callable
 from typing import Any
 
-from jaxdml.losses import adacos as _adacos
-from jaxdml.losses import angular as _angular
-from jaxdml.losses import center as _center
 from jaxdml.losses import contrastive as _contrastive
 from jaxdml.losses import kl
 from jaxdml.losses import npair as _npair
 from jaxdml.losses import reconstruction as _reconstruction
 from jaxdml.losses import supcon as _supcon
 from jaxdml.losses import triplet as _triplet
-from jaxdml.losses.adacos import adacos
-from jaxdml.losses.angular import arcface, cosface, normalized_softmax, sphereface
-from jaxdml.losses.center import center
+from jaxdml.losses.classification import adacos as _adacos
+from jaxdml.losses.classification import angular as _angular
+from jaxdml.losses.classification import center as _center
+from jaxdml.losses.classification.adacos import adacos
+from jaxdml.losses.classification.angular import arcface, cosface, normalized_softmax, sphereface
+from jaxdml.losses.classification.center import center
 from jaxdml.losses.contrastive import contrastive
 from jaxdml.losses.npair import npair
 from jaxdml.losses.nt_xent import nt_xent

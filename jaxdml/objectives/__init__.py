@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from jaxdml.losses import KL, METRIC, RECONSTRUCTION
 from jaxdml.objectives import contrast, interpolation, kl, metric, reconstruction, vat
-from jaxdml.objectives.sources import SOURCES
+from jaxdml.objectives.label_sources.sources import SOURCES
 from jaxdml.priors import PRIORS
 from jaxdml.types import Term
 

@@ -11,8 +11,8 @@ from jax.typing import ArrayLike
 
 from jaxdml.keys import named_key
 from jaxdml.objectives import class_means
+from jaxdml.objectives.label_sources.sources import Rows, Source, joined
 from jaxdml.objectives.learned import Loss, learned
-from jaxdml.objectives.sources import Rows, Source, joined
 from jaxdml.options import ConfigError, at_least, one_of
 from jaxdml.types import (
     Context,

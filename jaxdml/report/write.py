@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml import config
 from jaxdml.evaluate import neighbours, project
 from jaxdml.report import page, shown
 from jaxdml.report.figures import FIGURES
@@ -18,6 +17,7 @@ from jaxdml.report.tables import questions as answers
 from jaxdml.runs.planning import loading, splits
 from jaxdml.runs.scoring import baselines
 from jaxdml.runs.storage import folder, questions
+from jaxdml.settings import config
 from jaxdml.types import Dataset
 
 NO_PLOT = "no pictures: matplotlib is not installed (pip install 'jaxdml[plot]')"

@@ -7,7 +7,7 @@ import pytest
 
 from jaxdml.augment import INVARIANCES, invariances_of
 from jaxdml.augment.invariances import OF_IMAGES, OF_VECTORS, fitting
-from jaxdml.data import digits, medmnist, mnist
+from jaxdml.data.sets import digits, medmnist, mnist
 from jaxdml.options import ConfigError
 from jaxdml.types import Dataset, Split
 

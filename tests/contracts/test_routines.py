@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml import assembly, config
 from jaxdml.options import defaults
 from jaxdml.routines import ROUTINES
+from jaxdml.settings import assembly, config
 from jaxdml.train import epoch as epochs
 from jaxdml.train import step, streams
 from jaxdml.types import Point, Role, Term

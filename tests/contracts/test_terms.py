@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxdml import assembly, config, parts
 from jaxdml.objectives import KINDS
 from jaxdml.options import ConfigError
 from jaxdml.routines import ROUTINES
 from jaxdml.runs.execution import execute
 from jaxdml.runs.storage import folder
+from jaxdml.settings import assembly, config, parts
 from jaxdml.train import step, streams
 from tests.points import any_point
 

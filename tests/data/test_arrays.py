@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdml import data
-from jaxdml.data import own
+from jaxdml.data.sets import own
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning import splits
 

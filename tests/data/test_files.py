@@ -6,10 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from jaxdml import config, data
-from jaxdml.data import digits, mnist
+from jaxdml import data
+from jaxdml.data.sets import digits, mnist
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning import loading
+from jaxdml.settings import config
 from jaxdml.types import Dataset
 from tests.third_party import blobs
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxdml import data
-from jaxdml.data import medmnist
+from jaxdml.data.sets import medmnist
 from jaxdml.options import ConfigError
 from tests.data.server import serving
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxdml import data
-from jaxdml.data import mnist, tfds
+from jaxdml.data.sets import mnist, tfds
 from jaxdml.options import ConfigError
 from tests.data.server import serving
 from tests.data.test_files import idx

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxdml.evaluate import classifiers, clustering, embed, neighbours, protocols, retrieval, score
+from jaxdml.evaluate import classifiers, embed, neighbours, protocols, score
+from jaxdml.evaluate.scores import clustering, retrieval
 
 RANDOM = np.random.default_rng(0)
 Y = np.arange(40) % 4

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxdml.evaluate import class_means
-from jaxdml.evaluate.class_means import class_scores
+from jaxdml.evaluate.scores import class_means
+from jaxdml.evaluate.scores.class_means import class_scores
 
 RANDOM = np.random.default_rng(0)
 Z = RANDOM.normal(size=(11, 3)).astype(np.float32)

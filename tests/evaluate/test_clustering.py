@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
-from jaxdml.evaluate import clustering
+from jaxdml.evaluate.scores import clustering
 
 
 def best_of_all_names(labels, clusters):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from jaxdml.evaluate import protocols
-from jaxdml.evaluate.propagated import inductive, transductive
 from jaxdml.evaluate.protocols import Embedded
 from jaxdml.evaluate.score import evaluate
+from jaxdml.evaluate.scores.propagated import inductive, transductive
 from jaxdml.graph import propagate
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import loading

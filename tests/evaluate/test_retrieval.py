@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from jaxdml.evaluate import retrieval
+from jaxdml.evaluate.scores import retrieval
 
 
 def squared(a, b):

@@ -7,7 +7,7 @@ import pytest
 
 from jaxdml import distances, distributions, losses, masks
 from jaxdml.losses import METRIC, kl
-from jaxdml.losses.center import moved
+from jaxdml.losses.classification.center import moved
 from jaxdml.objectives.learned import learned
 from jaxdml.types import Components
 

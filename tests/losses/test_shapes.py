@@ -10,7 +10,7 @@ import pytest
 
 from jaxdml import distances, distributions, losses, masks
 from jaxdml.losses import kl, rows, softmax
-from jaxdml.losses.center import moved
+from jaxdml.losses.classification.center import moved
 from jaxdml.types import Components
 
 

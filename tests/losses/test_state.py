@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdml import losses
-from jaxdml.losses.adacos import first_scale
-from jaxdml.losses.center import moved
+from jaxdml.losses.classification.adacos import first_scale
+from jaxdml.losses.classification.center import moved
 from tests.losses import oracle
 
 

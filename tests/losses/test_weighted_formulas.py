@@ -10,7 +10,7 @@ import pytest
 
 from jaxdml import losses
 from jaxdml.losses import METRIC
-from jaxdml.losses.center import moved
+from jaxdml.losses.classification.center import moved
 from jaxdml.objectives.learned import learned
 from tests.losses import weighted_oracle as oracle
 

@@ -5,10 +5,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxdml import config
 from jaxdml.models.stateless import output_shape
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute
+from jaxdml.settings import config
 from jaxdml.types import ModelSpec
 from tests.third_party import encoders
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml.objectives import alignment, thresholds
+from jaxdml.objectives.label_sources import alignment, thresholds
 
 CLASSES, BATCH, STEPS = 4, 6, 5
 COUNTS = np.array([5.0, 2.0, 0.0, 1.0])  # nobody labelled class 2

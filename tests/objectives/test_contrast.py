@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml import assembly, config
 from jaxdml.objectives import contrast
 from jaxdml.options import ConfigError
+from jaxdml.settings import assembly, config
 from jaxdml.train import step, streams
 from jaxdml.types import Batch, Context, InitContext, Outputs
 from tests.losses import oracle

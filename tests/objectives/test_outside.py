@@ -5,10 +5,10 @@ own call.
 import numpy as np
 import pytest
 
-from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config
 
 BASE = {
     "data.name": "tests.third_party.blobs:make",

@@ -5,13 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml import assembly, config, parts
 from jaxdml.graph import propagate
 from jaxdml.losses import METRIC
-from jaxdml.objectives import metric, propagated, sources
-from jaxdml.objectives.source import Source, SourceRefresh
+from jaxdml.objectives import metric
+from jaxdml.objectives.label_sources import propagated, sources
+from jaxdml.objectives.label_sources.source import Source, SourceRefresh
 from jaxdml.runs.execution import execute
 from jaxdml.runs.storage import folder
+from jaxdml.settings import assembly, config, parts
 from jaxdml.train import step
 from jaxdml.types import Batch, Context, Corpus, InitContext, Outputs, Role
 

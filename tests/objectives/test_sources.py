@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml import assembly, config
 from jaxdml.losses import METRIC
-from jaxdml.objectives import metric, sources
-from jaxdml.objectives.sources import Rows
+from jaxdml.objectives import metric
+from jaxdml.objectives.label_sources import sources
+from jaxdml.objectives.label_sources.sources import Rows
 from jaxdml.options import ConfigError
+from jaxdml.settings import assembly, config
 from jaxdml.train import step
 from jaxdml.types import Batch, Context, InitContext, Outputs
 from tests.losses import weighted_oracle

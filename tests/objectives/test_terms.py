@@ -5,7 +5,8 @@ import pytest
 
 from jaxdml import losses
 from jaxdml.losses import KL
-from jaxdml.objectives import kl, metric, reconstruction, sources
+from jaxdml.objectives import kl, metric, reconstruction
+from jaxdml.objectives.label_sources import sources
 from jaxdml.priors import PRIORS
 from jaxdml.types import Batch, Context, InitContext, Outputs
 

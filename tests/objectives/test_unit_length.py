@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml import assembly, config, losses
-from jaxdml.layers import with_embedding
+from jaxdml import losses
 from jaxdml.runs.execution import execute
+from jaxdml.settings import assembly, config
+from jaxdml.settings.layers import with_embedding
 from jaxdml.train import epoch, step
 from jaxdml.types import Batch
 from tests.points import any_point

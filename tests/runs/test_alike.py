@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from jaxdml import config
 from jaxdml.runs.execution import execute, training
 from jaxdml.runs.planning import description, grid, loading, plan
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config
 from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")

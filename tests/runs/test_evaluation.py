@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 
-from jaxdml import config
-from jaxdml.evaluate import clustering, retrieval
+from jaxdml.evaluate.scores import clustering, retrieval
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute, rescoring, training
 from jaxdml.runs.execution.worker import Worker
 from jaxdml.runs.planning import cohort, loading
+from jaxdml.settings import config
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

@@ -7,7 +7,6 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.runs.execution import checkpoints, cluster, execute, rescoring, sizing, training
@@ -16,6 +15,7 @@ from jaxdml.runs.planning import grid, loading
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.scoring import judge
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config
 from jaxdml.train import population
 from jaxdml.types import Split
 from tests.third_party import blobs, shelf

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxdml import config
 from jaxdml.export import run
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import loading
+from jaxdml.settings import config
 from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")

@@ -10,7 +10,8 @@ from sklearn.metrics import recall_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from jaxdml import data
-from jaxdml.data import labels, own
+from jaxdml.data import labels
+from jaxdml.data.sets import own
 from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.report.tables import folds, summary

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning import description, grid, loading, plan
+from jaxdml.settings import config
 
 load = loading.loader(Path())
 

@@ -5,10 +5,11 @@ import jax.extend
 import numpy as np
 import pytest
 
-from jaxdml import config, objectives, routines, systems
+from jaxdml import objectives, routines
 from jaxdml.runs.execution import checkpoints, execute, rescoring
 from jaxdml.runs.execution.worker import Worker
 from jaxdml.runs.planning import loading
+from jaxdml.settings import config, systems
 from tests.third_party import hidden
 from tests.train.everything import ANCHORS, MEANS, WEIGHTS, Training, layout, several
 

@@ -3,11 +3,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jaxdml import assembly, config
-from jaxdml.evaluate.class_means import class_scores
 from jaxdml.evaluate.protocols import Embedded
+from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.runs.planning import cohort
 from jaxdml.runs.scoring import judge
+from jaxdml.settings import assembly, config
 
 
 @pytest.mark.parametrize(("spread", "said"), [(0.1, False), (100.0, True)])

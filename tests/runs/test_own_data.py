@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
-from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.report import shown, write
 from jaxdml.runs.execution import execute, rescoring, training
 from jaxdml.runs.planning import cohort, grid, loading, plan
+from jaxdml.settings import config
 from jaxdml.types import Dataset, Split
 from tests.runs.small import BASE
 

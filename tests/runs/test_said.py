@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxdml import config
 from jaxdml.evaluate import protocols, score
 from jaxdml.options import ConfigError
 from jaxdml.report import write
@@ -15,6 +14,7 @@ from jaxdml.report.tables.sharing import shared_labels
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import description, grid, loading, plan
 from jaxdml.runs.storage import archive, folder
+from jaxdml.settings import config
 from tests.runs.small import BASE
 from tests.third_party import blobs
 

@@ -5,11 +5,11 @@ import time
 import numpy as np
 import pytest
 
-from jaxdml import config
 from jaxdml.evaluate import classifiers, protocols, score
 from jaxdml.runs.scoring import judge
 from jaxdml.runs.scoring import scorer as scoring
 from jaxdml.runs.scoring.scorer import Scorer
+from jaxdml.settings import config
 from jaxdml.train import population
 
 BY = ("labelled", "thesis")

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from configs import bench_grid
-from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import cluster, estimate, execute, sizing
 from jaxdml.runs.execution.worker import Chunk, Size, Worker
 from jaxdml.runs.planning import grid, loading
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config
 from jaxdml.train import population
 from jaxdml.train import programs as compiled
 

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml import config
 from jaxdml.runs.execution import execute, sizing
 from jaxdml.runs.planning import cohort, description, loading, methods, splits
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config
 from jaxdml.train import epoch, population, step, streams
 from jaxdml.types import Cohort, Point
 from tests.points import any_point

@@ -1,6 +1,6 @@
 """A system as a user writes it, outside the package: a metric loss and a term of their own."""
 
-from jaxdml.systems import System
+from jaxdml.settings.systems import System
 
 
 def make():

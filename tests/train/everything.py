@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 
-from jaxdml import config
 from jaxdml.runs.execution import placed, refreshing
 from jaxdml.runs.planning import cohort, plan, splits
+from jaxdml.settings import config
 from jaxdml.train import population
 from jaxdml.train import programs as compiled
 from jaxdml.types import Cohort

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml import config
 from jaxdml.runs.planning import methods
+from jaxdml.settings import config
 from jaxdml.train import step, streams
 from tests.points import any_point
 from tests.train import everything

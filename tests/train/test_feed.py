@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdml import assembly, config
+from jaxdml.settings import assembly, config
 from jaxdml.train import feed, population, streams
 from jaxdml.train import programs as compiled
 from jaxdml.types import Split

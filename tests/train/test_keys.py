@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml import assembly, config, objectives
+from jaxdml import objectives
+from jaxdml.settings import assembly, config
 from jaxdml.train import step, streams
 from tests.points import any_point
 from tests.third_party import spy

@@ -6,9 +6,9 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdml import assembly, config
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning import plan
+from jaxdml.settings import assembly, config
 from jaxdml.train import optimizers, step
 from jaxdml.train.gradients import gradients_of
 from jaxdml.types import PointConfig

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdml import assembly, config
+from jaxdml.settings import assembly, config
 from jaxdml.train import epoch, step, streams
 from jaxdml.train.gradients import gradients_of
 from jaxdml.types import Phase, Point, Role, Routine, Term

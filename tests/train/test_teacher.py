@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml import assembly, config
 from jaxdml.runs.execution import execute, rescoring
 from jaxdml.runs.planning import cohort, loading
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.storage import folder
+from jaxdml.settings import assembly, config
 from jaxdml.train import checkpoint, epoch, step, streams, teacher
 from jaxdml.types import Method, Point
 from tests.runs.small import BASE

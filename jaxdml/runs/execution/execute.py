@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from jaxdml import config
 from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints, cluster
 from jaxdml.runs.execution.rescoring import score_again
@@ -16,6 +15,7 @@ from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.progress import Reporter
 from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config
 from jaxdml.types import Cohort, PointConfig
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdml import config, data
+from jaxdml import data
 from jaxdml.options import ConfigError
 from jaxdml.report.tables import summary
 from jaxdml.runs import interrupt
@@ -21,6 +21,7 @@ from jaxdml.runs.scoring import judge
 from jaxdml.runs.scoring.scorer import Scorer, Scores
 from jaxdml.runs.storage import folder
 from jaxdml.runs.storage.opening import existing
+from jaxdml.settings import config
 from jaxdml.types import Cohort, PointConfig
 
 

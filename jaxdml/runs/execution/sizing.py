@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxdml import config
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution.placed import Placed
 from jaxdml.runs.planning.cohort import CohortSetup
+from jaxdml.settings import config
 from jaxdml.train import epoch, population, streams
 from jaxdml.train import programs as compiled
 from jaxdml.types import PointConfig

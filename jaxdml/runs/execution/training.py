@@ -10,11 +10,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdml import config
 from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints, refreshing
 from jaxdml.runs.execution.placed import Placed
 from jaxdml.runs.planning.cohort import CohortSetup, Network
+from jaxdml.settings import config
 from jaxdml.train import population
 from jaxdml.types import PointConfig
 

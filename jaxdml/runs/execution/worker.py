@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import jax
 
-from jaxdml import config, data
+from jaxdml import data
 from jaxdml.options import ConfigError
 from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints, placed, sizing, training
@@ -19,6 +19,7 @@ from jaxdml.runs.planning import cohort, loading, splits
 from jaxdml.runs.scoring import judge
 from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config
 from jaxdml.train import population
 from jaxdml.types import Cohort, Dataset, PointConfig, Static
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxdml import config
 from jaxdml.evaluate import embed
 from jaxdml.runs.planning import methods
+from jaxdml.settings import config
 from jaxdml.train import epoch, population, programs, step, streams
 from jaxdml.types import (
     Cohort,

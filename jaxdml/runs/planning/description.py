@@ -1,7 +1,7 @@
 """A plan in words."""
 
-from jaxdml import assembly, config
 from jaxdml.runs.planning.plan import Plan, length
+from jaxdml.settings import assembly, config
 from jaxdml.types import Cohort
 
 

@@ -13,8 +13,8 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jaxdml import config, parts
 from jaxdml.options import ConfigError
+from jaxdml.settings import config, parts
 from jaxdml.types import PointConfig
 
 Grid = Sequence[Mapping[Any, Any]]

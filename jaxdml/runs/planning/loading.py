@@ -5,8 +5,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from jaxdml import config, data
+from jaxdml import data
 from jaxdml.options import ConfigError
+from jaxdml.settings import config
 from jaxdml.types import Dataset
 
 LoadDataset = Callable[[Mapping[str, Any]], Dataset]  # of a resolved configuration

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jaxdml import assembly, augment, config
+from jaxdml import augment
+from jaxdml.settings import assembly, config
 from jaxdml.train import epoch, programs, streams
 from jaxdml.types import Dataset, Method, Routine
 

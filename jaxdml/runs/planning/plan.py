@@ -5,13 +5,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml import config, data
+from jaxdml import data
 from jaxdml.data import labels
 from jaxdml.options import ConfigError
 from jaxdml.report.tables.sharing import shared_labels
 from jaxdml.runs.planning.loading import LoadDataset, described
 from jaxdml.runs.planning.methods import assembler, sizes_of
 from jaxdml.runs.planning.splits import check_scoring, note_of_folds, select
+from jaxdml.settings import config
 from jaxdml.train import epoch
 from jaxdml.types import Cohort, Dataset, PointConfig, Routine, Static
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxdml import config
 from jaxdml.data import labels
 from jaxdml.evaluate.protocols import find_protocol
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning.loading import LoadDataset
+from jaxdml.settings import config
 from jaxdml.types import Dataset, PointConfig, Split
 
 

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from jaxdml import config, data
+from jaxdml import data
 from jaxdml.evaluate import classifiers, score
 from jaxdml.evaluate.baselines import BASELINES, Features
-from jaxdml.evaluate.class_means import class_scores
 from jaxdml.evaluate.protocols import PROTOCOLS, Embedded, Protocol, find_protocol
+from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.options import ConfigError, listed
 from jaxdml.runs.planning import loading, splits
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config
 from jaxdml.types import PointConfig
 
 # values of all features that slow methods get: what fits by iteration, and what has no index

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxdml import config
 from jaxdml.evaluate import embed, neighbours, protocols
-from jaxdml.evaluate.class_means import class_scores
 from jaxdml.evaluate.protocols import Embedded
+from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.runs.planning import splits
 from jaxdml.runs.planning.cohort import CohortSetup, Network
+from jaxdml.settings import config
 from jaxdml.train import epoch, step
 from jaxdml.types import PointConfig, Split
 

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxdml import config, parts
 from jaxdml.options import ConfigError
 from jaxdml.runs.storage import folder, questions
+from jaxdml.settings import config, parts
 
 COUNTS = ("scored", "scored_per_class", "folds")
 RIGHT = "right"  # of the accuracies of a fold, in their order

@@ -12,10 +12,10 @@ sample. `margin`, of the first setting, is a difference that does not matter, li
 from collections.abc import Mapping
 from typing import Any
 
-from jaxdml import config, parts
 from jaxdml.options import ConfigError
 from jaxdml.report.tables.questions import MARGIN, NO_PATHS
 from jaxdml.runs.storage import folder
+from jaxdml.settings import config, parts
 
 FILE = "questions.json"
 Questions = dict[str, dict[str, dict[str, Any]]]

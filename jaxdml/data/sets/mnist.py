@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxdml.data import download, idx, tfds
+from jaxdml.data import download
+from jaxdml.data.sets import idx, tfds
 from jaxdml.options import ConfigError
 from jaxdml.types import Dataset, Split
 

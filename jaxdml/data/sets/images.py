@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml.data import decoding, folders, own
+from jaxdml.data import decoding, folders
+from jaxdml.data.sets import own
 from jaxdml.options import ConfigError, listed
 from jaxdml.types import Dataset, Split
 

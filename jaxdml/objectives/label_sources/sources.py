@@ -18,10 +18,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdml import masks
-from jaxdml.objectives.alignment import ALIGNMENTS, Shares, aligned, first_shares
-from jaxdml.objectives.propagated import make_propagated
-from jaxdml.objectives.source import Rows, Source, SourceRefresh
-from jaxdml.objectives.thresholds import (
+from jaxdml.objectives.label_sources.alignment import ALIGNMENTS, Shares, aligned, first_shares
+from jaxdml.objectives.label_sources.propagated import make_propagated
+from jaxdml.objectives.label_sources.source import Rows, Source, SourceRefresh
+from jaxdml.objectives.label_sources.thresholds import (
     THRESHOLDS,
     Confidence,
     adaptive_threshold,

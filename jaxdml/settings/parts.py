@@ -16,12 +16,12 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from jaxdml.layers import Part, placed, with_embedding, with_sources
 from jaxdml.models import MODELS
 from jaxdml.objectives import KINDS, SOURCES, Kind
 from jaxdml.options import ConfigError, find, one_of
 from jaxdml.routines import ROUTINES, single
-from jaxdml.systems import system_of
+from jaxdml.settings.layers import Part, placed, with_embedding, with_sources
+from jaxdml.settings.systems import system_of
 from jaxdml.train import optimizers
 from jaxdml.types import Term
 

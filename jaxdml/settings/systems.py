@@ -68,6 +68,6 @@ def system_of(name: Any) -> System:
         raise ConfigError(f"system={name} cannot be made: {error}") from error
     if not isinstance(system, System):
         raise ConfigError(
-            f"system={name} must return a jaxdml.systems.System, but gives {system!r}"
+            f"system={name} must return a jaxdml.settings.systems.System, but gives {system!r}"
         )
     return system

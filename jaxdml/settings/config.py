@@ -13,13 +13,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxdml import assembly, parts, systems
 from jaxdml.data import DATASETS
 from jaxdml.evaluate.baselines import BASELINES
 from jaxdml.evaluate.classifiers import DEFAULTS, Options, check_classifier
 from jaxdml.evaluate.embed import EMBEDDINGS
 from jaxdml.evaluate.protocols import find_protocol
 from jaxdml.options import ConfigError, at_least, between, coerce, defaults, find, listed, one_of
+from jaxdml.settings import assembly, parts, systems
 from jaxdml.types import PointConfig
 
 # Which training images keep their label: one of these, or all of them where none is set.

@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdml.arguments import checked
-from jaxdml.losses.angular import cosines, first_weights, read_hard
+from jaxdml.losses.classification.angular import cosines, first_weights, read_hard
 from jaxdml.losses.rows import Rows, log_weights, scaled
 from jaxdml.losses.softmax import at_label, cross_entropy, log_sum_exp
 from jaxdml.options import ConfigError, at_least

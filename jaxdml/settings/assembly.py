@@ -14,12 +14,12 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxdml import parts
 from jaxdml.augment import POLICIES
-from jaxdml.layers import Part, viewed
-from jaxdml.objectives.sources import Source
+from jaxdml.objectives.label_sources.sources import Source
 from jaxdml.options import ConfigError, find, where
-from jaxdml.parts import Instance
+from jaxdml.settings import parts
+from jaxdml.settings.layers import Part, viewed
+from jaxdml.settings.parts import Instance
 from jaxdml.train import optimizers
 from jaxdml.types import Method, ModelSpec, Optimizer, Prior, Routine, Term
 
@@ -35,7 +35,7 @@ def assemble(
     Inside a compiled program the numbers of `config` may be traced.
 
     Args:
-      config: config path → value, as `jaxdml.config.resolve` gives it.
+      config: config path → value, as `jaxdml.settings.config.resolve` gives it.
       image_shape: (H, W, C).
       classes: how many classes there are.
       invariances: what keeps an image's class, see `jaxdml.augment`.
@@ -103,8 +103,8 @@ def _term(
         for name, source in sources.items():
             if not isinstance(source, Source):
                 raise ConfigError(
-                    f"{own.section}.sources: {name} must be made as a jaxdml.objectives.sources."
-                    f"Source, but is {type(source).__name__}"
+                    f"{own.section}.sources: {name} must be made as a "
+                    f"jaxdml.objectives.label_sources.source.Source, but is {type(source).__name__}"
                 )
         term = own.call(1, config, own.call(0, config), sources, scored)
         term = own.call(3, config, term)

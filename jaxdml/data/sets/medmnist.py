@@ -59,7 +59,9 @@ class Facts(NamedTuple):
 
 
 def _facts() -> dict[str, Facts]:
-    table = json.loads(resources.files("jaxdml.data").joinpath("medmnist.json").read_text("utf-8"))
+    table = json.loads(
+        resources.files("jaxdml.data.sets").joinpath("medmnist.json").read_text("utf-8")
+    )
     return {
         (name := flag if size == "28" else f"{flag}_{size}"): Facts(
             url=f"https://zenodo.org/records/10519652/files/{name}.npz?download=1",

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxdml import masks
 from jaxdml.arguments import checked
-from jaxdml.objectives.alignment import moved
+from jaxdml.objectives.label_sources.alignment import moved
 
 THRESHOLDS = ("fixed", "adaptive")
 DECAY = 0.999  # FreeMatch's

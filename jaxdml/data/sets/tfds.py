@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxdml.data import idx
 from jaxdml.data.download import cause
+from jaxdml.data.sets import idx
 from jaxdml.options import ConfigError
 
 Arrays = Mapping[str, tuple[np.ndarray, np.ndarray]]  # part → images u8[N, H, W], labels u8[N]

@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 
 from jaxdml import masks
 from jaxdml.graph import METHODS, propagate
-from jaxdml.objectives.source import Rows, Source, SourceRefresh
+from jaxdml.objectives.label_sources.source import Rows, Source, SourceRefresh
 from jaxdml.options import at_least, between, one_of
 from jaxdml.types import Context, Corpus, InitContext, Metrics, Outputs, Role
 

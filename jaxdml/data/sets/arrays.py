@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdml.data import own
 from jaxdml.data.folders import some
+from jaxdml.data.sets import own
 from jaxdml.options import ConfigError, listed
 from jaxdml.types import Dataset, Split
 

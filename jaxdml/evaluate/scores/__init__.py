@@ -1,0 +1,1 @@
+"""Scores of embeddings that protocols are made of."""

@@ -1,0 +1,1 @@
+"""Metric losses with a weight vector for each class."""

@@ -1,0 +1,1 @@
+"""Where the labels of rows come from: true ones, the teacher's, and propagated ones."""

@@ -1,0 +1,1 @@
+"""Settings: from a configuration to what is trained."""
