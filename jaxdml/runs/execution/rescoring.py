@@ -137,7 +137,7 @@ def trained_point(
     Args:
       run_folder: its run folder.
       result: as `result.json` holds it.
-      worker: whose workshops are used.
+      worker: whose setups of cohorts are used.
 
     Raises:
       ConfigError: if its parameters are missing or damaged, or if it is of another version.
