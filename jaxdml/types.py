@@ -224,9 +224,11 @@ class Phase(NamedTuple):
 
 
 class Routine(NamedTuple):
-    """Phases, and which of them each step is: step s is `pattern(epoch)[s % len]`.
+    """Phases, and a schedule that says which of them each step is.
 
-    Epochs count from 1, steps from the first epoch's first, as if all were as long as this one.
+    `pattern(epoch)` holds numbers of phases, which repeat: step s is of the phase
+    `pattern(epoch)[s % len(pattern(epoch))]`. Epochs count from 1. Steps count from 0 at the first
+    step of the first epoch, as if every epoch before had as many steps as this one.
     """
 
     phases: tuple[Phase, ...]

@@ -11,9 +11,9 @@
 
 `thesis` is how the published tables were made, `labelled` what a user with few labels gets, `full`
 the usual probe. `propagated` and `transductive` read the labels that `labelled` reads, see
-`evaluate.propagated`; `transductive` needs all test images at once. Another protocol is a function
-in a file of your own. It takes no argument and returns a `Protocol`; `eval.protocols` names it by
-its dotted path, `my_module:make`.
+`evaluate.scores.propagated`; `transductive` needs all test images at once. Another protocol is a
+function in a file of your own. It takes no argument and returns a `Protocol`; `eval.protocols`
+names it by its dotted path, `my_module:make`.
 """
 
 import functools

@@ -28,7 +28,8 @@ class Kind(NamedTuple):
     """A term that the library has."""
 
     make: Callable[..., Term]
-    # section, `""` its own → its parts; without any, options alone make the term
+    # What a configuration can choose for it: section → name → what makes it. The section "" is the
+    # term's own, as losses are of `metric`. A term without parts is made of its options alone.
     parts: Mapping[str, Mapping[str, Callable[..., Any]]] = MappingProxyType({})
 
 

@@ -175,13 +175,18 @@ def test_what_would_take_long_is_left_out_and_said(run_folder, tmp_path, monkeyp
     monkeypatch.setattr(baselines, "MOST_VALUES", 450 * 60)
     shutil.copytree(run_folder.path, tmp_path / "run")
     (tmp_path / "run" / folder.BASELINE_SCORES).unlink()
-    rows, notes = scored(folder.Folder(tmp_path / "run"))
+    other = folder.Folder(tmp_path / "run")
+    rows, notes = scored(other)
     by = {row["point"]: {s["protocol"] for s in row["scores"]} for row in rows}
     assert by == {"pixels": {"labelled", "full"}, "pca": {"labelled", "full", "retrieval"}}
     assert notes == [
         "pixels of digits are too many values for neighbours under retrieval: this baseline is not "
         "scored so"
     ]
+    monkeypatch.setattr(baselines, "BASELINES", {})  # nothing is scored again, and it is said again
+    again, said = scored(other)
+    assert [row["scores"] for row in again] == [row["scores"] for row in rows]
+    assert said == notes
 
 
 def test_they_can_be_left_out(tmp_path):

@@ -90,12 +90,14 @@ def aligned(
     factor = shares.target / jnp.maximum(shares.predicted, LEAST)
     result = probabilities * factor[None, :]
     result = result / jnp.maximum(result.sum(axis=-1, keepdims=True), jnp.finfo(result.dtype).tiny)
-    predicted = moved(shares.predicted, probabilities, valid, DECAY)
-    target = moved(shares.target, result, valid, SLOW) if kind == "running" else shares.target
+    predicted = moving_average(shares.predicted, probabilities, valid, DECAY)
+    target = (
+        moving_average(shares.target, result, valid, SLOW) if kind == "running" else shares.target
+    )
     return result, Shares(predicted, target, shares.known)
 
 
-def moved(
+def moving_average(
     before: Float[Array, " classes"],
     probabilities: Float[Array, "batch classes"],
     valid: Bool[Array, " batch"],
@@ -103,7 +105,8 @@ def moved(
 ) -> Float[Array, " classes"]:
     """A running mean after one more batch; one without a valid row leaves it as it was.
 
-    >>> moved(jnp.array([1.0, 0.0]), jnp.array([[0.0, 1.0]]), jnp.array([True]), 0.5).tolist()
+    >>> all_rows = jnp.array([True])
+    >>> moving_average(jnp.array([1.0, 0.0]), jnp.array([[0.0, 1.0]]), all_rows, 0.5).tolist()
     [0.5, 0.5]
     """
     now = jax.vmap(lambda column: masks.mean(column, valid), in_axes=1)(probabilities)

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxdml import masks
 from jaxdml.arguments import checked
-from jaxdml.objectives.label_sources.alignment import moved
+from jaxdml.objectives.label_sources.alignment import moving_average
 
 THRESHOLDS = ("fixed", "adaptive")
 DECAY = 0.999  # FreeMatch's
@@ -57,7 +57,7 @@ def adaptive_threshold(
     """
     largest = masks.mean(probabilities.max(axis=-1), valid)
     mean = jnp.where(valid.any(), DECAY * kept.mean + (1 - DECAY) * largest, kept.mean)
-    by_class = moved(kept.by_class, probabilities, valid, DECAY)
+    by_class = moving_average(kept.by_class, probabilities, valid, DECAY)
     each = mean * by_class / by_class.max()
     return each[probabilities.argmax(axis=-1)], Confidence(mean, by_class)
 

@@ -150,7 +150,10 @@ def rounds(setup: CohortSetup, points: int, width: int, devices: int) -> int:
 
 
 def wide(points: int) -> int:
-    """The width of as many points a device as gain by point_batch, in groups of equal size.
+    """How many points a device trains at once: groups of nearly equal size, of at most `WIDE`.
+
+    Args:
+      points: that a device has in all.
 
     >>> wide(10), wide(64), wide(70)
     (10, 64, 35)

@@ -14,7 +14,8 @@ import jax
 from jaxdml import data
 from jaxdml.options import ConfigError
 from jaxdml.runs import interrupt
-from jaxdml.runs.execution import checkpoints, placed, sizing, training
+from jaxdml.runs.execution import checkpoints, sizing, training
+from jaxdml.runs.execution.placed import Placed
 from jaxdml.runs.planning import cohort, loading, splits
 from jaxdml.runs.scoring import judge
 from jaxdml.runs.scoring.scorer import Scorer
@@ -64,7 +65,7 @@ class Worker:
         self.spent: dict[str, float] = {}  # seconds by activity
         self._trials: dict[tuple[Static, int, int], sizing.Trial] = {}
         self._setups: dict[tuple[Static, int], cohort.CohortSetup] = {}
-        self._placed: dict[tuple[Static, int, Size], placed.Placed] = {}
+        self._placed: dict[tuple[Static, int, Size], Placed] = {}
         self._images: tuple[Any, Any] | None = None  # one data set's at a time, and one way
         self._trained: tuple[Path, cohort.Network] | None = None  # one chunk's at a time
 
@@ -74,7 +75,7 @@ class Worker:
         return sum(1 + len(setup.patterns()) for setup in self._setups.values())
 
     def setup(self, members: Cohort) -> cohort.CohortSetup:
-        """The setup_of of a cohort, from any of its points; made once."""
+        """The setup of a cohort, from any of its points; made once."""
         key = members.static, members.capacity
         if key not in self._setups:
             resolved = members.points[0].config
@@ -153,7 +154,7 @@ class Worker:
                     )
                     fits = found.memory <= limit
                     if fits or sizing.too_wide(setup, width, found.memory, limit):
-                        break  # as in `run_folder`
+                        break  # as in `sizing.place`
                 self._trials[key] = found
         return self._trials[key]
 
@@ -233,7 +234,7 @@ class Worker:
                 )
                 scorer.submit(judged, functools.partial(write, row, judged))
 
-    def _place(self, chunk: Chunk) -> placed.Placed:
+    def _place(self, chunk: Chunk) -> Placed:
         """Programs for a chunk of this size, or for a smaller one if it does not fit."""
         members, size = chunk
         key = members.static, members.capacity, size

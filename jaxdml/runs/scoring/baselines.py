@@ -25,6 +25,7 @@ from jaxdml.types import PointConfig
 # values of all features that slow methods get: what fits by iteration, and what has no index
 MOST_VALUES = 2 * 10**7
 FAST = ("knn", PROTOCOLS["scores"].classifier)
+LEFT_OUT = "left_out"  # of an entry: classifier → why it was not tried
 Scores = list[dict[str, Any]]
 
 
@@ -87,7 +88,14 @@ def _read(file: Path) -> dict[str, Any]:
     """What is kept; what is damaged is scored anew."""
     try:
         known = folder.read_json(file) if file.exists() else {}
-        return {key: {"tried": one["tried"], "scores": one["scores"]} for key, one in known.items()}
+        return {
+            key: {
+                "tried": list(one["tried"]),
+                "scores": list(one["scores"]),
+                **({LEFT_OUT: dict(one[LEFT_OUT])} if LEFT_OUT in one else {}),
+            }
+            for key, one in known.items()
+        }
     except (ConfigError, AttributeError, TypeError, KeyError):
         return {}
 
@@ -121,7 +129,9 @@ class _Store:
             part = [c["eval.split"], *([] if c.get("data.fold") is None else [c["data.fold"]])]
             which = [name, loading.described(c), part, protocol, options, labelled]
             entry = self.known.setdefault(json.dumps(which), {"tried": [], "scores": []})
-            missing = [one for one in names if one not in entry["tried"]]
+            left_out = entry.get(LEFT_OUT, {})
+            self.notes |= dict.fromkeys(left_out[one] for one in names if one in left_out)
+            missing = [one for one in names if one not in entry["tried"] and one not in left_out]
             if missing:
                 try:
                     self._score(name, c, protocol, record, missing, entry)
@@ -132,7 +142,9 @@ class _Store:
 
     def close(self) -> list[str]:
         """Keeps what is new, and tells what is missing."""
-        known = {key: entry for key, entry in self.known.items() if entry["tried"]}
+        known = {
+            key: entry for key, entry in self.known.items() if entry["tried"] or LEFT_OUT in entry
+        }
         if json.dumps(known) != self.before:
             lines = [f"{json.dumps(key)}: {json.dumps(entry)}" for key, entry in known.items()]
             with contextlib.suppress(OSError):  # a report may go elsewhere than into its run
@@ -181,10 +193,12 @@ class _Store:
             own["scores"] = class_scores(test, own["labelled"], own["labelled_labels"], classes)
         left_out = [one for one in missing if slow and one not in FAST]
         if left_out:
-            self.notes[
+            said = (
                 f"{name} of {dataset.name} are too many values for {listed(left_out)} under "
                 f"{protocol}: this baseline is not scored so"
-            ] = None
+            )
+            self.notes[said] = None
+            entry.setdefault(LEFT_OUT, {}).update(dict.fromkeys(left_out, said))
         asked = [one for one in missing if one not in left_out]
         if asked:
             options = classifiers.Options(*(c[f"eval.{o}"] for o in classifiers.Options._fields))
