@@ -19,7 +19,7 @@ from ml_collections import ConfigDict, config_flags
 from jaxdml.configs import fields
 from jaxdml.data.download import cache
 from jaxdml.evaluate import project
-from jaxdml.options import ConfigError, coerce
+from jaxdml.options import ConfigError, coerce, listed
 from jaxdml.report import write
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.grid import Grid, thinned
@@ -176,18 +176,22 @@ def config() -> dict[str, Any]:
         given = flag.value
         if given is None:
             raise ConfigError(
-                "--config is missing: name a configuration file, like --config=configs/digits.py"
+                "--config is missing: name a configuration file, like --config=configs/digits.py, or "
+                f"one of the package: {listed(sorted(PACKAGED))}"
             )
         if not Path(_config_file()).is_file():
-            raise ConfigError(f"--config={_config_file()}: there is no such file")
+            raise ConfigError(
+                f"--config={_asked()}: there is no such file, and no such configuration of the "
+                f"package, which has {listed(sorted(PACKAGED))}"
+            )
         flat = flatten(given.to_dict())
         if coerce("quick", flat.pop("quick", False), False):
             flat = assign(flat, _quick())
     except OSError as error:  # what the file raised, kept until the configuration is first read
-        raise ConfigError(f"--config={_config_file()}: {_last_line(error)}") from error
+        raise ConfigError(f"--config={_asked()}: {_last_line(error)}") from error
     except AttributeError as error:
         raise ConfigError(
-            f"--config={_config_file()}: get_config() must return a ConfigDict, not {given!r}"
+            f"--config={_asked()}: get_config() must return a ConfigDict, not {given!r}"
         ) from error
     return assign(flat, _overrides())
 
@@ -212,9 +216,7 @@ def grid() -> Grid:
     """
     module = _config_module()
     if not hasattr(module, "get_grid"):
-        raise ConfigError(
-            f"{_config_file()} has no get_grid(): use the command train for a single point"
-        )
+        raise ConfigError(f"{_asked()} has no get_grid(): use the command train for a single point")
     try:
         over: Grid = module.get_grid()
         return thinned(over) if flags.FLAGS["config"].value.get("quick") else over
@@ -252,7 +254,7 @@ def _quick() -> dict[str, Any]:
     """What the configuration file's `QUICK` changes, for `--config.quick=True`."""
     changes: dict[str, Any] | None = getattr(_config_module(), "QUICK", None)
     if changes is None:
-        raise ConfigError(f"{_config_file()} has no QUICK: leave --config.quick out")
+        raise ConfigError(f"{_asked()} has no QUICK: leave --config.quick out")
     return changes
 
 
@@ -312,9 +314,14 @@ def _keep_compiled() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
+def _asked() -> str:
+    """The file or the name that was given, without what `get_config` is told, `FILE:WORD`."""
+    return str(config_flags.get_config_filename(flags.FLAGS["config"])).partition(":")[0]
+
+
 def _config_file() -> str:
-    """The file's path, without what `get_config` is told by `--config=FILE:WORD`."""
-    return _found(str(config_flags.get_config_filename(flags.FLAGS["config"]))).partition(":")[0]
+    """The file's path."""
+    return _found(_asked())
 
 
 def _stop(sentence: str) -> NoReturn:
