@@ -176,8 +176,8 @@ def config() -> dict[str, Any]:
         given = flag.value
         if given is None:
             raise ConfigError(
-                "--config is missing: name a configuration file, like --config=configs/digits.py, or "
-                f"one of the package: {listed(sorted(PACKAGED))}"
+                "--config is missing: name a configuration file, like --config=configs/digits.py, "
+                f"or one of the package: {listed(sorted(PACKAGED))}"
             )
         if not Path(_config_file()).is_file():
             raise ConfigError(
