@@ -19,7 +19,9 @@ from configs import few
 
 COUNTS = (10, 60, 100, 600, 6000)
 COMPARED = (10, 60, 600)
+LABELS_ALONE = (100, 6000)  # with nothing but the first two of the others
 DRAWS = tuple((draw, draw) for draw in range(100, 105))
+Changes = dict[str, dict[str, dict[str, Any]]]  # question → setting → what it changes
 SEEDS: dict[Any, Any] = {("seed", "data.labels_seed"): DRAWS}
 OTHERS: dict[str, dict[str, Any]] = {
     "labels alone": {"system": "dml"},
@@ -53,21 +55,21 @@ def base(dataset: str, *, stratified: bool) -> ConfigDict:
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
-    """One hundred points: the recipe at all counts, and the others where it has to be better."""
-    return (recipe(COUNTS), *others(COMPARED))
+    """120 points: the recipe at all counts, the others where it has to be better, labels alone."""
+    return (recipe(COUNTS), *others(COMPARED), *others(LABELS_ALONE)[:2])
 
 
-def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
+def get_questions() -> Changes:
     """Is the recipe better than each of the others?"""
-    return questions(COMPARED)
+    return questions(COMPARED) | questions(LABELS_ALONE, 2)
 
 
-def questions(counts: tuple[int, ...]) -> dict[str, dict[str, dict[str, Any]]]:
-    """A question for each count of labels."""
+def questions(counts: tuple[int, ...], first: int | None = None) -> Changes:
+    """A question for each count of labels, about all others or the first of them."""
+    compared: dict[str, dict[str, Any]] = {"the recipe": {}, **dict([*OTHERS.items()][:first])}
     return {
         f"Better than the recipe? {count:,} labels": {
-            name: {**changes, "data.labelled_count": count}
-            for name, changes in {"the recipe": {}, **OTHERS}.items()
+            name: {**changes, "data.labelled_count": count} for name, changes in compared.items()
         }
         for count in counts
     }

@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 from configs import study_few
 
 COMPARED = (60, 600)
+LABELS_ALONE = (3456,)
 
 
 def get_config() -> ConfigDict:
@@ -23,9 +24,13 @@ def get_config() -> ConfigDict:
 
 def get_questions() -> dict[str, dict[str, dict[str, Any]]]:
     """Is the recipe better than each of the others?"""
-    return study_few.questions(COMPARED)
+    return study_few.questions(COMPARED) | study_few.questions(LABELS_ALONE, 2)
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
-    """Sixty-five points: the recipe at all counts, and the others where it has to be better."""
-    return (study_few.recipe((60, 600, 3456)), *study_few.others(COMPARED))
+    """75 points: the recipe at all counts, the others where it has to be better, labels alone."""
+    return (
+        study_few.recipe((60, 600, 3456)),
+        *study_few.others(COMPARED),
+        *study_few.others(LABELS_ALONE)[:2],
+    )

@@ -14,7 +14,7 @@ from jaxdml.settings import assembly, config
 def test_good_neighbours_are_no_collapse_though_the_loss_may_be_that_of_a_point(spread, said):
     random, y = np.random.default_rng(0), np.arange(40) % 4
     setup = SimpleNamespace(
-        at_a_point=lambda *_: np.array([0.2, 0.2]), sizes=SimpleNamespace(batch_size=32)
+        collapse_check=lambda *_: np.array([0.2, 0.2]), sizes=SimpleNamespace(batch_size=32)
     )
     z = np.eye(4)[y] + spread * random.normal(size=(40, 4))
     resolved = config.resolve({"system": "dml"})

@@ -36,7 +36,7 @@ class CohortSetup:
     method: Method  # of the first point: names, lengths and pattern of phases are the same for all
     sizes: streams.Sizes
     encode: embed.Encode
-    at_a_point: Callable[..., Array] | None  # see `_at_a_point`
+    collapse_check: Callable[..., Array] | None  # see `_collapse_check`
     capacity: int  # labelled rows that a point has room for
 
     @property
@@ -108,12 +108,12 @@ def setup_of(members: Cohort, dataset: Dataset) -> CohortSetup:
         method=method,
         sizes=methods.sizes_of(options, dataset, static.labelled_count, method.routine),
         encode=embed.encoder(method.model),
-        at_a_point=_at_a_point(assemble, method),
+        collapse_check=_collapse_check(assemble, method),
         capacity=members.capacity,
     )
 
 
-def _at_a_point(assemble: programs.Assemble, method: Method) -> Callable[..., Array] | None:
+def _collapse_check(assemble: programs.Assemble, method: Method) -> Callable[..., Array] | None:
     """The metric loss of embeddings, and what it would be were all of them at their mean.
 
     Returns:

@@ -166,13 +166,13 @@ def _learned_nothing(
     Of good embeddings it may be so too, where the hardest triplets alone count: their neighbours
     tell them. A loss above it is no sign at all.
     """
-    if setup.at_a_point is None:
+    if setup.collapse_check is None:
         return None
     size = setup.sizes.batch_size
     rows = np.linspace(0, len(z) - 1, min(len(z), size)).astype(int)  # of all classes, if sorted
     room = [(0, size - len(rows))]
     loss, single = np.asarray(
-        setup.at_a_point(
+        setup.collapse_check(
             config.numbers(resolved),
             np.pad(z[rows], [*room, (0, 0)]),
             np.pad(y[rows], room),
