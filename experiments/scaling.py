@@ -22,7 +22,7 @@ from absl import flags
 from configs import digits
 from jaxdml.commands import cli
 from jaxdml.runs.execution import execute, sizing
-from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import grid, loading, plan
 from jaxdml.runs.storage import folder
 from jaxdml.settings import config
@@ -82,20 +82,20 @@ def widths(system: str, name: str, labelled: int) -> list[tuple[int, float, int,
     load = loading.loader(cli.data_dir())
     points = grid.expand(options, ({"seed": tuple(range(max(WIDTHS)))},))
     [members] = plan.plan(points, load).cohorts
-    worker = Worker(folder.Folder(Path("nowhere")), load)
-    setup = worker.setup(members)
+    trainer = ChunkTrainer(folder.Folder(Path("nowhere")), load)
+    setup = trainer.setup(members)
     steps = sum(setup.lengths)
     found = []
     for width in WIDTHS:
-        trial = worker.trial(members, width)
-        operations, flops = compiled(worker, members, width)
+        trial = trainer.trial(members, width)
+        operations, flops = compiled(trainer, members, width)
         found.append((width, 1e3 * trial.seconds / steps, operations, flops))
     return found
 
 
-def compiled(worker: Worker, members: Cohort, width: int) -> tuple[int, float]:
+def compiled(trainer: ChunkTrainer, members: Cohort, width: int) -> tuple[int, float]:
     """Operations and flops of an epoch's program, whose loop over steps counts once."""
-    setup, layout = worker.setup(members), population.layout(width)
+    setup, layout = trainer.setup(members), population.layout(width)
     made = programs.programs(setup.assemble, setup.sizes, layout)
     images = population.place_images(setup.dataset, layout)
     point_batch = sizing.full_chunk(setup, members.points, layout)

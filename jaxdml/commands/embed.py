@@ -21,7 +21,7 @@ from jaxdml.data import decoding, folders
 from jaxdml.data.sets import arrays
 from jaxdml.options import ConfigError, listed
 from jaxdml.runs.execution import rescoring
-from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import loading
 from jaxdml.runs.storage import folder, formats, opening
 
@@ -51,8 +51,8 @@ def main() -> None:
     result = chosen(run_folder, POINT.value)
     if result["status"] == "diverged":
         raise ConfigError(f"--point={POINT.value} has diverged: {result['reason']}")
-    worker = Worker(run_folder, cli.loader(run_folder))
-    setup, _, _, network = rescoring.trained_point(run_folder, result, worker)
+    trainer = ChunkTrainer(run_folder, cli.loader(run_folder))
+    setup, _, _, network = rescoring.trained_point(run_folder, result, trainer)
     span = result["config"].get("data.range")  # in which the point saw its images
     x, files = images(Path(INPUT.value), loading.image_shape(setup.dataset), span)
     latents = setup.encode(network.params["model"], x)[0]  # a thousand images at a time

@@ -10,7 +10,7 @@ from absl import flags
 
 from jaxdml.commands import cli
 from jaxdml.runs.execution import estimate, execute
-from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import description, grid, plan, splits
 from jaxdml.runs.storage import folder, questions
 
@@ -44,7 +44,7 @@ def main() -> None:
         print(description.describe(planned))
         if len(pending) < len(points):
             print(f"{len(points) - len(pending)} of {len(points)} points are finished already")
-        for line in estimate.lines(planned, Worker(folder.Folder(Path()), load)):
+        for line in estimate.lines(planned, ChunkTrainer(folder.Folder(Path()), load)):
             print(line, flush=True)
         return
     workdir = cli.workdir()

@@ -12,7 +12,7 @@ from jaxdml.options import ConfigError, listed
 from jaxdml.report.tables import summary
 from jaxdml.report.tables.summary import Group
 from jaxdml.runs.execution import rescoring
-from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import loading, methods, splits
 from jaxdml.runs.storage import folder
 from jaxdml.types import Dataset, Split
@@ -65,7 +65,7 @@ def points(
     if len(kinds) > 1:
         note("no images: the settings are of several data sets, or scored on different parts")
     dataset = None
-    workers: dict[folder.Folder, Worker] = {}
+    trainers: dict[folder.Folder, ChunkTrainer] = {}
     missing: dict[str, list[str]] = {}
     for name, group, result in chosen:
         run_folder, c = result["folder"], result["config"]
@@ -76,8 +76,8 @@ def points(
         elif len(kinds) == 1:
             try:
                 here = load(c)
-                worker = workers.setdefault(run_folder, Worker(run_folder, load))
-                own = _gallery(run_folder, result, here, worker)
+                trainer = trainers.setdefault(run_folder, ChunkTrainer(run_folder, load))
+                own = _gallery(run_folder, result, here, trainer)
                 dataset = here
             except ConfigError as error:
                 missing.setdefault(str(error), []).append(result["point"])
@@ -106,14 +106,14 @@ def examples(part: Split, each: int = 1) -> np.ndarray:
 
 
 def _gallery(
-    run_folder: folder.Folder, result: Mapping[str, Any], dataset: Dataset, worker: Worker
+    run_folder: folder.Folder, result: Mapping[str, Any], dataset: Dataset, trainer: ChunkTrainer
 ) -> gallery.Gallery:
     own = run_folder.result(result["point"])
     assert own is not None
     channels = dataset.train.x.shape[3]
     if channels not in (1, 3):
         raise ConfigError(f"an image of {channels} channels is no picture: 1 and 3 are")
-    _, point, _, network = rescoring.trained_point(run_folder, own, worker)
+    _, point, _, network = rescoring.trained_point(run_folder, own, trainer)
     c = point.config
     method = methods.assembler(c, dataset)({})
     logits = c.get("reconstruction.name") == "bernoulli"

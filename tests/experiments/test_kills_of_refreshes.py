@@ -7,7 +7,7 @@ import jax
 import pytest
 
 from jaxdml.runs.execution import checkpoints, rescoring
-from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import loading
 from jaxdml.runs.storage import opening
 
@@ -40,11 +40,11 @@ def written(workdir):
     """All bytes that a run ends with, but for times: scores, losses by epoch, and arrays."""
     found = {"results": b"\n".join(sorted((workdir / "results.csv").read_bytes().splitlines()))}
     run_folder = opening.existing(workdir)
-    worker = Worker(run_folder, loading.loader(workdir))
+    trainer = ChunkTrainer(run_folder, loading.loader(workdir))
     for result in run_folder.results():
         point, kept = result["point"], result["checkpoint"]
         found[f"{point} history"] = (run_folder.point(point) / "history.csv").read_bytes()
-        setup = rescoring.trained_point(run_folder, result, worker)[0]
+        setup = rescoring.trained_point(run_folder, result, trainer)[0]
         for average in (False, True):
             final = run_folder.checkpoints / kept["path"]
             network = checkpoints.networks(setup, final, kept["rows"], average)

@@ -10,7 +10,7 @@ import pytest
 from jaxdml.evaluate.scores import clustering, retrieval
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute, rescoring, training
-from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import cohort, loading
 from jaxdml.settings import config
 
@@ -81,8 +81,8 @@ def test_full_is_fitted_on_the_training_images_in_their_order(finished):
     from sklearn.neighbors import KNeighborsClassifier
 
     [result] = finished.results()
-    worker = Worker(finished, loading.loader(finished.path))
-    setup, _, _, network = rescoring.trained_point(finished, result, worker)
+    trainer = ChunkTrainer(finished, loading.loader(finished.path))
+    setup, _, _, network = rescoring.trained_point(finished, result, trainer)
     train, test = setup.dataset.train, setup.dataset.test
     z, scored = (
         setup.model.encode(network.params["model"], split.x / 255.0)[0] for split in (train, test)
@@ -104,8 +104,8 @@ def test_only_the_embeddings_of_scored_and_labelled_images_are_kept(finished):
 
 def test_a_sample_is_spread_about_the_mean_as_the_encoder_says_and_follows_the_seed(finished):
     [result] = finished.results()
-    worker = Worker(finished, loading.loader(finished.path))
-    setup, _, _, network = rescoring.trained_point(finished, result, worker)
+    trainer = ChunkTrainer(finished, loading.loader(finished.path))
+    setup, _, _, network = rescoring.trained_point(finished, result, trainer)
     mean, logvar = setup.model.encode(network.params["model"], setup.dataset.test.x / 255.0)
     noise = (arrays(finished)["test_sample"] - mean) / np.exp(logvar / 2)
     assert abs(noise.mean()) < 0.1

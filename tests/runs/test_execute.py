@@ -10,7 +10,7 @@ import pytest
 from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.runs.execution import checkpoints, cluster, execute, rescoring, sizing, training
-from jaxdml.runs.execution.worker import Chunk, Size, Worker
+from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
 from jaxdml.runs.planning import grid, loading
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.scoring import judge
@@ -37,8 +37,8 @@ def finished(tmp_path_factory):
     return execute.run(BASE, GRID, path, path)
 
 
-def worker(run_folder):
-    return Worker(run_folder, loading.loader(run_folder.path))
+def trainer(run_folder):
+    return ChunkTrainer(run_folder, loading.loader(run_folder.path))
 
 
 def reported(run_folder):
@@ -298,7 +298,7 @@ def test_scores_are_added_to_those_that_there_are(finished, tmp_path):
 
 def test_embeddings_belong_to_the_images_and_labels_beside_them(finished):
     result = finished.results()[0]
-    setup, _, labelled, network = rescoring.trained_point(finished, result, worker(finished))
+    setup, _, labelled, network = rescoring.trained_point(finished, result, trainer(finished))
     with np.load(finished.point(result["point"]) / "embeddings.npz") as arrays:
         test = setup.dataset.test
         np.testing.assert_allclose(
@@ -337,7 +337,7 @@ def test_scoring_on_validation_images_needs_some(tmp_path):
     base = BASE | {"eval": {"split": "validation"}, "system": "ae"}
     run_folder = execute.run(base, ({},), tmp_path / "run", tmp_path)
     result = run_folder.results()[0]
-    setup, _, _, network = rescoring.trained_point(run_folder, result, worker(run_folder))
+    setup, _, _, network = rescoring.trained_point(run_folder, result, trainer(run_folder))
     with np.load(run_folder.point(result["point"]) / "embeddings.npz") as arrays:
         expected = setup.encode(network.params["model"], setup.dataset.validation.x)[0]
         np.testing.assert_allclose(arrays["test"], expected, rtol=1e-5)
@@ -375,7 +375,7 @@ def test_a_loss_that_cannot_be_trained_is_explained(tmp_path, name, said):
 def test_a_damaged_checkpoint_is_named(finished):
     result = finished.results()[0] | {"checkpoint": {"path": "none/final", "row": 0, "rows": 1}}
     with pytest.raises(ConfigError, match="none/final is missing or damaged"):
-        rescoring.trained_point(finished, result, worker(finished))
+        rescoring.trained_point(finished, result, trainer(finished))
 
 
 def test_a_run_of_another_version_is_refused_in_one_sentence(finished, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from jaxdml import objectives, routines
 from jaxdml.runs.execution import checkpoints, execute, rescoring
-from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import loading
 from jaxdml.settings import config, systems
 from tests.third_party import hidden
@@ -70,10 +70,10 @@ def trained(tmp_path, options):
     """By what the hidden labels are: losses by epoch, scores, and the bytes of all arrays."""
     kinds = ("true", "random", "none")
     run_folder = execute.run(BASE | options, ({"data.hidden": kinds},), tmp_path, tmp_path)
-    worker, found = Worker(run_folder, loading.loader(tmp_path)), {}
+    trainer, found = ChunkTrainer(run_folder, loading.loader(tmp_path)), {}
     for result in run_folder.results():
         assert result["status"] == "ok", result["reason"]
-        setup, point, labelled, _ = rescoring.trained_point(run_folder, result, worker)
+        setup, point, labelled, _ = rescoring.trained_point(run_folder, result, trainer)
         assert len(labelled) == hidden.LABELLED
         kept = result["checkpoint"]
         arrays = [

@@ -13,7 +13,7 @@ import pytest
 from configs import bench_grid
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import cluster, estimate, execute, sizing
-from jaxdml.runs.execution.worker import Chunk, Size, Worker
+from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
 from jaxdml.runs.planning import grid, loading
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.storage import folder
@@ -36,11 +36,11 @@ def cohort(count=6, **options):
     points = grid.expand(config.flatten(BASE) | options, over)
     load = loading.loader(Path())
     [members] = planning.plan(points, load).cohorts
-    return members, Worker(folder.Folder(Path("nowhere")), load)
+    return members, ChunkTrainer(folder.Folder(Path("nowhere")), load)
 
 
-def placed(members, worker, layout, share, feed="auto"):
-    setup = worker.setup(members)
+def placed(members, trainer, layout, share, feed="auto"):
+    setup = trainer.setup(members)
     images = functools.partial(population.place_images, setup.dataset)
     return sizing.place(setup, members.points, layout, images, share, feed)
 
@@ -53,15 +53,15 @@ def test_the_benchmarks_grid_lies_on_four_devices_that_exchange_nothing():
     load = loading.loader(Path())
     plan = planning.plan(points, load)
     assert [len(members.points) for members in plan.cohorts] == [20, 20]
-    worker = Worker(folder.Folder(Path("nowhere")), load)
+    trainer = ChunkTrainer(folder.Folder(Path("nowhere")), load)
     for members in plan.cohorts:
-        size = worker.size(members)
+        size = trainer.size(members)
         assert (size.devices, size.width, size.rounds) == (4, 1, 8)
         layout = population.layout(size.width, size.rounds)
-        _, programs, images = placed(members, worker, layout, 0.75)
-        point_batch = sizing.full_chunk(worker.setup(members), members.points, layout)
+        _, programs, images = placed(members, trainer, layout, 0.75)
+        point_batch = sizing.full_chunk(trainer.setup(members), members.points, layout)
         states = programs.init(point_batch, images)
-        [pattern] = worker.setup(members).patterns()
+        [pattern] = trainer.setup(members).patterns()
         program = programs.epoch(*pattern)
         text = program.lower(states, point_batch, images, np.int32(1)).compile().as_text()
         assert not COLLECTIVES.search(text)
@@ -93,8 +93,8 @@ def test_points_are_dealt_out_evenly_and_come_back_in_their_order():
 
 
 def test_more_points_need_more_memory():
-    members, worker = cohort(16)
-    setup = worker.setup(members)
+    members, trainer = cohort(16)
+    setup = trainer.setup(members)
 
     def needed(width, rounds):
         layout = population.layout(width, rounds)
@@ -113,14 +113,14 @@ def test_more_points_need_more_memory():
 def test_what_does_not_fit_goes_in_fewer_rounds_then_in_narrower_groups(
     monkeypatch, allowed, width, rounds
 ):
-    members, worker = cohort()
+    members, trainer = cohort()
 
     def needed(programs, patterns, point_batch, images, layout):
         return 100 * layout.width * layout.rounds
 
     monkeypatch.setattr(compiled, "compile_all", needed)
     monkeypatch.setattr(population, "memory", lambda layout: 2 * allowed)
-    layout = placed(members, worker, population.layout(4, 3), 0.5, "device").layout
+    layout = placed(members, trainer, population.layout(4, 3), 0.5, "device").layout
     assert (layout.width, layout.rounds) == (width, rounds)
 
 
@@ -140,7 +140,7 @@ def test_what_does_not_fit_goes_in_fewer_rounds_then_in_narrower_groups(
 def test_images_that_do_not_fit_beside_a_round_are_fed_before_it_is_made_narrower(
     monkeypatch, allowed, images, feed, expected
 ):
-    members, worker = cohort()
+    members, trainer = cohort()
 
     def needed(programs, patterns, point_batch, described, layout):
         return 100 * layout.width * layout.rounds + images * (not layout.fed)
@@ -148,7 +148,7 @@ def test_images_that_do_not_fit_beside_a_round_are_fed_before_it_is_made_narrowe
     monkeypatch.setattr(compiled, "compile_all", needed)
     monkeypatch.setattr(population, "memory", lambda layout: 2 * allowed)
     monkeypatch.setattr(sizing, "size", lambda setup: images)
-    layout = placed(members, worker, population.layout(4, 3), 0.5, feed).layout
+    layout = placed(members, trainer, population.layout(4, 3), 0.5, feed).layout
     assert (layout.width, layout.rounds, layout.fed) == expected
 
 
@@ -179,7 +179,7 @@ def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatc
 
 
 def test_a_point_that_does_not_fit_is_refused(monkeypatch):
-    members, worker = cohort()
+    members, trainer = cohort()
     monkeypatch.setattr(population, "memory", lambda layout: 2**13)
     for feed, said in (
         (
@@ -189,7 +189,7 @@ def test_a_point_that_does_not_fit_is_refused(monkeypatch):
         ("device", r"\d+ MiB on a device, 1 MiB of it training images, but .*: set train.feed to"),
     ):
         with pytest.raises(ConfigError, match=f"a single point needs {said}"):
-            placed(members, worker, population.layout(1), 0.5, feed)
+            placed(members, trainer, population.layout(1), 0.5, feed)
 
 
 @pytest.mark.parametrize(
@@ -197,19 +197,19 @@ def test_a_point_that_does_not_fit_is_refused(monkeypatch):
     [(2, 400, 32), (2, 80, 16), (2, 5, 1), (500, 400, 8), (10_000, 400, 1)],
 )
 def test_many_short_trainings_travel_together_and_long_ones_alone(epochs, points, rounds):
-    members, worker = cohort(1, **{"train.epochs": epochs})  # of four steps each
-    assert sizing.rounds(worker.setup(members), points, width=2, devices=4) == rounds
+    members, trainer = cohort(1, **{"train.epochs": epochs})  # of four steps each
+    assert sizing.rounds(trainer.setup(members), points, width=2, devices=4) == rounds
 
 
 def test_a_trial_says_how_long_and_how_much_and_is_made_once(monkeypatch):
-    members, worker = cohort()
-    found = worker.trial(members, 2)
+    members, trainer = cohort()
+    found = trainer.trial(members, 2)
     assert found.width == 2
     assert 0 < found.seconds < 60
     assert 0 < found.compiling < 60
     assert 2**10 < found.memory < 2**30
     monkeypatch.setattr(sizing, "trial", None)
-    assert worker.trial(members, 2) is found
+    assert trainer.trial(members, 2) is found
 
 
 def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
@@ -238,7 +238,7 @@ def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
 
 
 def test_a_width_that_no_trial_chose_is_not_kept(monkeypatch):
-    members, worker = cohort(16)
+    members, trainer = cohort(16)
     monkeypatch.setattr(
         sizing,
         "trial",
@@ -246,25 +246,25 @@ def test_a_width_that_no_trial_chose_is_not_kept(monkeypatch):
             layout.width, 1 / layout.width, 0, 0
         ),
     )
-    auto, worker = cohort(16, **{"train.width": "auto"})
-    assert worker.width(members) == Size(1, 1, 4)
-    assert worker.width(auto, before=worker.width(members)) == Size(4, 1, 4, tried=4)
+    auto, trainer = cohort(16, **{"train.width": "auto"})
+    assert trainer.width(members) == Size(1, 1, 4)
+    assert trainer.width(auto, before=trainer.width(members)) == Size(4, 1, 4, tried=4)
     few, _ = cohort(8, **{"train.width": "auto"})
-    before = worker.width(few)
+    before = trainer.width(few)
     assert before == Size(2, 1, 4, tried=2)
-    assert worker.width(auto, before).width == 4  # it could only be 2
-    assert worker.width(few, Size(4, 1, 4, tried=4)).width == 2
-    assert worker.width(auto, Size(1, 1, 4, tried=2)).width == 1  # 2 was no faster
+    assert trainer.width(auto, before).width == 4  # it could only be 2
+    assert trainer.width(few, Size(4, 1, 4, tried=4)).width == 2
+    assert trainer.width(auto, Size(1, 1, 4, tried=2)).width == 1  # 2 was no faster
 
 
 def test_on_accelerators_many_points_go_at_once_without_trials(monkeypatch):
-    members, worker = cohort(300)
-    assert worker.width(members) == Size(1, 1, 4)
+    members, trainer = cohort(300)
+    assert trainer.width(members) == Size(1, 1, 4)
     monkeypatch.setattr(population, "accelerated", lambda: True)
     monkeypatch.setattr(sizing, "trial", None)
-    assert worker.width(members) == Size(38, 1, 4)  # twice, for 75 points a device
+    assert trainer.width(members) == Size(38, 1, 4)  # twice, for 75 points a device
     asked, _ = cohort(300, **{"train.width": 3})
-    assert worker.width(asked) == Size(3, 1, 4)
+    assert trainer.width(asked) == Size(3, 1, 4)
 
 
 def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
@@ -314,13 +314,13 @@ def test_each_worker_of_a_cluster_gets_something(tmp_path, monkeypatch, workers,
 
 
 def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
-    members, worker = cohort()
+    members, trainer = cohort()
     monkeypatch.setattr(population, "memory", lambda layout: 1000)
-    found = worker.trial(members, 1)
+    found = trainer.trial(members, 1)
     assert found.seconds == float("inf")
     assert found.memory > 1000
-    plan = planning.plan(members.points, worker.load)
-    lines = list(estimate.lines(plan, worker))
+    plan = planning.plan(members.points, trainer.load)
+    lines = list(estimate.lines(plan, trainer))
     assert re.search(
         r"2-D: a point needs \d+ MiB, \d+ MiB of it images that the host feeds, of 1 MiB in all: "
         "which is too much$",

@@ -20,7 +20,7 @@ import jax
 from jaxdml.options import ConfigError
 from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints
-from jaxdml.runs.execution.worker import Chunk, Size, Worker
+from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
 from jaxdml.runs.planning import loading
 from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.runs.storage import folder
@@ -163,14 +163,14 @@ Here = tuple[str, str, str | None]  # run folder, data, compilation cache
 
 
 @functools.cache
-def _worker(here: Here) -> Worker:
+def _trainer(here: Here) -> ChunkTrainer:
     """This process's, kept from task to task."""
     workdir, data_dir, compiled = here
     if compiled:
         jax.config.update("jax_compilation_cache_dir", compiled)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
     run_folder = folder.Folder(Path(workdir))
-    return Worker(
+    return ChunkTrainer(
         run_folder,
         loading.loader(Path(data_dir), run_folder.plan()["places"], run_folder.plan()["data"]),
     )
@@ -179,7 +179,7 @@ def _worker(here: Here) -> Worker:
 def size(here: Here, members: Cohort, before: Size | None) -> Size:
     """A task: how a cohort travels on the devices of a worker."""
     with _one_at_a_time:
-        return _worker(here).size(members, before)
+        return _trainer(here).size(members, before)
 
 
 def carry_out(here: Here, chunk: Chunk, finished: Set[str]) -> float:
@@ -189,8 +189,8 @@ def carry_out(here: Here, chunk: Chunk, finished: Set[str]) -> float:
     finished is not done again.
     """
     losses = [float("nan")]
-    worker = _worker(here)
-    run_folder = worker.run_folder
+    trainer = _trainer(here)
+    run_folder = trainer.run_folder
 
     def stop() -> int:
         return signal.SIGTERM if (run_folder.path / HALT).exists() else 0
@@ -204,7 +204,7 @@ def carry_out(here: Here, chunk: Chunk, finished: Set[str]) -> float:
     ):
         done = {point.id for point in points if run_folder.result(point.id) is not None}
         if not done.issuperset(point.id for point in points) and not stop():
-            worker.carry_out(
+            trainer.carry_out(
                 chunk,
                 finished | done,
                 scorer,

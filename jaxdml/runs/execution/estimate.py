@@ -4,27 +4,27 @@ import math
 from collections.abc import Iterator
 
 from jaxdml.runs.execution import sizing
-from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning.description import title
 from jaxdml.runs.planning.plan import Plan
 from jaxdml.runs.progress import clock
 from jaxdml.train import population
 
 
-def lines(plan: Plan, worker: Worker) -> Iterator[str]:
+def lines(plan: Plan, trainer: ChunkTrainer) -> Iterator[str]:
     """A line for each cohort as soon as it is measured, and one for all of them.
 
     Args:
       plan: what is to be trained.
-      worker: measures.
+      trainer: measures.
     """
     total, most = 0.0, 0
     for members in plan.cohorts:
-        setup, size = worker.setup(members), worker.rounds(members, worker.width(members))
-        trial = worker.trial(members, size.width)
+        setup, size = trainer.setup(members), trainer.rounds(members, trainer.width(members))
+        trial = trainer.trial(members, size.width)
         while math.isinf(trial.seconds) and size.width > 1:
             size = size._replace(width=size.width // 2, rounds=1)
-            trial = worker.trial(members, size.width)
+            trial = trainer.trial(members, size.width)
         layout = population.layout(size.width, size.rounds)._replace(fed=trial.fed)
         images = sizing.images_on_a_device(
             setup, setup.sizes, members.points, layout, setup.patterns()

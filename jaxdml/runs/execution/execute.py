@@ -8,8 +8,8 @@ from typing import Any
 
 from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints, cluster
+from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
 from jaxdml.runs.execution.rescoring import score_again
-from jaxdml.runs.execution.worker import Chunk, Size, Worker
 from jaxdml.runs.planning import description, grid, loading, splits
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.progress import Reporter
@@ -93,10 +93,10 @@ def _here(
     stop: Callable[[], int],
 ) -> None:
     """Trains in this process, chunk by chunk, on all its devices."""
-    worker = Worker(run_folder, load)
+    trainer = ChunkTrainer(run_folder, load)
     with Scorer(sum(len(members.points) for members in cohorts)) as scorer:
         for members in cohorts:
-            size = worker.size(members, _size_before(run_folder, members))
+            size = trainer.size(members, _size_before(run_folder, members))
             _note_fed(size, members, progress)
             for chunk in _chunks(run_folder, members, size, finished):
                 new = sum(point.id not in finished for point in chunk.members.points)
@@ -104,12 +104,12 @@ def _here(
                 def on_epoch(epochs: int, loss: float, new: int = new) -> None:
                     progress.epoch(new, loss, epochs)
 
-                worker.carry_out(chunk, finished, scorer, on_epoch, stop, progress.finished)
+                trainer.carry_out(chunk, finished, scorer, on_epoch, stop, progress.finished)
         while scorer.busy:
             scorer.collect(0.5)
             if stop():
                 raise interrupt.Stopped(stop())
-    progress.spent(worker.spent, worker.programs)
+    progress.spent(trainer.spent, trainer.programs)
 
 
 def _on_cluster(

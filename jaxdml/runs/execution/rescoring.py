@@ -13,7 +13,7 @@ from jaxdml import data
 from jaxdml.options import ConfigError
 from jaxdml.report.tables import summary
 from jaxdml.runs import interrupt
-from jaxdml.runs.execution.worker import Worker
+from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import cohort, loading, splits
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.progress import Reporter
@@ -74,10 +74,10 @@ def score_again(
 
     With `only`, see `Scorer.submit`, scores are added to those of the earlier time.
     """
-    worker = Worker(run_folder, load)
+    trainer = ChunkTrainer(run_folder, load)
     with Scorer(len(jobs)) as scorer:
         for old, point in jobs:
-            setup, _, _, network = trained_point(run_folder, old, worker)
+            setup, _, _, network = trained_point(run_folder, old, trainer)
             splits.check_scoring(point.config, setup.dataset)
             labelled = splits.select(point, setup.dataset)
             judged = judge.judge(setup, point, network, np.array(old["diverged"]), labelled)
@@ -130,14 +130,14 @@ def _written(run_folder: folder.Folder) -> Iterator[None]:
 
 
 def trained_point(
-    run_folder: folder.Folder, result: Mapping[str, Any], worker: Worker
+    run_folder: folder.Folder, result: Mapping[str, Any], trainer: ChunkTrainer
 ) -> tuple[cohort.CohortSetup, PointConfig, np.ndarray, Any]:
     """CohortSetup, identity, labelled rows and parameters of a finished point.
 
     Args:
       run_folder: its run folder.
       result: as `result.json` holds it.
-      worker: whose setups of cohorts are used.
+      trainer: whose setups of cohorts are used.
 
     Raises:
       ConfigError: if its parameters are missing or damaged, or if it is of another version.
@@ -152,15 +152,15 @@ def trained_point(
             f"{run_folder.path} is of another version of jaxdml, whose configuration had other "
             "fields: train it again in a new folder"
         )
-    dataset = worker.load(point.config)
+    dataset = trainer.load(point.config)
     labelled = splits.select(point, dataset)
     static = planning.static(point, dataset, len(labelled))
-    setup = worker.setup(Cohort(static, (point,), len(labelled)))
+    setup = trainer.setup(Cohort(static, (point,), len(labelled)))
     kept = result["checkpoint"]
     path = run_folder.checkpoints / kept["path"]
     try:
         average = point.config["eval.parameters"] == "average"
-        network = worker.trained(setup, path, kept["rows"], average)
+        network = trainer.trained(setup, path, kept["rows"], average)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is missing or damaged: it holds point {point.id}") from error
     return setup, point, labelled, jax.tree.map(lambda leaf: leaf[kept["row"]], network)

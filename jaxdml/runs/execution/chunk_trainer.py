@@ -52,7 +52,7 @@ class Chunk(NamedTuple):
     size: Size
 
 
-class Worker:
+class ChunkTrainer:
     """What one process keeps from chunk to chunk: compiled programs, and images on the devices.
 
     Args:
