@@ -46,7 +46,7 @@ def test_idx_files_are_read_compressed_or_not(idx_files):
 def test_to_read_a_configuration_and_mnist_no_slow_library_is_loaded(idx_files):
     code = (
         "import sys; from pathlib import Path;"
-        "from jaxdml import config; from jaxdml.runs.planning import loading;"
+        "from jaxdml.settings import config; from jaxdml.runs.planning import loading;"
         "point = config.resolve({'system': 'dml', 'data.name': 'mnist', 'train.epochs': 1});"
         "loading.loader(Path(sys.argv[1]))(point);"
         "slow = {'sklearn', 'scipy.optimize', 'scipy.stats', 'tensorflow_datasets', 'requests'};"
