@@ -224,7 +224,7 @@ def grid() -> Grid:
         raise ConfigError(_broken(error)) from error
 
 
-def asked(base: Mapping[str, Any]) -> questions.Questions:
+def study_questions(base: Mapping[str, Any]) -> questions.Questions:
     """What the configuration file's `get_questions()` asks, if it has one."""
     try:
         given: dict[str, Any] = getattr(_config_module(), "get_questions", dict)()

@@ -32,7 +32,7 @@ SCHEDULER = flags.DEFINE_string(
 def main() -> None:
     """The grid that the configuration file's `get_grid()` gives."""
     base = cli.config()
-    over, asked = cli.grid(), cli.asked(base)
+    over, study_questions = cli.grid(), cli.study_questions(base)
     points = grid.expand(base, over)
     cli.note_unread(points)
     if DRY_RUN.value:
@@ -50,7 +50,7 @@ def main() -> None:
     workdir = cli.workdir()
     data_dir = cli.data_dir(folder.Folder(workdir))
     run_folder = execute.run(base, over, workdir, data_dir, SCHEDULER.value)
-    questions.write(run_folder, asked)
+    questions.write(run_folder, study_questions)
     cli.write_report(run_folder)
 
 

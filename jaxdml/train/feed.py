@@ -24,26 +24,25 @@ BLOCK = 2**24  # bytes of images in a block on each device, unless a single step
 class Init(NamedTuple):
     """The states before the first step, `(point_batch, images) → states P`."""
 
-    asked: (
-        Any  # jitted: (point_batch, x) → rows of the examples that terms begin with, i32[P, K] each
-    )
-    given: Any  # jitted: (point_batch, x, examples u8[P, K, H, W, C] each) → states P
+    # jitted: (point_batch, x) → rows of the examples that terms begin with, i32[P, K] each
+    draw_examples: Any
+    init: Any  # jitted: (point_batch, x, examples u8[P, K, H, W, C] each) → states P
     layout: Layout
 
     def __call__(self, point_batch: PointBatch, images: Any) -> Any:
         """As the jitted function of images on the devices."""
         x = _described(images)
-        rows, there = jax.device_get((self.asked(point_batch, x), point_batch.there))
+        rows, there = jax.device_get((self.draw_examples(point_batch, x), point_batch.there))
         examples = [gather(images, r[:, None], there, 1)[:, 0] for r in rows]
-        return self.given(point_batch, x, self.layout.put(tuple(examples)))
+        return self.init(point_batch, x, self.layout.put(tuple(examples)))
 
     def lower(self, point_batch: PointBatch, images: Any) -> Any:
         """As the method of a jitted function; what comes before it is compiled."""
         x = _described(images)
-        asked = self.asked.lower(point_batch, x)
-        asked.compile()
-        examples = tuple(_images(images, rows.shape) for rows in asked.out_info)
-        return self.given.lower(point_batch, x, self.layout.described(examples))
+        draw_examples = self.draw_examples.lower(point_batch, x)
+        draw_examples.compile()
+        examples = tuple(_images(images, rows.shape) for rows in draw_examples.out_info)
+        return self.init.lower(point_batch, x, self.layout.described(examples))
 
 
 class Epoch(NamedTuple):

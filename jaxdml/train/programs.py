@@ -76,7 +76,7 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple[Any,
     The initial state is made twice: once to hear which rows it asks for, once with their images.
     """
 
-    def asked(point_batch: PointBatch, x: jax.ShapeDtypeStruct) -> tuple[Array, ...]:
+    def draw_examples(point_batch: PointBatch, x: jax.ShapeDtypeStruct) -> tuple[Array, ...]:
         def one(point: Point) -> tuple[Array, ...]:
             wanted = []
 
@@ -89,7 +89,7 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple[Any,
 
         return over_points(layout, one, point_batch, (), ())
 
-    def given(
+    def init_with(
         point_batch: PointBatch, x: jax.ShapeDtypeStruct, taken: tuple[Array, ...]
     ) -> TrainState:
         def one(point: Point, taken: tuple[Array, ...]) -> TrainState:
@@ -120,7 +120,7 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple[Any,
         return feed.Epoch(jax.jit(draw), jax.jit(block, donate_argnums=0), layout)
 
     static = functools.partial(jax.jit, static_argnums=1)
-    return feed.Init(static(asked), static(given), layout), epoch
+    return feed.Init(static(draw_examples), static(init_with), layout), epoch
 
 
 def _embedder(assemble: Assemble, layout: Layout) -> Callable[..., np.ndarray]:
