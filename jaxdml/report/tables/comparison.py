@@ -169,13 +169,18 @@ def shared(paths: Sequence[str]) -> list[str]:
 
 
 def said(space: Sequence[str], paths: Sequence[str]) -> list[str]:
-    """What settings share, in words: numbers with what they are.
+    """What settings share, in words: numbers, and yes or no, with what they are.
 
     >>> said(("mnist", "10"), ["data.name", "model.latent_dim", "system"])
     ['mnist', 'latent_dim=10']
+    >>> said(("mnist", "True"), ["data.name", "data.stratified"])
+    ['mnist', 'stratified=True']
     """
     here = ((p, v) for p, v in zip(shared(paths), space, strict=True) if v != summary.cell(None))
-    return [f"{summary.short(p, paths)}={v}" if v[:1].isdigit() else v for p, v in here]
+    return [
+        f"{summary.short(p, paths)}={v}" if v[:1].isdigit() or v in ("True", "False") else v
+        for p, v in here
+    ]
 
 
 def methods(groups: Sequence[Group], paths: Sequence[str]) -> dict[str, Cells]:
