@@ -33,7 +33,8 @@ from absl import flags
 
 from jaxdml.commands import cli
 from jaxdml.options import ConfigError
-from jaxdml.settings import assembly, config
+from jaxdml.settings import assembly
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import population, programs, streams
 from jaxdml.types import Dataset, Split
 
@@ -110,17 +111,17 @@ def steps() -> None:
 
 def ours(system: str, encoder: str, labelled: int, x: np.ndarray, y: np.ndarray) -> Epoch:
     """An epoch of this library's training program."""
-    resolved = config.resolve({"system": system, "model.encoder": encoder, "loss.mining": "hard"})
+    resolved = resolve({"system": system, "model.encoder": encoder, "loss.mining": "hard"})
     layout = population.layout(1)
 
     def assemble(numbers: Any) -> Any:
-        return assembly.assemble(resolved | dict(numbers), (28, 28, 1), 10)
+        return assembly.assemble({**resolved, **numbers}, (28, 28, 1), 10)
 
     split = Split(x, y)
     dataset = Dataset("random", split, split, split, tuple("0123456789"), "made here")
     compiled = programs.programs(assemble, streams.Sizes(BATCH, len(x), None), layout)
     rows = [np.arange(labelled)]
-    point_batch = population.stack([0], [config.numbers(resolved)], rows, y, labelled, layout)
+    point_batch = population.stack([0], [resolved.numbers], rows, y, labelled, layout)
     images = population.place_images(dataset, layout)
     states = compiled.init(point_batch, images)
     program = compiled.epoch((0,), math.ceil(len(x) / BATCH))

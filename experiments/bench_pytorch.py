@@ -26,7 +26,7 @@ from jaxdml import data
 from jaxdml.commands import cli
 from jaxdml.runs.planning import grid
 from jaxdml.runs.planning.splits import select
-from jaxdml.settings import config
+from jaxdml.settings.fields import flatten
 
 DATA = flags.DEFINE_string("data", None, "Another data set than the grid's.")
 BATCH = 128
@@ -143,7 +143,7 @@ def score(
 
 def main() -> None:
     """Trains and scores every point; prints the mean accuracies."""
-    base = config.flatten(bench_grid.get_config().to_dict())
+    base = flatten(bench_grid.get_config().to_dict())
     points = grid.expand(base, bench_grid.get_grid())
     dataset = data.load(DATA.value or base["data.name"], cli.data_dir())
     x, test = (
@@ -154,11 +154,11 @@ def main() -> None:
     steps = -(-len(x) // BATCH)
     accuracies = []
     for point in points:
-        rows = select(point, dataset)
-        torch.manual_seed(point.config["seed"])
-        system = point.config["system"]
+        rows = select(point.setting, dataset)
+        torch.manual_seed(point.setting["seed"])
+        system = point.setting["system"]
         encoder, epoch = training(system, x, y, torch.from_numpy(rows).to(DEVICE), in_memory(x))
-        for _ in range(point.config["train.epochs"]):
+        for _ in range(point.setting["train.epochs"]):
             epoch(steps)
         with torch.no_grad():
             z = encoder(test.float() / 255).cpu().numpy()

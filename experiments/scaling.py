@@ -24,10 +24,10 @@ from jaxdml.commands import cli
 from jaxdml.runs.execution import execute, sizing
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import grid, loading, plan
+from jaxdml.runs.planning.points import Cohort
 from jaxdml.runs.storage import folder
-from jaxdml.settings import config
+from jaxdml.settings.fields import flatten
 from jaxdml.train import population, programs
-from jaxdml.types import Cohort
 
 POINTS = flags.DEFINE_list("points", ["1", "10", "100", "1000"], "Sizes of the grids.")
 ONLY = flags.DEFINE_integer("only", None, "Train a grid of so many points in --workdir.")
@@ -39,7 +39,7 @@ OPERATION = re.compile(r" = \S+ (fusion|dot|custom-call|sort|scatter|gather|redu
 def main() -> None:
     """Prints the tables."""
     if ONLY.value:
-        base = config.flatten(digits.get_config().to_dict()) | {"train.epochs": 2}
+        base = flatten(digits.get_config().to_dict()) | {"train.epochs": 2}
         over = ({("seed", "data.labels_seed"): tuple((i, i) for i in range(ONLY.value))},)
         cli.write_report(execute.run(base, over, cli.workdir(), cli.data_dir()))
         return

@@ -282,31 +282,3 @@ class Point(NamedTuple):
     labelled_indices: Array  # i32[L], rows of the training set; padded past the count
     labelled_labels: Array  # i32[L], theirs: no other labels are on a device
     labelled_count: Array  # i32[]
-
-
-@dataclass(frozen=True)
-class Static:
-    """Everything that shapes a compiled program (hashable): points that share it are a cohort."""
-
-    options: tuple[tuple[str, Any], ...]  # (config path, value), sorted
-    labelled_count: int | None  # only where an epoch is a pass over the labelled images
-
-    def __getitem__(self, path: str) -> Any:
-        return dict(self.options)[path]
-
-
-@dataclass(frozen=True)
-class PointConfig:
-    """A point of the grid on the host: its identity, and its resolved configuration."""
-
-    id: str
-    config: Mapping[str, Any]  # config path → value, only those that this system reads
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """Points that one compiled program trains."""
-
-    static: Static
-    points: tuple[PointConfig, ...]
-    capacity: int  # the most labelled images that one of them has

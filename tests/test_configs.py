@@ -8,7 +8,9 @@ import pytest
 from jaxdml.report.tables import published
 from jaxdml.routines import ROUTINES
 from jaxdml.runs.planning import grid
-from jaxdml.settings import config, parts
+from jaxdml.settings import parts
+from jaxdml.settings.fields import COMMON, SAMPLER, assign, flatten
+from jaxdml.settings.resolve import resolve
 from jaxdml.settings.systems import SYSTEMS
 
 FILES = sorted((Path(__file__).parent.parent / "configs").glob("[a-z]*.py"))
@@ -18,7 +20,7 @@ NAMES = [path.stem for path in FILES if "def get_config" in path.read_text()]
 @pytest.mark.parametrize("name", NAMES)
 def test_a_configuration_resolves_and_says_how_to_run_it(name):
     module = importlib.import_module(f"configs.{name}")
-    config.resolve(module.get_config().to_dict())
+    resolve(module.get_config().to_dict())
     if name != "common":
         assert f"--config=configs/{name}.py" in module.__doc__
     if hasattr(module, "get_grid"):
@@ -28,10 +30,10 @@ def test_a_configuration_resolves_and_says_how_to_run_it(name):
 @pytest.mark.parametrize("name", published.NAMES)
 def test_a_table_of_the_thesis_has_a_point_for_every_cell(name):
     module = importlib.import_module(f"configs.table_{name.replace('.', '_')}")
-    base = config.flatten(module.get_config().to_dict())
+    base = flatten(module.get_config().to_dict())
     for over, changes in ((module.get_grid(), {}), (grid.thinned(module.get_grid()), module.QUICK)):
-        points = grid.expand(config.assign(base, changes), over)
-        results = [{"status": "ok", "config": point.config} for point in points]
+        points = grid.expand(assign(base, changes), over)
+        results = [{"status": "ok", "config": point.setting} for point in points]
         assert all(published.like(cell, results) for cell in published.cells(name))
         assert published.touched(results)[0] <= name
 
@@ -46,20 +48,20 @@ VARIANTS = (
 
 
 def test_the_common_configuration_says_what_the_library_does_by_default():
-    given = config.flatten(importlib.import_module("configs.common").get_config().to_dict())
-    assert set(config.COMMON | config.SAMPLER | parts.NAMES) <= set(given)
+    given = flatten(importlib.import_module("configs.common").get_config().to_dict())
+    assert {*COMMON, *SAMPLER, *parts.NAMES} <= set(given)
     read = set()
     for system in SYSTEMS:
         for variant in VARIANTS:
             changes = {"system": system} | variant
-            resolved = config.resolve(given | changes)
-            assert resolved == config.resolve(changes)
+            resolved = resolve(given | changes)
+            assert resolved == resolve(changes)
             read |= set(resolved)
     assert {path for path, value in given.items() if value is not None} <= read
 
 
 def test_the_fields_that_every_config_has():
-    given = config.flatten(importlib.import_module("configs.common").get_config().to_dict())
+    given = flatten(importlib.import_module("configs.common").get_config().to_dict())
     contract = """system seed data.name data.labelled_percent data.labelled_count
     data.labels_per_class data.labels_seed data.validation model.encoder model.hidden
     model.latent_dim loss.name loss.on loss.margin loss.temperature reconstruction.name
@@ -76,4 +78,4 @@ def test_the_fields_that_every_config_has():
 
 def test_nested_and_flat_configurations_are_the_same():
     nested = {"system": "dml", "loss": {"margin": 1.0}, "data": {"labelled_count": 5}}
-    assert config.resolve(nested) == config.resolve(config.flatten(nested))
+    assert resolve(nested) == resolve(flatten(nested))

@@ -10,7 +10,7 @@ import jaxdml
 from jaxdml import commands
 from jaxdml.commands import cli
 from jaxdml.configs import common, fields
-from jaxdml.settings import config
+from jaxdml.settings.fields import flatten
 
 
 def python(*arguments, path):
@@ -59,7 +59,7 @@ def test_help_has_every_field_with_its_default_and_what_is_required(tmp_path):
     assert "Required: --config, --workdir." in out
     assert "--[no]dry_run" in out
     lines = out.splitlines()
-    for path, default in config.flatten(common.get_config().to_dict()).items():
+    for path, default in flatten(common.get_config().to_dict()).items():
         line = f"  --config.{path}" + ("" if default is None else f"={default}")
         assert lines.count(line) == 1, line
     assert "      the largest norm of the gradient; none set: any" in lines

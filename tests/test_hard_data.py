@@ -50,7 +50,7 @@ def test_its_makers_are_found_whatever_the_file_is_loaded_as():
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
     points = grid.expand(loaded.get_config().to_dict(), loaded.get_grid())
-    made = {point.config["data.name"] for point in points if ":" in point.config["data.name"]}
+    made = {point.setting["data.name"] for point in points if ":" in point.setting["data.name"]}
     assert {name.partition(":")[2] for name in made} == {"strangers", "uneven"}
     for name in made:
         module, _, function = name.partition(":")

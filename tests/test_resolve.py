@@ -8,27 +8,11 @@ import pytest
 from jaxdml.losses import METRIC
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning import grid
-from jaxdml.settings import config, parts
+from jaxdml.runs.planning.points import point as point_of
+from jaxdml.settings import parts
+from jaxdml.settings.resolve import resolve
 from jaxdml.settings.systems import SYSTEMS, System
 
-# Identities of points before there were terms, sources, optimizers and the other fields of LATER.
-# A run that was begun with one of them goes on under it: they never change.
-BEFORE = [
-    ({"system": "dml"}, "b7b2f0853229"),
-    ({"system": "dml_ae"}, "7f9fce36dcf0"),
-    ({"system": "dml_prior"}, "eb9827401bd7"),
-    ({"system": "mvae"}, "88c58e054957"),
-    ({"system": "ae"}, "f2bb86cfe2fe"),
-    ({"system": "vae"}, "1c6dedd2b59a"),
-    ({"system": "dml", "loss.name": "center"}, "dbceff3e0499"),
-    ({"system": "dml_ae", "loss.name": "arcface"}, "16bad900058c"),
-    ({"system": "dml", "train.sampler": "balanced"}, "5c9b61af683c"),
-    ({"system": "mvae", "model.encoder": "conv"}, "4373a01d9390"),
-    ({"system": "dml_ae", "routine.name": "alternate"}, "53d3e201860c"),
-    ({"system": "vae", "kl.schedule": "warmup"}, "697308d04ca1"),
-    ({"system": "dml", "loss.margin": 0.3, "seed": 3}, "e8bf5473be39"),
-    ({"system": "dml_prior", "prior.name": "sphere"}, "73c23fdcc9ab"),
-]
 NEW = [
     {},
     {"loss.sources": ("true", "teacher"), "train.average": 0.99, "augment.strong": "strong",
@@ -45,39 +29,43 @@ TWO = {"system": "dml", "terms": ("metric", "proxies=metric")}
 
 
 def resolved(**options):
-    return config.resolve({path.replace("__", "."): value for path, value in options.items()})
+    return resolve({path.replace("__", "."): value for path, value in options.items()})
 
 
-@pytest.mark.parametrize(("options", "identity"), BEFORE)
-def test_a_point_keeps_the_identity_that_it_had_before_there_were_new_fields(options, identity):
-    assert config.point(options).id == identity
-    told = {path: value for path, value in config.LATER.items() if not path.startswith("*")}
-    known = config.resolve(options)
-    explicit = {path: value for path, value in told.items() if path in known}
-    assert config.point(options | explicit).id == identity
+@pytest.mark.parametrize("options", NEW, ids=lambda options: next(iter(options), "nothing new"))
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_what_each_field_would_be_by_itself_is_known(system, options):
+    """Each alone: a field set to what it would be unset is no change."""
+    setting = resolve({"system": system} | options)
+    kept = {path: value for path, value in options.items() if path in setting}
+    for path in setting:
+        if path != "system" and path not in options:
+            told = {path: setting.unset[path]} if setting.unset[path] is not None else {}
+            assert resolve({"system": system} | options | told) == setting, path
+    assert kept == {} or setting != resolve({"system": system})
 
 
 def test_a_new_field_with_another_value_is_another_point():
-    plain = config.point({"system": "dml_ae"}).id
+    plain = point_of({"system": "dml_ae"}).id
     others = [
         {"optimizer.name": "sgd"}, {"optimizer.clip": 1.0}, {"train.average": 0.9},
         {"model.unit_length": True}, {"loss.weight": 1.0}, {"reconstruction.view": "weak"},
         {"loss.sources": ("true", "teacher"), "loss.name": "supcon"}, {"train.steps": 10},
         {"train.unlabelled_batch_size": 64}, {"augment.weak": "weak"},
     ]  # fmt: skip
-    found = {config.point({"system": "dml_ae"} | other).id for other in others}
+    found = {point_of({"system": "dml_ae"} | other).id for other in others}
     assert len(found | {plain}) == len(others) + 1
-    assert config.point({"system": "dml_ae", "eval.parameters": "last"}).id == plain
+    assert point_of({"system": "dml_ae", "eval.parameters": "last"}).id == plain
 
 
 @pytest.mark.parametrize("options", NEW, ids=lambda options: next(iter(options), "nothing new"))
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_to_resolve_twice_is_to_resolve_once(system, options):
-    once = config.resolve({"system": system} | options)
-    assert config.resolve(once) == once
+    once = resolve({"system": system} | options)
+    assert resolve(once) == once
     listed = {p: list(v) if isinstance(v, tuple) else v for p, v in once.items()}  # as JSON has it
-    assert config.resolve(listed) == once
-    assert config.point(once).id == config.point({"system": system} | options).id
+    assert resolve(listed) == once
+    assert point_of(once).id == point_of({"system": system} | options).id
 
 
 # ---------------------------------------------------------------- sections that two layers share
@@ -91,7 +79,7 @@ def test_an_option_that_a_loss_and_its_term_have_is_the_loss_s():
     assert resolved(system="dml", loss__name="center")["loss.term_weight"] is None
     onward = resolved(system="dml_prior", loss__name="tests.third_party.onward:make")
     assert (onward["loss.on"], onward["loss.term_on"]) == (1.0, "sample")
-    assert config.numbers(onward)["loss.on"] == 1.0
+    assert onward.numbers["loss.on"] == 1.0
     with pytest.raises(ConfigError, match="must be one of sample, mean"):
         resolved(
             system="dml_prior", loss__name="tests.third_party.onward:make", loss__term_on="all"
@@ -106,12 +94,10 @@ def test_every_loss_shares_its_section_with_its_term(name):
 
 
 def test_two_metric_terms_have_sections_of_their_own():
-    found = config.resolve(
-        TWO | {"loss.margin": 0.3, "proxies.name": "cosface", "proxies.margin": 0.1}
-    )
+    found = resolve(TWO | {"loss.margin": 0.3, "proxies.name": "cosface", "proxies.margin": 0.1})
     assert (found["loss.name"], found["loss.margin"]) == ("triplet", 0.3)
     assert (found["proxies.name"], found["proxies.margin"]) == ("cosface", 0.1)
-    numbers = config.numbers(found)
+    numbers = found.numbers
     assert {"loss.margin", "proxies.margin", "proxies.scale"} <= numbers.keys()
 
 
@@ -127,13 +113,13 @@ def test_two_metric_terms_have_sections_of_their_own():
 )
 def test_terms_that_collide_are_refused(terms, said):
     with pytest.raises(ConfigError, match=said):
-        config.resolve({"system": "dml_prior", "terms": terms})
+        resolve({"system": "dml_prior", "terms": terms})
 
 
 def test_a_source_may_not_have_the_section_of_a_term():
     sources = {"loss.name": "supcon", "loss.sources": ("true", "proxies=teacher")}
     with pytest.raises(ConfigError, match="two parts have the section proxies: rename a term"):
-        config.resolve(TWO | sources)
+        resolve(TWO | sources)
 
 
 def test_no_terms_are_those_of_the_system():
@@ -149,23 +135,23 @@ def test_a_grid_may_hold_points_with_and_without_a_term():
         "proxies.name": ("cosface", "triplet"),
     }
     points = grid.expand({"system": "dml", "proxies.margin": 0.3}, (over,))
-    assert [point.config.get("proxies.name") for point in points] == [None, "cosface", "triplet"]
+    assert [point.setting.get("proxies.name") for point in points] == [None, "cosface", "triplet"]
 
 
 def test_a_grid_over_the_loss_of_a_named_term_may_hold_options_of_each():
     over = {"proxies.name": ("cosface", "triplet"), "proxies.mining": ("hard", "all")}
     points = grid.expand(TWO, (over,))
-    assert [point.config.get("proxies.mining") for point in points] == [None, "hard", "all"]
+    assert [point.setting.get("proxies.mining") for point in points] == [None, "hard", "all"]
 
 
 def test_an_unknown_field_of_a_named_term_is_refused_with_the_near_name():
     for path, near in (("proxies.magrin", "margin"), ("proxies.temprature", "temperature")):
         with pytest.raises(ConfigError, match=f"no field {path}; there is proxies.{near}"):
-            config.resolve(TWO | {path: 1.0})
+            resolve(TWO | {path: 1.0})
         with pytest.raises(ConfigError, match=f"no field {path}; there is proxies.{near}"):
             grid.expand(TWO, ({path: (1.0, 2.0)},))
     with pytest.raises(ConfigError, match=r"there is no field proxies.name"):
-        config.resolve({"system": "dml", "proxies.name": "cosface"})
+        resolve({"system": "dml", "proxies.name": "cosface"})
 
 
 # ---------------------------------------------------------------- a system's own defaults
@@ -195,7 +181,7 @@ def test_a_system_s_defaults_hold_for_every_field_and_a_configuration_changes_th
     found = resolved(system=system)
     assert {path.replace(".", "__"): found[path.replace("__", ".")] for path in defaults}.keys()
     assert {path: found[path.replace("__", ".")] for path in defaults} == defaults
-    assert config.resolve(found) == found
+    assert resolve(found) == found
     changed = resolved(system=system, loss__sources=("true",), train__epochs=5)
     assert (changed["loss.sources"], changed["train.epochs"]) == (("true",), 5)
     assert "pseudo.threshold" not in changed

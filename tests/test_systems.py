@@ -1,5 +1,7 @@
 """Every system with every loss trains by configuration alone."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -8,8 +10,10 @@ from jaxdml.losses import KL, METRIC, RECONSTRUCTION
 from jaxdml.options import ConfigError
 from jaxdml.priors import PRIORS
 from jaxdml.runs.execution import execute
+from jaxdml.runs.planning.points import point as point_of
 from jaxdml.runs.storage import folder
-from jaxdml.settings import config, systems
+from jaxdml.settings import systems
+from jaxdml.settings.resolve import resolve
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -77,8 +81,8 @@ def test_every_system_with_every_loss_trains_an_epoch_on_digits(system, loss, tm
 
 
 def test_the_parts_that_train_together_are_all_that_there_are():
-    resolved = [config.resolve(BASE | options) for options in TOGETHER]
-    of_pairs = [config.resolve(BASE | {"system": name}) for name in systems.SYSTEMS]
+    resolved = [resolve(BASE | options) for options in TOGETHER]
+    of_pairs = [resolve(BASE | {"system": name}) for name in systems.SYSTEMS]
 
     def values(path):
         return {one[path] for one in resolved + of_pairs if path in one}
@@ -101,7 +105,7 @@ def test_every_other_part_trains_an_epoch_on_digits(options, tmp_path):
 
 def test_a_system_has_its_own_prior_and_the_divergence_follows_from_it():
     def named(**options):
-        resolved = config.resolve({key.replace("__", "."): v for key, v in options.items()})
+        resolved = resolve({key.replace("__", "."): v for key, v in options.items()})
         return resolved["prior.name"], resolved["kl.name"]
 
     assert named(system="mvae") == ("vamp", "monte_carlo")
@@ -109,28 +113,26 @@ def test_a_system_has_its_own_prior_and_the_divergence_follows_from_it():
     assert named(system="mvae", prior__name="unit") == ("unit", "analytic")
     assert named(system="vae", kl__name="monte_carlo") == ("unit", "monte_carlo")
     with pytest.raises(ConfigError, match=r"analytic is for prior.name=unit only"):
-        config.resolve({"system": "mvae", "kl.name": "analytic"})
+        resolve({"system": "mvae", "kl.name": "analytic"})
 
 
 def test_what_a_system_does_not_read_is_no_part_of_its_points():
-    resolved = config.resolve({"system": "dml", "loss.on": "mean", "kl.beta": 2.0})
+    resolved = resolve({"system": "dml", "loss.on": "mean", "kl.beta": 2.0})
     assert not {"loss.on", "kl.beta", "prior.name", "train.classes_per_batch"} & set(resolved)
-    assert (
-        config.point({"system": "dml", "loss.on": "mean"}).id == config.point({"system": "dml"}).id
-    )
-    assert "loss.on" in config.resolve({"system": "mvae"})
+    assert point_of({"system": "dml", "loss.on": "mean"}).id == point_of({"system": "dml"}).id
+    assert "loss.on" in resolve({"system": "mvae"})
     for same in ({"kl.schedule_steps": 7.0}, {"kl.free_bits": -0.0}, {"loss.margin": 3.0}):
-        assert config.point({"system": "vae"} | same).id == config.point({"system": "vae"}).id
+        assert point_of({"system": "vae"} | same).id == point_of({"system": "vae"}).id
 
 
 def test_an_option_that_is_not_set_has_the_default_of_its_part():
     for loss, margin in (("triplet", 0.2), ("contrastive", 1.0), ("arcface", 0.5)):
-        resolved = config.resolve({"system": "dml", "loss.name": loss, "loss.margin": None})
+        resolved = resolve({"system": "dml", "loss.name": loss, "loss.margin": None})
         assert resolved["loss.margin"] == margin
 
 
 def test_numbers_of_every_section_share_a_program():
-    numbers = config.numbers(config.resolve({"system": "mvae", "prior.name": "sphere"}))
+    numbers = resolve({"system": "mvae", "prior.name": "sphere"}).numbers
     assert {"kl.beta", "kl.free_bits", "prior.radius", "routine.alpha", "loss.margin"} <= set(
         numbers
     )
@@ -160,16 +162,15 @@ def test_numbers_of_every_section_share_a_program():
 )  # fmt: skip
 def test_what_is_not_allowed_is_named(options, said):
     with pytest.raises(ConfigError, match=said):
-        config.resolve(options)
+        resolve(options)
 
 
-def test_a_balanced_batch_needs_two_images_of_a_class():
-    resolved = config.resolve(
-        {"system": "dml", "train.sampler": "balanced", "train.batch_size": 16}
-    )
-    assert config.balanced(resolved, 3) == (3, 3)
+def test_a_balanced_batch_needs_two_images_of_a_class(tiny):
+    setting = resolve({"system": "dml", "train.sampler": "balanced", "train.batch_size": 16})
+    assert setting.on(tiny).balanced == (3, 3)
+    ten = dataclasses.replace(tiny, classes=tuple("0123456789"))
     with pytest.raises(ConfigError, match=r"10 classes need train.batch_size to be at least 20"):
-        config.balanced(resolved, 10)
+        _ = setting.on(ten).balanced
 
 
 @pytest.mark.parametrize(

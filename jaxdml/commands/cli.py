@@ -23,9 +23,9 @@ from jaxdml.options import ConfigError, coerce, listed
 from jaxdml.report import write
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.grid import Grid, thinned
+from jaxdml.runs.planning.points import GridPoint
 from jaxdml.runs.storage import archive, folder, questions
-from jaxdml.settings.config import assign, flatten
-from jaxdml.types import PointConfig
+from jaxdml.settings.fields import assign, flatten
 
 CONFIGS = Path(fields.__file__).parent
 PACKAGED = {file.stem for file in CONFIGS.glob("[a-z]*.py")} - {"common", "fields"}
@@ -159,10 +159,8 @@ def data_dir(*run_folders: folder.Folder) -> Path:
 
 def loader(*run_folders: folder.Folder) -> loading.LoadDataset:
     """Loads data sets from where they lie, or lay when these runs were trained."""
-    plans = [run_folder.plan() for run_folder in run_folders]
-    known = {name: path for one in plans for name, path in one["places"].items()}
-    prints = {name: found for one in plans for name, found in one["data"].items()}
-    return loading.loader(data_dir(*run_folders), known, prints)
+    plans = (run_folder.plan() for run_folder in run_folders)
+    return loading.loader(data_dir(*run_folders), *plans)
 
 
 def config() -> dict[str, Any]:
@@ -196,10 +194,10 @@ def config() -> dict[str, Any]:
     return assign(flat, _overrides())
 
 
-def note_unread(points: Sequence[PointConfig]) -> None:
+def note_unread(points: Sequence[GridPoint]) -> None:
     """Says which overrides of the command line no point reads."""
     for path in _overrides():
-        if not any(path in point.config for point in points):
+        if not any(path in point.setting for point in points):
             print(f"note: nothing reads --config.{path} here", file=sys.stderr)
 
 

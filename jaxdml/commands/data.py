@@ -22,7 +22,7 @@ from jaxdml.options import listed
 from jaxdml.report import write
 from jaxdml.report.tables import table
 from jaxdml.runs.planning import loading, splits
-from jaxdml.settings import config
+from jaxdml.settings.resolve import resolve
 from jaxdml.types import Dataset
 
 OWN = flags.FlagValues()
@@ -33,9 +33,9 @@ def main(names: list[str]) -> None:
     """Tells of the data sets that are named, or else of the configuration's."""
     base = cli.config()
     for changes in map(named, names) if names else [{}]:
-        point = config.point(base | changes)
-        dataset = loading.loader(cli.data_dir())(point.config)
-        print("\n".join(lines(dataset, splits.select(point, dataset))))
+        setting = resolve(base | changes)
+        dataset = loading.loader(cli.data_dir())(setting)
+        print("\n".join(lines(dataset, splits.select(setting, dataset))))
         for note in (*dataset.notes, splits.note_of_folds(dataset)):
             if note:
                 print(f"note: {note}")

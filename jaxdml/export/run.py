@@ -18,7 +18,7 @@ from jaxdml.report.tables import summary, table
 from jaxdml.runs.planning import loading, splits
 from jaxdml.runs.progress import Reporter
 from jaxdml.runs.storage import folder
-from jaxdml.settings import config
+from jaxdml.settings.setting import dataset_name
 
 TEXTS = ("epoch", "phase")  # of a history
 MOST_EMBEDDED = 2000  # test images in the projector
@@ -137,7 +137,7 @@ def _points(
             history=_history(run_folder.history(result["point"])),
             scores={"_".join(summary.measure(score)): score["value"] for score in result["scores"]},
             pictures=_pictures(one.gallery) if one and one.gallery else {},
-            embedding=_embedding(one, classes[config.dataset_name(c)], load) if one else None,
+            embedding=_embedding(one, classes[dataset_name(c)], load) if one else None,
         )
 
 

@@ -13,7 +13,7 @@ from jaxdml.report.tables import summary
 from jaxdml.report.tables.summary import Group
 from jaxdml.runs.execution import rescoring
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
-from jaxdml.runs.planning import loading, methods, splits
+from jaxdml.runs.planning import loading, splits
 from jaxdml.runs.storage import folder
 from jaxdml.types import Dataset, Split
 
@@ -114,8 +114,8 @@ def _gallery(
     if channels not in (1, 3):
         raise ConfigError(f"an image of {channels} channels is no picture: 1 and 3 are")
     _, point, _, network = rescoring.trained_point(run_folder, own, trainer)
-    c = point.config
-    method = methods.assembler(c, dataset)({})
+    c = point.setting
+    method = c.on(dataset).method
     logits = c.get("reconstruction.name") == "bernoulli"
     part = splits.scored(dataset, c)
     images = part.x[examples(part)]

@@ -17,7 +17,9 @@ from jaxdml.report.tables import questions as answers
 from jaxdml.runs.planning import loading, splits
 from jaxdml.runs.scoring import baselines
 from jaxdml.runs.storage import folder, questions
-from jaxdml.settings import config
+from jaxdml.settings.base import complete
+from jaxdml.settings.fields import EXECUTION, flatten
+from jaxdml.settings.setting import dataset_name
 from jaxdml.types import Dataset
 
 NO_PLOT = "no pictures: matplotlib is not installed (pip install 'jaxdml[plot]')"
@@ -26,7 +28,7 @@ MOST_TEST, MOST_LABELLED = 10_000, 1_000  # images of a setting on the page
 NEIGHBOURS = 5
 # what runs may differ in, and still are of one setting: how they were executed, what was scored
 NO_SETTING = (
-    *config.EXECUTION,
+    *EXECUTION,
     *(f"eval.{name}" for name in ("protocols", "classifiers", "embeddings", "baselines")),
 )
 LONG = 150  # rows: longer tables are on the page and in their files only
@@ -147,7 +149,7 @@ def report(
         scatters=scatters,
         images=images,
         classes=named,
-        config=config.flatten(given),
+        config=flatten(given),
         warnings=[_lost(result) for result in results if result["status"] != "ok"],
     )
     folder.write(into / "report.html", html.encode())
@@ -188,7 +190,7 @@ def gathered(run_folders: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]]
         names = _names(run_folders)
         results = [r | {"config": {"run": names[r["folder"]]} | r["config"]} for r in results]
         configs = [
-            config.complete(folder.read_json(run_folder.path / "config.json"))
+            complete(folder.read_json(run_folder.path / "config.json"))
             for run_folder in run_folders
         ]
         fields = dict.fromkeys(field for one in configs for field in one)
@@ -233,7 +235,7 @@ def _classes(
         for run_folder in run_folders
         for name, c in run_folder.plan()["classes"].items()
     }
-    names = {config.dataset_name(r["config"]) for r in results}
+    names = {dataset_name(r["config"]) for r in results}
     used = {known[name] for name in names if name in known}
     if len(used) == 1:
         return used.pop()
@@ -249,7 +251,7 @@ def _chance(
         for run_folder in run_folders
         for name, c in run_folder.plan()["classes"].items()
     }
-    counts = {known.get(config.dataset_name(r["config"])) for r in results}
+    counts = {known.get(dataset_name(r["config"])) for r in results}
     count = counts.pop() if len(counts) == 1 else None
     return 1 / count if count else None
 
@@ -297,9 +299,7 @@ def _lost(result: Mapping[str, Any]) -> str:
 
 
 def _about(results: Sequence[Mapping[str, Any]]) -> str:
-    versions = {
-        (config.dataset_name(r["config"]), r["config"]["model.latent_dim"]) for r in results
-    }
+    versions = {(dataset_name(r["config"]), r["config"]["model.latent_dim"]) for r in results}
     said = "; ".join(
         f"{name}, {latent_dim}-D latent space" for name, latent_dim in sorted(versions)
     )

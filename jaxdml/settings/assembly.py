@@ -35,7 +35,7 @@ def assemble(
     Inside a compiled program the numbers of `config` may be traced.
 
     Args:
-      config: config path → value, as `jaxdml.settings.config.resolve` gives it.
+      config: config path → value, as `jaxdml.settings.resolve` gives it.
       image_shape: (H, W, C).
       classes: how many classes there are.
       invariances: what keeps an image's class, see `jaxdml.augment`.

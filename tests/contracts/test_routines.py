@@ -11,7 +11,8 @@ import pytest
 
 from jaxdml.options import defaults
 from jaxdml.routines import ROUTINES
-from jaxdml.settings import assembly, config
+from jaxdml.settings import assembly
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import epoch as epochs
 from jaxdml.train import step, streams
 from jaxdml.types import Point, Role, Term
@@ -84,7 +85,7 @@ def test_weights_are_the_same_compiled_and_for_many_points_at_once(name):
 @each
 @pytest.mark.usefixtures("compile_quickly")
 def test_six_epochs_train_what_each_phase_reads_and_nothing_else(name, tiny):
-    resolved = config.resolve(
+    resolved = resolve(
         {
             "system": "mvae", "routine.name": DOTTED.get(name, name), "model.hidden": (8,),
             "model.latent_dim": 2, "train.batch_size": 8, "prior.pseudo_inputs": 3,
@@ -94,7 +95,7 @@ def test_six_epochs_train_what_each_phase_reads_and_nothing_else(name, tiny):
     routine = method.routine
     point = Point(
         jnp.int32(0),
-        {path: jnp.asarray(value) for path, value in config.numbers(resolved).items()},
+        {path: jnp.asarray(value) for path, value in resolved.numbers.items()},
         jnp.arange(9),
         jnp.asarray(tiny.train.y[:9], jnp.int32),
         jnp.int32(9),

@@ -9,7 +9,8 @@ from jaxdml.options import ConfigError
 from jaxdml.routines import ROUTINES
 from jaxdml.runs.execution import execute
 from jaxdml.runs.storage import folder
-from jaxdml.settings import assembly, config, parts
+from jaxdml.settings import assembly, parts
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import step, streams
 from tests.points import any_point
 
@@ -23,7 +24,7 @@ each = pytest.mark.parametrize("name", WITHOUT_LABELS)
 
 def resolved(*terms, **options):
     options = {path.replace("__", "."): value for path, value in options.items()}
-    return config.resolve(SMALL | {"system": "dml", "terms": terms} | options)
+    return resolve(SMALL | {"system": "dml", "terms": terms} | options)
 
 
 @each
@@ -56,7 +57,7 @@ def test_beside_a_metric_loss_it_can_be_traced_with_every_routine(name, routine,
 def test_it_has_a_section_of_its_own_and_may_have_another_name(name):
     found = resolved("metric", name, f"other={name}", **{f"{name}__weight": 2.0})
     assert (found[f"{name}.weight"], found["other.weight"]) == (2.0, None)
-    assert config.resolve(found) == found
+    assert resolve(found) == found
     terms = parts.instances(found)
     assert (parts.kind_of(terms[name]), parts.reads_labels(terms[name])) == ("unsupervised", False)
     # a grid may hold points without it
@@ -81,11 +82,11 @@ def test_without_a_metric_loss_there_are_no_class_scores(name):
 
 
 def test_terms_with_numbers_of_their_own_share_a_program():
-    numbers = config.numbers(resolved("metric", "contrast", "vat", "interpolation"))
+    numbers = resolved("metric", "contrast", "vat", "interpolation").numbers
     assert {
         "contrast.temperature", "vat.radius", "vat.xi", "vat.entropy", "interpolation.concentration"
     } <= numbers.keys()  # fmt: skip
-    ramped = config.numbers(resolved("metric", "interpolation", interpolation__ramp_steps=100))
+    ramped = resolved("metric", "interpolation", interpolation__ramp_steps=100).numbers
     assert ramped["interpolation.ramp_steps"] == 100
 
 

@@ -10,7 +10,7 @@ from jaxdml import data
 from jaxdml.data.sets import digits, mnist
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning import loading
-from jaxdml.settings import config
+from jaxdml.settings.resolve import resolve
 from jaxdml.types import Dataset
 from tests.third_party import blobs
 
@@ -46,8 +46,8 @@ def test_idx_files_are_read_compressed_or_not(idx_files):
 def test_to_read_a_configuration_and_mnist_no_slow_library_is_loaded(idx_files):
     code = (
         "import sys; from pathlib import Path;"
-        "from jaxdml.settings import config; from jaxdml.runs.planning import loading;"
-        "point = config.resolve({'system': 'dml', 'data.name': 'mnist', 'train.epochs': 1});"
+        "from jaxdml.settings.resolve import resolve; from jaxdml.runs.planning import loading;"
+        "point = resolve({'system': 'dml', 'data.name': 'mnist', 'train.epochs': 1});"
         "loading.loader(Path(sys.argv[1]))(point);"
         "slow = {'sklearn', 'scipy.optimize', 'scipy.stats', 'tensorflow_datasets', 'requests'};"
         "print(slow & set(sys.modules))"
@@ -130,7 +130,7 @@ def dimmed(data_dir, *, by: float = 1.0, kind: str = "float32"):
 
 def test_a_data_set_has_options_and_is_what_it_should_be(tmp_path):
     name = f"{__name__}:dimmed"
-    resolved = config.resolve({"system": "ae", "data.name": name, "data.by": 0.5})
+    resolved = resolve({"system": "ae", "data.name": name, "data.by": 0.5})
     assert resolved["data.by"] == 0.5
     assert resolved["data.kind"] == "float32"
     half, whole = loading.loader(tmp_path)(resolved), data.load(name, tmp_path)

@@ -47,7 +47,7 @@ def test_the_report_can_be_had_again_also_from_what_was_kept(one, command, tmp_p
     assert again.stdout == done.stdout + f"kept     {keep}\n"
     names = {file.name for file in keep.iterdir()}
     text = {"config.json", "classes.json", "results.csv", "history.csv", "notes.csv", "report.md"}
-    assert names == {*text, "curves.png", "per_class.csv", "baselines.json"}
+    assert names == {*text, "curves.png", "per_class.csv", "baselines.json", "points.json"}
     small = command("report", f"--workdir={tmp_path / 'results'}")
     assert small.returncode == 0, small.stderr
     table = small.stdout.split("results  ")[0]

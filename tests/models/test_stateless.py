@@ -8,7 +8,7 @@ import pytest
 from jaxdml.models.stateless import output_shape
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute
-from jaxdml.settings import config
+from jaxdml.settings.resolve import resolve
 from jaxdml.types import ModelSpec
 from tests.third_party import encoders
 
@@ -61,24 +61,24 @@ def test_one_that_is_no_function_of_its_parameters_is_refused_with_the_configura
 ):
     options = {"system": system, "model.encoder": OWN + ":make", "model.between": between}
     with pytest.raises(ConfigError) as error:
-        config.resolve(options)
+        resolve(options)
     assert str(error.value) == "model.encoder: " + REFUSED[between]
 
 
 def test_a_decoder_is_checked_where_it_is_read():
     path = OWN + ":make_decoder"
-    assert config.resolve({"system": "dml", "model.encoder": path})
+    assert resolve({"system": "dml", "model.encoder": path})
     with pytest.raises(ConfigError) as error:
-        config.resolve({"system": "dml_ae", "model.encoder": path})
+        resolve({"system": "dml_ae", "model.encoder": path})
     said = f"model.encoder: BatchNorm at BatchNorm_0 in the decoder {STATISTICS}"
     assert str(error.value) == said
 
 
 def test_an_encoder_without_the_log_variance_that_a_system_asks_for_is_refused():
     path = OWN + ":make_forgetful"
-    assert config.resolve({"system": "dml", "model.encoder": path})
+    assert resolve({"system": "dml", "model.encoder": path})
     with pytest.raises(ConfigError) as error:
-        config.resolve({"system": "vae", "model.encoder": path})
+        resolve({"system": "vae", "model.encoder": path})
     assert str(error.value) == (
         "model.encoder: the encoder must give 6 values for an image, the mean and then the "
         "log-variance, but gives an array of shape (1, 3) for a batch of one"
@@ -87,7 +87,7 @@ def test_an_encoder_without_the_log_variance_that_a_system_asks_for_is_refused()
 
 def test_an_encoder_that_needs_larger_images_than_a_configuration_is_checked_on_passes():
     options = {"system": "dml", "model.encoder": OWN + ":make"}
-    assert config.resolve(options | {"model.between": "large_images_only"})
+    assert resolve(options | {"model.between": "large_images_only"})
     spec = ModelSpec((14, 14, 1), 10, stochastic=False, decoder=False)
     model = encoders.make(spec, between="large_images_only")
     params = jax.eval_shape(model.init, jax.random.key(0))
@@ -96,7 +96,7 @@ def test_an_encoder_that_needs_larger_images_than_a_configuration_is_checked_on_
 
 
 def test_a_module_may_hold_a_number_that_differs_between_points():
-    assert config.resolve({"system": "dml_ae", "model.encoder": OWN + ":make_slope"})
+    assert resolve({"system": "dml_ae", "model.encoder": OWN + ":make_slope"})
     spec = ModelSpec((3, 3, 1), 10, stochastic=False, decoder=False)
     x = jnp.ones((2, 3, 3, 1))
     params = jax.jit(encoders.make_slope(spec).init)(jax.random.key(0))

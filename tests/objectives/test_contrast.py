@@ -7,7 +7,8 @@ import pytest
 
 from jaxdml.objectives import contrast
 from jaxdml.options import ConfigError
-from jaxdml.settings import assembly, config
+from jaxdml.settings import assembly
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import step, streams
 from jaxdml.types import Batch, Context, InitContext, Outputs
 from tests.losses import oracle
@@ -99,7 +100,7 @@ def test_value_and_gradient_are_finite_however_little_a_batch_holds():
 def test_a_mistake_is_named(options, said):
     options = {f"contrast.{option}": value for option, value in options.items()}
     with pytest.raises(ConfigError, match=said):
-        config.resolve({"system": "dml", "terms": ("metric", "contrast")} | options)
+        resolve({"system": "dml", "terms": ("metric", "contrast")} | options)
 
 
 # ---------------------------------------------------------------- views
@@ -111,7 +112,7 @@ BOTH = {
 
 
 def test_a_teacher_s_rows_and_the_first_view_share_a_pass_of_the_network(tiny):
-    method = assembly.assemble(config.resolve(BOTH), (4, 4, 1), 3, ("shift",))
+    method = assembly.assemble(resolve(BOTH), (4, 4, 1), 3, ("shift",))
     state = step.init(method, any_point(), tiny.train.x)
     x, rows, flags = jnp.asarray(tiny.train.x[:6]), jnp.arange(6), jnp.ones(6, bool)
     y = jnp.asarray(tiny.train.y[:6])
@@ -134,7 +135,7 @@ def test_a_teacher_s_rows_and_the_first_view_share_a_pass_of_the_network(tiny):
 
 
 def test_the_second_view_has_the_policy_of_the_first():
-    resolved = config.resolve(BOTH | {"augment.strong": "tests.third_party.mirror:make"})
+    resolved = resolve(BOTH | {"augment.strong": "tests.third_party.mirror:make"})
     views = assembly.assemble(resolved, (4, 4, 1), 3, ("shift",)).views
     assert set(views) == {"weak", "strong", "strong2"}
     x = jax.random.uniform(jax.random.key(0), (2, 4, 4, 1))

@@ -8,7 +8,7 @@ import pytest
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute
 from jaxdml.runs.storage import folder
-from jaxdml.settings import config
+from jaxdml.settings.resolve import resolve
 
 BASE = {
     "data.name": "tests.third_party.blobs:make",
@@ -69,7 +69,7 @@ def test_an_optimizer(tmp_path):
         tmp_path, system="dml_ae", routine__name="alternate", optimizer__name=f"{OUTSIDE}lion:make",
         optimizer__largest=0.5, optimizer__weight_decay=0.1,
     )  # fmt: skip
-    assert config.numbers(result["config"])["optimizer.largest"] == 0.5
+    assert resolve(result["config"]).numbers["optimizer.largest"] == 0.5
     trained(tmp_path / "optax", system="dml", optimizer__name="optax:lion")
 
 
@@ -82,7 +82,7 @@ def test_a_loss_with_an_option_that_its_term_has_too(tmp_path):
         return float(row["metric"])
 
     assert first(loss__on=3.0) - first(loss__on=1.0) == pytest.approx(2, abs=1e-4)
-    resolved = config.resolve(BASE | {"system": "dml_prior", "loss.name": f"{OUTSIDE}onward:make"})
+    resolved = resolve(BASE | {"system": "dml_prior", "loss.name": f"{OUTSIDE}onward:make"})
     assert resolved["loss.on"] == 1.0
     assert resolved["loss.term_on"] == "sample"
     assert first(loss__term_on="mean") != first()
@@ -112,7 +112,7 @@ def test_a_loss_with_an_option_that_its_term_has_too(tmp_path):
 )  # fmt: skip
 def test_a_mistake_is_said_in_one_sentence(options, said):
     with pytest.raises(ConfigError, match=said) as error:
-        config.resolve(BASE | options)
+        resolve(BASE | options)
     assert "\n" not in str(error.value)
 
 

@@ -12,7 +12,8 @@ from jaxdml.objectives.label_sources import propagated, sources
 from jaxdml.objectives.label_sources.source import Source, SourceRefresh
 from jaxdml.runs.execution import execute
 from jaxdml.runs.storage import folder
-from jaxdml.settings import assembly, config, parts
+from jaxdml.settings import assembly, parts
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import step
 from jaxdml.types import Batch, Context, Corpus, InitContext, Outputs, Role
 
@@ -151,7 +152,7 @@ def test_a_loss_of_these_rows_is_finite_and_so_is_its_slope(name, weights):
 
 def test_class_scores_are_read_by_the_sources_that_need_them_only():
     def scored(*named):
-        resolved = config.resolve({"system": "dml", "loss.name": "supcon", "loss.sources": named})
+        resolved = resolve({"system": "dml", "loss.name": "supcon", "loss.sources": named})
         return parts.scored(parts.instances(resolved)), "loss.class_scores" in resolved
 
     assert scored("true", "propagated") == (False, False)
@@ -159,7 +160,7 @@ def test_class_scores_are_read_by_the_sources_that_need_them_only():
 
 
 def test_its_options_have_a_section_of_their_own():
-    resolved = config.resolve(
+    resolved = resolve(
         {"system": "dml", "loss.name": "supcon", "loss.sources": ("true", "propagated"),
          "propagated.every": 3}
     )  # fmt: skip

@@ -12,7 +12,8 @@ from jaxdml.objectives import metric
 from jaxdml.objectives.label_sources import sources
 from jaxdml.objectives.label_sources.sources import Rows
 from jaxdml.options import ConfigError
-from jaxdml.settings import assembly, config
+from jaxdml.settings import assembly
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import step
 from jaxdml.types import Batch, Context, InitContext, Outputs
 from tests.losses import weighted_oracle
@@ -253,7 +254,7 @@ def test_the_student_learns_from_the_strong_view_alone(tiny):
         "system": "dml", "loss.name": "cosface", "loss.sources": ("teacher",), "seed": 1,
         "pseudo.threshold": 0.0, "model.hidden": (8,), "model.latent_dim": 2,
     }  # fmt: skip
-    method = assembly.assemble(config.resolve(options), (4, 4, 1), 3)
+    method = assembly.assemble(resolve(options), (4, 4, 1), 3)
     x = jnp.asarray(tiny.train.x[:6]) / 255
     flags, number = jnp.ones(6, bool), jnp.arange(6)
     batches = {"all": Batch(x, -jnp.ones(6, int), ~flags, flags, number)}
@@ -277,7 +278,7 @@ def test_the_student_learns_from_the_strong_view_alone(tiny):
 
 def test_a_source_is_named_once_and_not_like_a_section():
     def resolved(*named):
-        return config.resolve({"system": "dml", "loss.name": "supcon", "loss.sources": named})
+        return resolve({"system": "dml", "loss.name": "supcon", "loss.sources": named})
 
     with pytest.raises(ConfigError, match=r"loss.sources names true twice: .* like true2=true"):
         resolved("true", "true")
@@ -291,6 +292,6 @@ def test_a_source_is_named_once_and_not_like_a_section():
 @pytest.mark.parametrize("options", [{"loss.name": "npair"}, {"loss.mining": "hard"}])
 def test_soft_labels_are_refused_before_anything_is_compiled(options):
     soft = {"system": "few", "loss.name": "triplet", "pseudo.sharpness": 2.0}
-    config.resolve(soft)
+    resolve(soft)
     with pytest.raises(ConfigError, match="needs one class a row"):
-        config.resolve(soft | options)
+        resolve(soft | options)

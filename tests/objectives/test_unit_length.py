@@ -7,8 +7,9 @@ import pytest
 
 from jaxdml import losses
 from jaxdml.runs.execution import execute
-from jaxdml.settings import assembly, config
+from jaxdml.settings import assembly
 from jaxdml.settings.layers import with_embedding
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import epoch, step
 from jaxdml.types import Batch
 from tests.points import any_point
@@ -22,7 +23,7 @@ SMALL = {"system": "mvae", "model.hidden": (8,), "model.latent_dim": 3, "prior.n
 
 def terms_of(unit_length, images, zeroed=False):
     """The value of each term, and the outputs of the model, for one batch."""
-    resolved = config.resolve(SMALL | {"model.unit_length": unit_length, "loss.on": "mean"})
+    resolved = resolve(SMALL | {"model.unit_length": unit_length, "loss.on": "mean"})
     method = assembly.assemble(resolved, (4, 4, 1), 3)
     state = step.init(method, any_point(), images)
     params = state.params
@@ -68,7 +69,7 @@ def test_embeddings_of_zeros_have_finite_losses_and_slopes(tiny):
 
 
 def test_a_model_whose_embeddings_are_left_alone_is_the_model():
-    model = assembly.assemble(config.resolve(SMALL), (4, 4, 1), 3).model
+    model = assembly.assemble(resolve(SMALL), (4, 4, 1), 3).model
     assert with_embedding(model) is model
     z = jnp.array([[3.0, 4.0, 0.0], [0.0, 0.0, 0.0]])
     assert (model.embedding(z) == z).all()

@@ -6,7 +6,7 @@ import pytest
 from jaxdml.runs.execution import execute, training
 from jaxdml.runs.planning import description, grid, loading, plan
 from jaxdml.runs.storage import folder
-from jaxdml.settings import config
+from jaxdml.settings.fields import assign
 from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -30,7 +30,7 @@ def finished(tmp_path_factory, trained):
     original = training.train
 
     def counting(setup, placed, chunk, *arguments):
-        trained.extend(point.config for point in chunk)
+        trained.extend(point.setting for point in chunk)
         return original(setup, placed, chunk, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -51,7 +51,7 @@ def test_what_is_shared_is_what_each_would_have_been(finished, system, tmp_path)
     chosen = {"data.labelled_count": 12, "data.labels_seed": 1, "system": system}
     if system == "dml_ae":
         chosen |= {"routine.name": "alternate", "routine.alpha": 1.0}
-    alone = execute.run(config.assign(BASE, chosen), ({},), tmp_path / "alone", tmp_path)
+    alone = execute.run(assign(BASE, chosen), ({},), tmp_path / "alone", tmp_path)
     [own] = alone.results()
     borrowed = finished.result(own["point"])
     same = ("scores", "status", "config", "labelled", "steps", "note")

@@ -10,6 +10,7 @@ from jaxdml.report import write
 from jaxdml.runs.execution import execute, rescoring
 from jaxdml.runs.planning import loading
 from jaxdml.runs.storage import archive, folder, opening
+from jaxdml.settings.fields import COMMON, Field
 from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -88,12 +89,17 @@ def test_a_folder_of_them_is_reported_one_by_one(kept):
         opening.inside(kept.path.parent.parent / "nothing")
 
 
-def test_a_configuration_that_means_something_else_today_is_refused(kept, tmp_path):
+def test_each_point_keeps_the_configuration_that_was_trained(kept, tmp_path, monkeypatch):
+    before = opening.existing(kept.path).results()
+    monkeypatch.setitem(COMMON, "train.batch_size", Field(7))
+    assert opening.existing(kept.path).results() == before
     run_folder = tmp_path / "other"
     shutil.copytree(kept.path, run_folder)
-    base = folder.read_json(run_folder / "config.json")
-    folder.write_json(run_folder / "config.json", base | {"train.batch_size": 4})
-    with pytest.raises(ConfigError, match=f"{run_folder} is of another version"):
+    held = folder.read_json(run_folder / archive.POINTS)
+    lost = min(held["points"])
+    del held["points"][lost]
+    folder.write_json(run_folder / archive.POINTS, held)
+    with pytest.raises(ConfigError, match=f"points.json lacks the point {lost} of results.csv"):
         opening.existing(run_folder).results()
 
 

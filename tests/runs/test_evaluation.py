@@ -12,7 +12,8 @@ from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute, rescoring, training
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import cohort, loading
-from jaxdml.settings import config
+from jaxdml.runs.planning.points import point as point_of
+from jaxdml.settings.resolve import resolve
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -213,9 +214,9 @@ def test_where_neither_mean_nor_sample_can_be_judged_the_point_failed(tmp_path, 
 )
 def test_a_wrong_option_is_refused(option, said):
     with pytest.raises(ConfigError, match=re.escape(said)):
-        config.resolve({"system": "ae"} | option)
+        resolve({"system": "ae"} | option)
 
 
 def test_how_a_point_is_scored_does_not_say_which_point_it_is():
     options = {"eval.neighbours": 1, "eval.trees": 9, "eval.embeddings": ("sample",)}
-    assert config.point({"system": "vae"} | options).id == config.point({"system": "vae"}).id
+    assert point_of({"system": "vae"} | options).id == point_of({"system": "vae"}).id

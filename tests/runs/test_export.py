@@ -14,7 +14,7 @@ from jaxdml.export import run
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import loading
-from jaxdml.settings import config
+from jaxdml.settings.resolve import resolve
 from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -155,7 +155,7 @@ def test_the_projector_has_the_embeddings_their_classes_and_their_images(run_fol
     found = sorted(written.glob("*/projector_config.pbtxt"))
     shown = [r for r in run_folder.results() if r["status"] == "ok" and r["config"]["seed"] == 0]
     assert {path.parent.name[-12:] for path in found} == {r["point"] for r in shown}
-    dataset = loading.loader(None)(config.resolve(BASE | {"system": "ae"}))
+    dataset = loading.loader(None)(resolve(BASE | {"system": "ae"}))
     for path in found:
         [said] = text_format.Parse(path.read_text(), ProjectorConfig()).embeddings
         with np.load(run_folder.point(path.parent.name[-12:]) / "embeddings.npz") as arrays:

@@ -67,14 +67,14 @@ def run_folder(data_dir):
 def test_folds_are_points_of_the_same_cohort_and_the_last_has_all_labels(run_folder, data_dir):
     load = loading.loader(data_dir)
     points = splits.with_folds(grid.expand(OWN, ({},)), load)
-    assert [point.config["data.fold"] for point in points] == [0, 1, 2, 3, 4, None]
+    assert [point.setting["data.fold"] for point in points] == [0, 1, 2, 3, 4, None]
     planned = plan.plan(points, load)
     [members] = planned.cohorts
     assert len(members.points) == 6
     part = labels.folds(KNOWN, 5)
     for point in points:
         rows = planned.labelled[point.id]
-        fold = point.config["data.fold"]
+        fold = point.setting["data.fold"]
         held_out = np.flatnonzero(part == fold) if fold is not None else []
         np.testing.assert_array_equal(rows, np.setdiff1d(np.flatnonzero(KNOWN >= 0), held_out))
     assert len(run_folder.results()) == 4 * 6
@@ -256,7 +256,7 @@ def test_a_run_from_before_there_were_folds_is_reported_scored_again_and_goes_on
         return {r["point"]: [s["value"] for s in r["scores"]] for r in old.results()}
 
     expected = {point: [s["value"] for s in scores] for point, scores in before.items()}
-    load = loading.loader(data_dir, {}, old.plan()["data"])
+    load = loading.loader(data_dir, {"data": old.plan()["data"]})
     written = write.report([old], old.report, load)
     assert "pixels" in written.table
     rescoring.rescore(old.path, data_dir)

@@ -5,7 +5,7 @@ import pytest
 
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning import description, grid, loading, plan
-from jaxdml.settings import config
+from jaxdml.runs.planning.points import point as point_of
 
 load = loading.loader(Path())
 
@@ -24,11 +24,11 @@ def test_a_grid_is_a_union_of_products_and_a_tuple_of_paths_moves_together():
     )
     said = [
         (
-            p.config["system"],
-            p.config["data.labelled_percent"],
-            p.config.get("routine.alpha"),
-            p.config["seed"],
-            p.config["data.labels_seed"],
+            p.setting["system"],
+            p.setting["data.labelled_percent"],
+            p.setting.get("routine.alpha"),
+            p.setting["seed"],
+            p.setting["data.labels_seed"],
         )
         for p in points
     ]
@@ -40,7 +40,7 @@ def test_a_grid_is_a_union_of_products_and_a_tuple_of_paths_moves_together():
         ("dml_ae", None, 0.5, 0, 0),
         ("dml_ae", None, 0.5, 1, 7),
     ]
-    assert all(p.config["model.latent_dim"] == 2 for p in points)
+    assert all(p.setting["model.latent_dim"] == 2 for p in points)
 
 
 def test_points_that_train_the_same_are_one():
@@ -50,7 +50,7 @@ def test_points_that_train_the_same_are_one():
 
 def test_the_identity_follows_from_what_is_trained_and_from_nothing_else():
     def identity(**options):
-        return config.point({"system": "dml_ae"} | options).id
+        return point_of({"system": "dml_ae"} | options).id
 
     assert identity() == identity(**{"loss.margin": 0.2, "routine.alpha": 0.5})
     assert identity() == identity(**{"train.width": 8, "eval.protocols": ("thesis",)})

@@ -9,7 +9,9 @@ from jaxdml import objectives, routines
 from jaxdml.runs.execution import checkpoints, execute, rescoring
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import loading
-from jaxdml.settings import config, systems
+from jaxdml.settings import systems
+from jaxdml.settings.fields import SAMPLER
+from jaxdml.settings.resolve import resolve
 from tests.third_party import hidden
 from tests.train.everything import ANCHORS, MEANS, WEIGHTS, Training, layout, several
 
@@ -82,7 +84,7 @@ def trained(tmp_path, options):
             )
             for average in (False, True)
         ]
-        found[point.config["data.hidden"]] = {
+        found[point.setting["data.hidden"]] = {
             "history": run_folder.history(result["point"]),
             "scores": result["scores"],
             "labelled": labelled.tolist(),
@@ -108,7 +110,7 @@ def test_hidden_labels_change_no_bit_of_a_training(tmp_path, options):
 
 
 def test_the_cases_have_every_system_routine_source_and_sampler():
-    resolved = [config.resolve(BASE | options) for options in (CASES | MORE).values()]
+    resolved = [resolve(BASE | options) for options in (CASES | MORE).values()]
 
     def values(path):
         return {one[path] for one in resolved if path in one}
@@ -116,7 +118,7 @@ def test_the_cases_have_every_system_routine_source_and_sampler():
     assert values("system") == set(systems.SYSTEMS)
     assert values("routine.name") == set(routines.ROUTINES)
     assert set().union(*values("loss.sources")) == set(objectives.SOURCES)
-    assert values("train.sampler") == set(config.SAMPLERS)
+    assert values("train.sampler") == set(SAMPLER["train.sampler"].allowed)
     assert values("routine.labelled_steps") == {"match", "pass"}
 
 

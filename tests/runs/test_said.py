@@ -14,7 +14,7 @@ from jaxdml.report.tables.sharing import shared_labels
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import description, grid, loading, plan
 from jaxdml.runs.storage import archive, folder
-from jaxdml.settings import config
+from jaxdml.settings.resolve import resolve
 from tests.runs.small import BASE
 from tests.third_party import blobs
 
@@ -43,11 +43,11 @@ def test_that_seeds_share_their_labelled_images_is_said(run_folder, capsys):
     written = write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
     for said in (written.table, words(written.text), words(written.page)):
         assert SHARED in said
-    several = [point.config for point in grid.expand(BASE, (APART,))]
+    several = [point.setting for point in grid.expand(BASE, (APART,))]
     assert shared_labels(several) is None
-    assert shared_labels([point.config for point in points[:1]]) is None
+    assert shared_labels([point.setting for point in points[:1]]) is None
     whole = BASE | {"data.labelled_count": None}
-    assert shared_labels([point.config for point in grid.expand(whole, (SEEDS,))]) is None
+    assert shared_labels([point.setting for point in grid.expand(whole, (SEEDS,))]) is None
 
 
 def test_what_no_classifier_could_learn_is_said_of_the_points_and_of_the_data(run_folder):
@@ -189,9 +189,8 @@ def test_data_that_moved_are_found_where_they_are_named(tmp_path):
         (tmp_path / name).mkdir()
         np.savez(tmp_path / name / "own.npz", x=x + value, y=np.arange(8) % 2, x_test=x + value,
                  y_test=np.arange(8) % 2)  # fmt: skip
-    resolved = config.resolve(BASE | given | {"data.labelled_count": None, "system": "ae"})
-    before = {loading.described(resolved): str(tmp_path / "a" / "own.npz")}
-    assert (
-        loading.loader(tmp_path / "b", before)(resolved).train.x.min() == 1
-    )  # what is named counts
+    resolved = resolve(BASE | given | {"data.labelled_count": None, "system": "ae"})
+    before = {"places": {loading.described(resolved): str(tmp_path / "a" / "own.npz")}}
+    named = loading.loader(tmp_path / "b", before)(resolved)
+    assert named.train.x.min() == 1  # what is named counts
     assert loading.loader(tmp_path / "c", before)(resolved).train.x.min() == 0

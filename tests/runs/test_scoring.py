@@ -9,12 +9,12 @@ from jaxdml.evaluate import classifiers, protocols, score
 from jaxdml.runs.scoring import judge
 from jaxdml.runs.scoring import scorer as scoring
 from jaxdml.runs.scoring.scorer import Scorer
-from jaxdml.settings import config
+from jaxdml.settings.fields import SCORING, usual
 from jaxdml.train import population
 
 BY = ("labelled", "thesis")
 CONFIG = {
-    **{path: value for path, value in config.COMMON.items() if path.startswith("eval.")},
+    **usual(SCORING),
     "eval.protocols": BY,
 }
 

@@ -17,7 +17,8 @@ from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
 from jaxdml.runs.planning import grid, loading
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.storage import folder
-from jaxdml.settings import config
+from jaxdml.settings.fields import flatten
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import population
 from jaxdml.train import programs as compiled
 
@@ -33,7 +34,7 @@ BASE = {
 
 def cohort(count=6, **options):
     over = ({"seed": tuple(range(count))},)
-    points = grid.expand(config.flatten(BASE) | options, over)
+    points = grid.expand(flatten(BASE) | options, over)
     load = loading.loader(Path())
     [members] = planning.plan(points, load).cohorts
     return members, ChunkTrainer(folder.Folder(Path("nowhere")), load)
@@ -47,7 +48,7 @@ def placed(members, trainer, layout, share, feed="auto"):
 
 @pytest.mark.slow
 def test_the_benchmarks_grid_lies_on_four_devices_that_exchange_nothing():
-    base = config.flatten(bench_grid.get_config().to_dict())
+    base = flatten(bench_grid.get_config().to_dict())
     base |= {"data.name": "digits", "model.hidden": (8,)}
     points = grid.expand(base, bench_grid.get_grid())
     load = loading.loader(Path())
@@ -166,7 +167,7 @@ def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatc
     monkeypatch.setattr(compiled, "compile_all", spy)
     monkeypatch.setattr(population, "memory", lambda layout: 2**20)
     place = execute.run(
-        config.flatten(BASE) | {"train.width": 2, "train.memory_share": 1.0},
+        flatten(BASE) | {"train.width": 2, "train.memory_share": 1.0},
         over, tmp_path / "parts", tmp_path,
     )  # fmt: skip
     assert sizes[0] == (2, 4)
@@ -213,7 +214,7 @@ def test_a_trial_says_how_long_and_how_much_and_is_made_once(monkeypatch):
 
 
 def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
-    base = config.flatten(BASE) | {"train.width": "auto"}
+    base = flatten(BASE) | {"train.width": "auto"}
     over = ({"system": ("dml",), "seed": tuple(range(9))},)
     tried = []
 
@@ -273,7 +274,7 @@ def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
         population, "layout", lambda width, rounds=1: population.Layout(mesh, width, rounds)
     )
     over = ({"seed": tuple(range(6))},)
-    place = execute.run(config.flatten(BASE) | {"train.width": 6}, over, tmp_path, tmp_path)
+    place = execute.run(flatten(BASE) | {"train.width": 6}, over, tmp_path, tmp_path)
     before = [result["point"] for result in place.results()]
     for point in before:
         shutil.rmtree(tmp_path / "points" / point)
@@ -341,7 +342,7 @@ def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
 )
 def test_a_wrong_way_to_execute_is_refused(option, said):
     with pytest.raises(ConfigError, match=said):
-        config.resolve({"system": "ae"} | option)
+        resolve({"system": "ae"} | option)
 
 
 def test_a_thousand_points_are_planned_in_two_seconds():
@@ -353,7 +354,7 @@ def test_a_thousand_points_are_planned_in_two_seconds():
         },
     )
     load = loading.loader(Path())
-    load(config.resolve({"system": "ae"}))
+    load(resolve({"system": "ae"}))
     began = time.process_time()
     plan = planning.plan(grid.expand(base, over), load)
     assert time.process_time() - began < 2

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from jaxdml.runs.execution import execute, sizing
-from jaxdml.runs.planning import cohort, description, loading, methods, splits
+from jaxdml.runs.planning import cohort, description, loading, splits
 from jaxdml.runs.planning import plan as planning
+from jaxdml.runs.planning.points import Cohort
+from jaxdml.runs.planning.points import point as point_of
 from jaxdml.runs.storage import folder
-from jaxdml.settings import config
+from jaxdml.settings.fields import assign
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import epoch, population, step, streams
-from jaxdml.types import Cohort, Point
+from jaxdml.types import Point
 from tests.points import any_point
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -39,14 +42,14 @@ load = loading.loader(None)
 
 def setup_of(**options):
     """The setup_of of one point, and the point."""
-    point = config.point(BASE | {path.replace("__", "."): v for path, v in options.items()})
+    point = point_of(BASE | {path.replace("__", "."): v for path, v in options.items()})
     [members] = planning.plan([point], load).cohorts
-    return cohort.setup_of(members, load(point.config)), point
+    return cohort.setup_of(members, load(point.setting)), point
 
 
 def drawn_from(point, dataset):
     """A point with its labelled images, as programs take it."""
-    rows = jnp.asarray(splits.select(point, dataset), jnp.int32)
+    rows = jnp.asarray(splits.select(point.setting, dataset), jnp.int32)
     labels = jnp.asarray(dataset.train.y, jnp.int32)[rows]
     return Point(jnp.int32(0), {}, rows, labels, jnp.int32(len(rows)))
 
@@ -156,21 +159,21 @@ def test_the_batch_of_unlabelled_images_has_a_size_of_its_own():
 def test_of_epochs_and_steps_the_later_one_wins():
     file = {"train.epochs": 10, "train.steps": 8000}
     assert length_of(file) == {"train.steps": 8000}
-    assert length_of(config.assign(file, {"train.epochs": 3})) == {"train.epochs": 3}
-    assert length_of(config.assign({"train.epochs": 10}, {"train.steps": 9})) == {"train.steps": 9}
+    assert length_of(assign(file, {"train.epochs": 3})) == {"train.epochs": 3}
+    assert length_of(assign({"train.epochs": 10}, {"train.steps": 9})) == {"train.steps": 9}
     both = {"train.steps": 9, "train.epochs": 3}
-    assert length_of(config.assign(file, both)) == {"train.epochs": 3}
+    assert length_of(assign(file, both)) == {"train.epochs": 3}
     both = {"train.epochs": 3, "train.steps": 9}
-    assert length_of(config.assign(file, both)) == {"train.steps": 9}
-    unset = config.assign(file, {"train.steps": None})
+    assert length_of(assign(file, both)) == {"train.steps": 9}
+    unset = assign(file, {"train.steps": None})
     assert length_of(unset) == {"train.epochs": 10}
-    again = config.assign(config.assign(file, {"train.epochs": 3}), {"train.steps": 5})
+    again = assign(assign(file, {"train.epochs": 3}), {"train.steps": 5})
     assert length_of(again) == {"train.steps": 5}
 
 
 def length_of(options):
     """Which of the two a resolved configuration has."""
-    resolved = config.resolve(BASE | options)
+    resolved = resolve(BASE | options)
     found = {path: resolved.get(path) for path in ("train.epochs", "train.steps")}
     return {path: value for path, value in found.items() if value is not None}
 
@@ -185,18 +188,18 @@ def length_of(options):
     ],
 )
 def test_a_plan_tells_its_length_and_as_many_programs_as_are_compiled(options, said):
-    point = config.point(BASE | options)
+    point = point_of(BASE | options)
     plan = planning.plan([point], load)
     assert said in description.describe(plan)
-    setup = cohort.setup_of(plan.cohorts[0], load(point.config))
+    setup = cohort.setup_of(plan.cohorts[0], load(point.setting))
     assert f", {len(setup.patterns())} program" in description.describe(plan).splitlines()[0]
 
 
 def test_a_trial_of_a_training_of_steps_takes_a_few_of_them():
-    point = config.point(BASE | {"train.steps": 450})
+    point = point_of(BASE | {"train.steps": 450})
     [members] = planning.plan([point], load).cohorts
     assert isinstance(members, Cohort)
-    setup = cohort.setup_of(members, load(point.config))
+    setup = cohort.setup_of(members, load(point.setting))
     where = population.layout(1)
     found = sizing.trial(
         setup, [point], lambda where: population.place_images(setup.dataset, where), where, 2**40
@@ -204,4 +207,4 @@ def test_a_trial_of_a_training_of_steps_takes_a_few_of_them():
     assert 0 < found.seconds < np.inf
     assert sum(setup.lengths) == 450  # the cohort's own sizes stay
     assert isinstance(setup.sizes, streams.Sizes)
-    assert methods.sizes_of(dict(point.config), setup.dataset, None, setup.routine) == setup.sizes
+    assert point.setting.on(setup.dataset).sizes() == setup.sizes

@@ -5,10 +5,10 @@ import numpy as np
 
 from jaxdml.runs.execution import placed, refreshing
 from jaxdml.runs.planning import cohort, plan, splits
-from jaxdml.settings import config
+from jaxdml.runs.planning.points import Cohort
+from jaxdml.runs.planning.points import point as point_of
 from jaxdml.train import population
 from jaxdml.train import programs as compiled
-from jaxdml.types import Cohort
 
 STEPS, EPOCH = 6, 3  # of the training, and of one of its epochs
 EVERYTHING = {
@@ -57,7 +57,7 @@ def several(setting, count=8):
     """Points that differ in all that may differ inside one program."""
     number, first = OWN[setting["loss.name"]]
     return [
-        config.point(
+        point_of(
             setting
             | {
                 "seed": i,
@@ -89,7 +89,7 @@ class Training:
 
     def __init__(self, dataset, points, layout):
         self.dataset, self.points, self.layout = dataset, points, layout
-        self.labelled = [splits.select(point, dataset) for point in points]
+        self.labelled = [splits.select(point.setting, dataset) for point in points]
         self.capacity = max(map(len, self.labelled))
         sized = zip(points, self.labelled, strict=True)
         statics = {plan.static(point, dataset, len(rows)) for point, rows in sized}
@@ -108,8 +108,8 @@ class Training:
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *groups)
 
     def point_batch(self, points, labelled):
-        numbers = [config.numbers(point.config) for point in points]
-        seeds = [point.config["seed"] for point in points]
+        numbers = [point.setting.numbers for point in points]
+        seeds = [point.setting["seed"] for point in points]
         y = np.asarray(self.dataset.train.y, np.int32)
         point_batch = population.stack(seeds, numbers, labelled, y, self.capacity, self.layout)
         return point_batch, (seeds, numbers, labelled)

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml.runs.planning import methods
-from jaxdml.settings import config
+from jaxdml.settings import setting as settings
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import step, streams
 from tests.points import any_point
 from tests.train import everything
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 @pytest.fixture(autouse=True)
 def short_epochs(monkeypatch):
-    monkeypatch.setattr(config, "EPOCH", everything.EPOCH)
+    monkeypatch.setattr(settings, "EPOCH", everything.EPOCH)
 
 
 def close(a, b, tolerance):
@@ -45,7 +45,7 @@ def test_eight_points_in_any_company_are_each_the_point_alone(tiny, float64, set
     assert (states.kept["anchors"]["moved"] == everything.STEPS // everything.EPOCH + 1).all()
     confident = np.stack([of_epoch["metric.teacher.confident"] for of_epoch in metrics])
     assert ((confident > 0) & (confident < 1)).any()
-    different = {name for name in points[0].config if len({p.config[name] for p in points}) == 8}
+    different = {name for name in points[0].setting if len({p.setting[name] for p in points}) == 8}
     assert len(different) >= 13
     for leaf in jax.tree.leaves((states.params, states.average)):
         assert len(np.unique(leaf.reshape(8, -1), axis=0)) == 8
@@ -57,9 +57,9 @@ class Step:
     """One supervised step of a setting, in which every term is read."""
 
     def __init__(self, dataset, setting):
-        self.resolved, self.dataset = config.resolve(setting), dataset
-        assemble = methods.assembler(self.resolved, dataset)
-        self.numbers = config.numbers(self.resolved)
+        self.resolved, self.dataset = resolve(setting), dataset
+        assemble = self.resolved.on(dataset).assemble
+        self.numbers = self.resolved.numbers
         self.state = step.init(assemble(self.numbers), any_point(), jnp.asarray(dataset.train.x))
 
         def once(numbers, state, batches):

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdml.settings import assembly, config
+from jaxdml.settings import assembly
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import feed, population, streams
 from jaxdml.train import programs as compiled
 from jaxdml.types import Split
@@ -17,13 +18,14 @@ STEPS = 5  # of thirty images
 
 def made(layout, image=(4, 4, 1), images=30, **options):
     """What trains a system, and its configuration."""
-    resolved = config.resolve(COMMON | options)
+    resolved = resolve(COMMON | options)
 
     def assemble(numbers):
-        return assembly.assemble(resolved | dict(numbers), image, 3)
+        return assembly.assemble({**resolved, **numbers}, image, 3)
 
-    sizes = streams.Sizes(7, images, None, config.balanced(resolved, 3))
-    return compiled.programs(assemble, sizes, layout), assemble, config.numbers(resolved)
+    per_batch = options.get("train.classes_per_batch")
+    sizes = streams.Sizes(7, images, None, (per_batch, 3) if per_batch else None)
+    return compiled.programs(assemble, sizes, layout), assemble, resolved.numbers
 
 
 def point_batch(numbers, count, layout):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxdml import objectives
-from jaxdml.settings import assembly, config
+from jaxdml.settings import assembly
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import step, streams
 from tests.points import any_point
 from tests.third_party import spy
@@ -49,7 +50,7 @@ def spied():
 def one_step(dataset, terms, **options):
     """The first state, and what the terms of its first step say."""
     options = {path.replace("__", "."): value for path, value in options.items()}
-    resolved = config.resolve(SMALL | {"terms": terms} | options)
+    resolved = resolve(SMALL | {"terms": terms} | options)
     method = assembly.assemble(resolved, (4, 4, 1), 3, ("shift", "noise"))
     state = step.init(method, any_point(5), jnp.asarray(dataset.train.x))
     x, rows, valid = jnp.asarray(dataset.train.x[:8]), jnp.arange(8), jnp.ones(8, bool)

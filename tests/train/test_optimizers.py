@@ -8,10 +8,11 @@ import pytest
 
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning import plan
-from jaxdml.settings import assembly, config
+from jaxdml.runs.planning.points import point as point_of
+from jaxdml.settings import assembly
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import optimizers, step
 from jaxdml.train.gradients import gradients_of
-from jaxdml.types import PointConfig
 from tests.points import any_point
 from tests.third_party import lion
 
@@ -234,7 +235,7 @@ def test_arrays_that_both_phases_move_are_a_partition_of_their_own(float64):
 
 
 def test_partitions_of_a_method_follow_from_its_phases():
-    resolved = config.resolve(
+    resolved = resolve(
         {
             "system": "dml_ae", "model.hidden": (4,), "model.latent_dim": 2, "loss.name": "arcface",
             "routine.name": "alternate", "routine.supervised": "metric_only",
@@ -259,7 +260,7 @@ def test_partitions_of_a_method_follow_from_its_phases():
 
 def shape_of(**options):
     given = {"system": "dml_ae"} | {path.replace("__", "."): v for path, v in options.items()}
-    return config.static_options(config.resolve(given)), config.numbers(config.resolve(given))
+    return resolve(given).static, resolve(given).numbers
 
 
 @pytest.mark.parametrize(
@@ -283,10 +284,10 @@ def test_points_that_differ_in_a_number_share_a_program_but_not_with_none(path, 
 
 def test_cohorts_are_made_accordingly(tiny):
     points = [
-        config.point({"system": "dml", "optimizer.clip": clip, "data.name": "digits"})
+        point_of({"system": "dml", "optimizer.clip": clip, "data.name": "digits"})
         for clip in (None, 1.0, 2.0)
     ]
-    shapes = [plan.static(PointConfig(p.id, p.config), tiny, 30) for p in points]
+    shapes = [plan.static(p, tiny, 30) for p in points]
     assert shapes[1] == shapes[2] != shapes[0]
 
 
@@ -304,6 +305,6 @@ def test_cohorts_are_made_accordingly(tiny):
 )  # fmt: skip
 def test_a_wrong_option_is_refused_in_one_sentence(options, said):
     with pytest.raises(ConfigError) as error:
-        config.resolve({"system": "dml"} | options)
+        resolve({"system": "dml"} | options)
     assert said in str(error.value)
     assert "\n" not in str(error.value)

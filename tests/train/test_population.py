@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdml.settings import assembly, config
+from jaxdml.settings import assembly
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import checkpoint, population, streams
 from jaxdml.train import programs as compiled
 
@@ -14,23 +15,21 @@ COLLECTIVES = re.compile(r"all-reduce|all-gather|collective-permute|all-to-all|r
 
 def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, images=30):
     """Parameters by seed, after some epochs, of points that travel together."""
-    resolved = config.resolve(
+    resolved = resolve(
         {"system": "dml_ae", "model.hidden": (8,), "model.latent_dim": 2, "train.batch_size": 8}
     )
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:devices]), (population.AXIS,))
     layout = population.Layout(mesh, width, rounds)
 
     def assemble(numbers):
-        return assembly.assemble(resolved | dict(numbers), (4, 4, 1), 3)
+        return assembly.assemble({**resolved, **numbers}, (4, 4, 1), 3)
 
     programs = compiled.programs(assemble, streams.Sizes(8, images, None), layout)
     placed = population.place_images(dataset, layout)
     found = {}
     for start in range(0, len(seeds), layout.chunk):
         chunk = seeds[start : start + layout.chunk]
-        numbers = [
-            config.numbers(resolved) | {"train.learning_rate": 1e-3 * (1 + s)} for s in chunk
-        ]
+        numbers = [resolved.numbers | {"train.learning_rate": 1e-3 * (1 + s)} for s in chunk]
         labelled = [np.arange(3 + s) for s in chunk]
         point_batch = population.stack(chunk, numbers, labelled, dataset.train.y, 12, layout)
         states = programs.init(point_batch, placed)
@@ -87,15 +86,15 @@ def test_a_step_in_float32_depends_on_nothing_else_either(tiny):
 
 
 def test_points_lie_on_all_devices_and_exchange_nothing(tiny):
-    resolved = config.resolve({"system": "dml_ae", "model.hidden": (16,), "train.batch_size": 8})
+    resolved = resolve({"system": "dml_ae", "model.hidden": (16,), "train.batch_size": 8})
     layout = population.layout(1)
     assert layout.mesh.size == 4
 
     def assemble(numbers):
-        return assembly.assemble(resolved | dict(numbers), (4, 4, 1), 3)
+        return assembly.assemble({**resolved, **numbers}, (4, 4, 1), 3)
 
     programs = compiled.programs(assemble, streams.Sizes(8, 30, None), layout)
-    numbers, labelled = [config.numbers(resolved)] * 4, [np.arange(3)] * 4
+    numbers, labelled = [resolved.numbers] * 4, [np.arange(3)] * 4
     points = population.stack(range(4), numbers, labelled, tiny.train.y, 3, layout)
     images = population.place_images(tiny, layout)
     states = programs.init(points, images)

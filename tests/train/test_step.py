@@ -6,7 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdml.settings import assembly, config
+from jaxdml.settings import assembly
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import epoch, step, streams
 from jaxdml.train.gradients import gradients_of
 from jaxdml.types import Phase, Point, Role, Routine, Term
@@ -18,12 +19,12 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 def setting(dataset, labelled=range(9), seed=3, **options):
     """A method and all else that an epoch takes."""
-    resolved = config.resolve(SMALL | options)
+    resolved = resolve(SMALL | options)
     method = assembly.assemble(resolved, (4, 4, 1), 3)
     rows = jnp.array(labelled, jnp.int32)
     point = Point(
         jnp.int32(seed),
-        {path: jnp.asarray(value) for path, value in config.numbers(resolved).items()},
+        {path: jnp.asarray(value) for path, value in resolved.numbers.items()},
         rows,
         jnp.asarray(dataset.train.y, jnp.int32)[rows],
         jnp.int32(len(labelled)),

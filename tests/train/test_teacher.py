@@ -8,8 +8,10 @@ import pytest
 from jaxdml.runs.execution import execute, rescoring
 from jaxdml.runs.planning import cohort, loading
 from jaxdml.runs.planning import plan as planning
+from jaxdml.runs.planning.points import point as point_of
 from jaxdml.runs.storage import folder
-from jaxdml.settings import assembly, config
+from jaxdml.settings import assembly
+from jaxdml.settings.resolve import resolve
 from jaxdml.train import checkpoint, epoch, step, streams, teacher
 from jaxdml.types import Method, Point
 from tests.runs.small import BASE
@@ -47,13 +49,13 @@ def test_without_an_average_the_student_teaches_and_no_gradient_flows():
 
 
 def setting(dataset, **options):
-    resolved = config.resolve(
+    resolved = resolve(
         {"model.hidden": (8,), "model.latent_dim": 2, "train.batch_size": 8} | options
     )
     method = assembly.assemble(resolved, (4, 4, 1), 3)
     rows = jnp.arange(9, dtype=jnp.int32)
     labels = jnp.asarray(dataset.train.y, jnp.int32)[rows]
-    point = Point(jnp.int32(1), config.numbers(resolved), rows, labels, jnp.int32(9))
+    point = Point(jnp.int32(1), resolved.numbers, rows, labels, jnp.int32(9))
     sizes = streams.Sizes(8, 30, 9)
     images = jnp.asarray(dataset.train.x)
     return method, sizes, point, images, step.init(method, point, images)
@@ -138,7 +140,7 @@ def test_embeddings_are_those_of_the_parameters_that_are_scored(runs, scored):
     result, kept = embeddings(run_folder)
     dataset = loading.loader(run_folder.path)(result["config"])
     final = run_folder.checkpoints / result["checkpoint"]["path"]
-    point = config.point(result["config"])
+    point = point_of(result["config"])
     [members] = planning.plan([point], loading.loader(run_folder.path)).cohorts
     setup = cohort.setup_of(members, dataset)
     template = setup.template(1)

@@ -12,9 +12,10 @@ import jax
 
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning.cohort import CohortSetup, Network
+from jaxdml.runs.planning.points import GridPoint
 from jaxdml.runs.storage import folder
 from jaxdml.train import checkpoint
-from jaxdml.types import PointConfig, TrainState
+from jaxdml.types import TrainState
 
 
 class Saved(NamedTuple):
@@ -90,14 +91,14 @@ def networks(setup: CohortSetup, path: Path, rows: int, average: bool) -> Networ
     return Network(params, kept["kept"])
 
 
-def chunk_name(chunk: Sequence[PointConfig]) -> str:
+def chunk_name(chunk: Sequence[GridPoint]) -> str:
     """The same points in the same order have the same name."""
     return hashlib.sha256(",".join(point.id for point in chunk).encode()).hexdigest()[:12]
 
 
 def chunks(
-    points: Sequence[PointConfig], finished: Set[str], size: int, checkpoints: Path
-) -> Iterator[Sequence[PointConfig]]:
+    points: Sequence[GridPoint], finished: Set[str], size: int, checkpoints: Path
+) -> Iterator[Sequence[GridPoint]]:
     """Points in groups of at most `size`; before them, groups that were cut off, of any size.
 
     Args:
@@ -137,7 +138,7 @@ class Saver:
         self,
         saved: Path,
         total: int,
-        chunk: Sequence[PointConfig],
+        chunk: Sequence[GridPoint],
         history: Sequence[Mapping[str, Any]],
     ) -> None:
         self.saved, self.total, self.points = saved, total, [point.id for point in chunk]

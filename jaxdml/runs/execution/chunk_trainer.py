@@ -17,12 +17,13 @@ from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints, sizing, training
 from jaxdml.runs.execution.placed import Placed
 from jaxdml.runs.planning import cohort, loading, splits
+from jaxdml.runs.planning.points import Cohort, GridPoint, Static
 from jaxdml.runs.scoring import judge
 from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.runs.storage import folder
-from jaxdml.settings import config
+from jaxdml.settings.setting import Setting
 from jaxdml.train import population
-from jaxdml.types import Cohort, Dataset, PointConfig, Static
+from jaxdml.types import Dataset
 
 
 class Size(NamedTuple):
@@ -78,15 +79,15 @@ class ChunkTrainer:
         """The setup of a cohort, from any of its points; made once."""
         key = members.static, members.capacity
         if key not in self._setups:
-            resolved = members.points[0].config
-            dataset = self.load(resolved)
-            self._notice(resolved, dataset)
+            setting = members.points[0].setting
+            dataset = self.load(setting)
+            self._notice(setting, dataset)
             self._setups[key] = cohort.setup_of(members, dataset)
         return self._setups[key]
 
-    def _notice(self, resolved: Mapping[str, Any], dataset: Dataset) -> None:
+    def _notice(self, setting: Setting, dataset: Dataset) -> None:
         """Warns of a data set that is not what it was when the run was planned."""
-        before = self.run_folder.plan().get("data", {}).get(loading.described(resolved))
+        before = self.run_folder.plan().get("data", {}).get(loading.described(setting))
         if before not in (None, data.fingerprint(dataset)):
             warnings.warn(
                 f"{dataset.name} is not what it was when {self.run_folder.path} was trained: its "
@@ -109,7 +110,7 @@ class ChunkTrainer:
           members: all its points; `train.width` is a number, or `auto`: as trials show.
           before: how it travelled in an earlier call: trials are not repeated without a reason.
         """
-        asked, devices = members.points[0].config["train.width"], _device_count()
+        asked, devices = members.points[0].setting["train.width"], _device_count()
         most = math.ceil(len(members.points) / devices)
         if asked is None:
             asked = sizing.wide(most) if population.accelerated() else 1
@@ -144,7 +145,7 @@ class ChunkTrainer:
         key = members.static, members.capacity, width
         if key not in self._trials:
             with self.during("compiling"):
-                setup, c = self.setup(members), members.points[0].config
+                setup, c = self.setup(members), members.points[0].setting
                 layout = population.layout(width)
                 limit = c["train.memory_share"] * population.memory(layout)
                 images = functools.partial(self._on_devices, setup, members.points[0])
@@ -188,7 +189,7 @@ class ChunkTrainer:
                 f"{len(points)} points were trained together, and do not fit on these devices: "
                 "use as many as before, or a larger train.memory_share"
             )
-        labelled = [splits.select(point, setup.dataset) for point in points]
+        labelled = [splits.select(point.setting, setup.dataset) for point in points]
         saved = self.run_folder.checkpoints / checkpoints.chunk_name(points)
 
         def after_epoch(epochs: int, loss: float) -> None:
@@ -199,7 +200,7 @@ class ChunkTrainer:
             with self.during("training"):
                 return jax.block_until_ready(work())
 
-        every = points[0].config["train.checkpoint_every"]
+        every = points[0].setting["train.checkpoint_every"]
         with self.during("writing"):
             trained = training.train(
                 setup, placed, points, labelled, saved, after_epoch, stop, every, devices
@@ -240,7 +241,7 @@ class ChunkTrainer:
         key = members.static, members.capacity, size
         if key not in self._placed:
             with self.during("compiling"):
-                setup, c = self.setup(members), members.points[0].config
+                setup, c = self.setup(members), members.points[0].setting
                 images = functools.partial(self._on_devices, setup, members.points[0])
                 wanted = population.layout(size.width, size.rounds)._replace(fed=size.fed)
                 share, feed = c["train.memory_share"], c["train.feed"]
@@ -252,9 +253,9 @@ class ChunkTrainer:
         return self._placed[key]
 
     def _on_devices(
-        self, setup: cohort.CohortSetup, point: PointConfig, layout: population.Layout
+        self, setup: cohort.CohortSetup, point: GridPoint, layout: population.Layout
     ) -> Any:
-        kind = *config.source(point.config), layout.fed
+        kind = *point.setting.source, layout.fed
         if self._images is None or self._images[0] != kind:
             self._images = None  # those of another data set are let go
             self._placed.clear()

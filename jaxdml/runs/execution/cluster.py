@@ -22,9 +22,9 @@ from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints
 from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
 from jaxdml.runs.planning import loading
+from jaxdml.runs.planning.points import Cohort
 from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.runs.storage import folder
-from jaxdml.types import Cohort
 
 SECONDS_TO_CONNECT = 5
 HALT = ".halt"  # a file in the run folder that asks workers to stop
@@ -172,7 +172,7 @@ def _trainer(here: Here) -> ChunkTrainer:
     run_folder = folder.Folder(Path(workdir))
     return ChunkTrainer(
         run_folder,
-        loading.loader(Path(data_dir), run_folder.plan()["places"], run_folder.plan()["data"]),
+        loading.loader(Path(data_dir), run_folder.plan()),
     )
 
 

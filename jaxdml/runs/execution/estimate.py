@@ -32,7 +32,7 @@ def lines(plan: Plan, trainer: ChunkTrainer) -> Iterator[str]:
         states = (size.rounds - 1) * size.width * setup.bytes_of_a_point
         # states before and after an epoch
         memory = trial.memory - trial.images + images + 2 * states
-        limit = members.points[0].config["train.memory_share"] * population.memory(layout)
+        limit = members.points[0].setting["train.memory_share"] * population.memory(layout)
         memory = max(memory - 2 * states, min(memory, int(limit)))  # in fewer rounds
         all_ = sizing.gib(sizing.size(setup))
         way = f"that the host feeds, of {all_} in all" if trial.fed else "that stay there"

@@ -12,11 +12,12 @@ from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
 from jaxdml.runs.execution.rescoring import score_again
 from jaxdml.runs.planning import description, grid, loading, splits
 from jaxdml.runs.planning import plan as planning
+from jaxdml.runs.planning.points import Cohort, GridPoint, named
 from jaxdml.runs.progress import Reporter
 from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.runs.storage import folder
-from jaxdml.settings import config
-from jaxdml.types import Cohort, PointConfig
+from jaxdml.settings import base as bases
+from jaxdml.settings.fields import flatten
 
 
 def run(
@@ -44,15 +45,15 @@ def run(
     points, paths = grid.expand(base, over), grid.paths(over)
     run_folder = folder.Folder(workdir)
     with run_folder.locked():
-        run_folder.check(config.flatten(base), config.complete)
-        load = loading.loader(data_dir, run_folder.plan()["places"], run_folder.plan()["data"])
-        points = splits.with_folds(points, load)
-        if any(point.config["data.fold"] is not None for point in points):
+        run_folder.check(flatten(base), bases.differing)
+        load = loading.loader(data_dir, run_folder.plan())
+        points = named(splits.with_folds(points, load), run_folder.plan()["points"])
+        if any(point.setting["data.fold"] is not None for point in points):
             paths = [*paths, "data.fold"]
         finished = frozenset(p.id for p in points if run_folder.result(p.id) is not None)
         plan = planning.plan(points if len(finished) < len(points) else (), load, finished)
         run_folder.check_data(plan.data)
-        run_folder.claim(config.flatten(base))
+        run_folder.claim(flatten(base))
         _remember(run_folder, points, paths, plan, data_dir)
         left = [
             members
@@ -61,7 +62,7 @@ def run(
         ]
         if len(finished) < len(points):
             training = (point for members in left for point in members.points)
-            epochs = sum(config.epochs(p.config) for p in training if p.id not in finished)
+            epochs = sum(p.setting.epochs for p in training if p.id not in finished)
             with (
                 Reporter(len(points), len(finished), epochs) as progress,
                 interrupt.heeded(progress.note) as stop,
@@ -137,7 +138,7 @@ def _on_cluster(
         def done(loss: float, chunk: Chunk) -> None:
             for point in chunk.members.points:
                 if point.id not in finished:
-                    progress.epoch(1, loss, config.epochs(point.config))
+                    progress.epoch(1, loss, point.setting.epochs)
                     progress.finished()
 
         for members in cohorts:
@@ -148,7 +149,7 @@ def _on_cluster(
 
 def _note_fed(size: Size, members: Cohort, progress: Reporter) -> None:
     if size.fed:
-        name = config.dataset_name(members.points[0].config)
+        name = members.points[0].setting.dataset_name
         progress.note(f"the training images of {name} stay on the host, which feeds the batches")
 
 
@@ -187,7 +188,7 @@ def _entry(known: dict[str, Any], members: Cohort) -> dict[str, Any]:
 
 def _remember(
     run_folder: folder.Folder,
-    points: Sequence[PointConfig],
+    points: Sequence[GridPoint],
     paths: Sequence[str],
     plan: planning.Plan,
     data_dir: Path,
@@ -195,10 +196,11 @@ def _remember(
     """Adds points, cohorts, grid paths and where data lie to what the folder already knows."""
     known = run_folder.plan()
     known["grid_paths"] = list(dict.fromkeys([*known["grid_paths"], *paths]))
-    known["points"] |= {point.id: dict(point.config) for point in points}
+    known["points"] |= {point.id: dict(point.setting) for point in points}
     known["classes"] |= plan.classes
     known["data"] |= plan.data
     known["places"] |= plan.places
+    known["invariances"] = plan.invariances | known["invariances"]  # of its beginning
     known["notes"] = list(dict.fromkeys([*known["notes"], *plan.notes]))
     known["data_dir"] = str(data_dir.resolve())
     for members in plan.cohorts:

@@ -16,13 +16,13 @@ from jaxdml.runs import interrupt
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import cohort, loading, splits
 from jaxdml.runs.planning import plan as planning
+from jaxdml.runs.planning.points import Cohort, GridPoint
 from jaxdml.runs.progress import Reporter
 from jaxdml.runs.scoring import judge
 from jaxdml.runs.scoring.scorer import Scorer, Scores
 from jaxdml.runs.storage import folder
 from jaxdml.runs.storage.opening import existing
-from jaxdml.settings import config
-from jaxdml.types import Cohort, PointConfig
+from jaxdml.settings.resolve import resolve
 
 
 def rescore(
@@ -45,7 +45,7 @@ def rescore(
       ConfigError: if there is nothing to score, or it cannot be.
     """
     run_folder = existing(workdir)
-    load = loading.loader(data_dir, run_folder.plan()["places"], run_folder.plan()["data"])
+    load = loading.loader(data_dir, run_folder.plan())
     given = {
         "eval.protocols": tuple(protocols),
         "eval.classifiers": tuple(classifiers),
@@ -54,8 +54,9 @@ def rescore(
     only = {path: value for path, value in given.items() if value}
     with run_folder.locked():
         results = run_folder.results()
-        jobs = [(old, config.point(config.widened(old["config"], only))) for old in results]
-        sets = {loading.described(point.config): load(point.config) for _, point in jobs}
+        points = [_scored_by(stored_point(run_folder, old), only) for old in results]
+        jobs = list(zip(results, points, strict=True))
+        sets = {loading.described(point.setting): load(point.setting) for point in points}
         run_folder.check_data({name: data.fingerprint(dataset) for name, dataset in sets.items()})
         with _written(run_folder), Reporter(len(results), 0, 0) as progress:
             score_again(jobs, run_folder, load, progress, only=only)
@@ -63,7 +64,7 @@ def rescore(
 
 
 def score_again(
-    jobs: Sequence[tuple[Mapping[str, Any], PointConfig]],
+    jobs: Sequence[tuple[Mapping[str, Any], GridPoint]],
     run_folder: folder.Folder,
     load: loading.LoadDataset,
     progress: Reporter,
@@ -78,8 +79,8 @@ def score_again(
     with Scorer(len(jobs)) as scorer:
         for old, point in jobs:
             setup, _, _, network = trained_point(run_folder, old, trainer)
-            splits.check_scoring(point.config, setup.dataset)
-            labelled = splits.select(point, setup.dataset)
+            splits.check_scoring(point.setting, setup.dataset)
+            labelled = splits.select(point.setting, setup.dataset)
             judged = judge.judge(setup, point, network, np.array(old["diverged"]), labelled)
 
             def write(
@@ -106,6 +107,13 @@ def score_again(
             scorer.collect(0.5)
 
 
+def _scored_by(point: GridPoint, only: Mapping[str, Sequence[str]]) -> GridPoint:
+    """A point whose lists of what is scored also name what `only` names."""
+    c = point.setting
+    added = {path: tuple(dict.fromkeys([*c[path], *names])) for path, names in only.items()}
+    return GridPoint(point.id, resolve({**c, **added}))
+
+
 def _kept(run_folder: folder.Folder, identity: str) -> Mapping[str, np.ndarray]:
     """The embeddings of an earlier time, if they are still there."""
     try:
@@ -129,9 +137,24 @@ def _written(run_folder: folder.Folder) -> Iterator[None]:
         run_folder.write_results()
 
 
+def stored_point(run_folder: folder.Folder, result: Mapping[str, Any]) -> GridPoint:
+    """A finished point, by the configuration that its result holds.
+
+    Raises:
+      ConfigError: if there is no such configuration any more.
+    """
+    try:
+        return GridPoint(result["point"], resolve(result["config"]))
+    except ConfigError as error:
+        raise ConfigError(
+            f"{run_folder.path} is of another version of jaxdml, whose configuration had other "
+            f"fields ({error}): train it again in a new folder"
+        ) from error
+
+
 def trained_point(
     run_folder: folder.Folder, result: Mapping[str, Any], trainer: ChunkTrainer
-) -> tuple[cohort.CohortSetup, PointConfig, np.ndarray, Any]:
+) -> tuple[cohort.CohortSetup, GridPoint, np.ndarray, Any]:
     """CohortSetup, identity, labelled rows and parameters of a finished point.
 
     Args:
@@ -146,20 +169,15 @@ def trained_point(
         raise ConfigError(
             f"{run_folder.path} keeps scores and losses only, and no networks: name the run folder"
         )
-    point = config.point(result["config"])
-    if point.id != result["point"]:
-        raise ConfigError(
-            f"{run_folder.path} is of another version of jaxdml, whose configuration had other "
-            "fields: train it again in a new folder"
-        )
-    dataset = trainer.load(point.config)
-    labelled = splits.select(point, dataset)
+    point = stored_point(run_folder, result)
+    dataset = trainer.load(point.setting)
+    labelled = splits.select(point.setting, dataset)
     static = planning.static(point, dataset, len(labelled))
     setup = trainer.setup(Cohort(static, (point,), len(labelled)))
     kept = result["checkpoint"]
     path = run_folder.checkpoints / kept["path"]
     try:
-        average = point.config["eval.parameters"] == "average"
+        average = point.setting["eval.parameters"] == "average"
         network = trainer.trained(setup, path, kept["rows"], average)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is missing or damaged: it holds point {point.id}") from error

@@ -13,10 +13,9 @@ import numpy as np
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution.placed import Placed
 from jaxdml.runs.planning.cohort import CohortSetup
-from jaxdml.settings import config
+from jaxdml.runs.planning.points import GridPoint
 from jaxdml.train import epoch, population, streams
 from jaxdml.train import programs as compiled
-from jaxdml.types import PointConfig
 
 STEPS_OF_A_CHUNK = 10_000  # one after the other on a device: seconds to minutes of work
 MOST_ROUNDS = 32  # all states of a chunk lie in memory, more than once
@@ -44,7 +43,7 @@ class Trial(NamedTuple):
 
 def place(
     setup: CohortSetup,
-    points: Sequence[PointConfig],
+    points: Sequence[GridPoint],
     layout: population.Layout,
     images: PlaceImages,
     share: float,
@@ -103,7 +102,7 @@ def _too_much(needed: int, images: int, share: float, limit: float, fed: bool) -
 def images_on_a_device(
     setup: CohortSetup,
     sizes: streams.Sizes,
-    points: Sequence[PointConfig],
+    points: Sequence[GridPoint],
     layout: population.Layout,
     patterns: Iterable[tuple[tuple[int, ...], int]],
 ) -> int:
@@ -185,7 +184,7 @@ def fastest(measure: Callable[[int], Trial], most: int) -> Trial:
 
 def trial(
     setup: CohortSetup,
-    points: Sequence[PointConfig],
+    points: Sequence[GridPoint],
     images: PlaceImages,
     layout: population.Layout,
     limit: float,
@@ -242,13 +241,13 @@ def _steps(setup: CohortSetup, pattern: tuple[int, ...], sizes: streams.Sizes) -
 
 
 def full_chunk(
-    setup: CohortSetup, points: Sequence[PointConfig], layout: population.Layout
+    setup: CohortSetup, points: Sequence[GridPoint], layout: population.Layout
 ) -> population.PointBatch:
     """A full chunk, as far as shapes and times go: any images may be its labelled ones."""
     chosen = [points[i % len(points)] for i in range(layout.chunk)]
     return population.stack(
-        [point.config["seed"] for point in chosen],
-        [config.numbers(point.config) for point in chosen],
+        [point.setting["seed"] for point in chosen],
+        [point.setting.numbers for point in chosen],
         [np.arange(setup.capacity)] * layout.chunk,
         np.asarray(setup.dataset.train.y, np.int32),
         setup.capacity,

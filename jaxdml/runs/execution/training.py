@@ -14,9 +14,8 @@ from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints, refreshing
 from jaxdml.runs.execution.placed import Placed
 from jaxdml.runs.planning.cohort import CohortSetup, Network
-from jaxdml.settings import config
+from jaxdml.runs.planning.points import GridPoint
 from jaxdml.train import population
-from jaxdml.types import PointConfig
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -34,7 +33,7 @@ class Trained:
 def train(
     setup: CohortSetup,
     placed: Placed,
-    chunk: Sequence[PointConfig],
+    chunk: Sequence[GridPoint],
     labelled: Sequence[np.ndarray],
     saved: Path,
     on_epoch: Callable[[int, float], None],
@@ -69,14 +68,14 @@ def train(
     done, history = before.epoch, before.history
     if done:
         on_epoch(done, float("nan"))  # these are behind us
-    average = chunk[0].config["eval.parameters"] == "average"
+    average = chunk[0].setting["eval.parameters"] == "average"
     if done == setup.epochs:
         network = checkpoints.final(setup, saved, len(chunk), average)
         return Trained(network, np.array(before.diverged), history, 0.0)
 
     y = np.asarray(setup.dataset.train.y, np.int32)
-    seeds = [point.config["seed"] for point in chunk]
-    numbers = [config.numbers(point.config) for point in chunk]
+    seeds = [point.setting["seed"] for point in chunk]
+    numbers = [point.setting.numbers for point in chunk]
     point_batch = population.stack(seeds, numbers, labelled, y, setup.capacity, layout)
     refresh = refreshing.refresher(setup, placed, point_batch, seeds, numbers, labelled)
     if done:

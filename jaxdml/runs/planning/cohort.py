@@ -10,30 +10,18 @@ import numpy as np
 from jax import Array
 
 from jaxdml.evaluate import embed
-from jaxdml.runs.planning import methods
-from jaxdml.settings import config
+from jaxdml.runs.planning.points import Cohort
+from jaxdml.settings.setting import SettingOnData
 from jaxdml.train import epoch, population, programs, step, streams
-from jaxdml.types import (
-    Cohort,
-    Dataset,
-    Method,
-    Model,
-    Params,
-    Point,
-    Routine,
-    Static,
-    TrainState,
-)
+from jaxdml.types import Dataset, Method, Model, Params, Point, Routine, TrainState
 
 
 @dataclass(frozen=True)
 class CohortSetup:
     """What all chunks of a cohort share. Nothing is compiled before it is first used."""
 
-    static: Static
+    first: SettingOnData  # names, lengths and pattern of phases are the same for all points
     dataset: Dataset
-    assemble: programs.Assemble  # from a point's numbers
-    method: Method  # of the first point: names, lengths and pattern of phases are the same for all
     sizes: streams.Sizes
     encode: embed.Encode
     collapse_check: Callable[..., Array] | None  # see `_collapse_check`
@@ -42,7 +30,17 @@ class CohortSetup:
     @property
     def epochs(self) -> int:
         """How many a training has."""
-        return config.epochs(dict(self.static.options))
+        return self.first.setting.epochs
+
+    @property
+    def assemble(self) -> programs.Assemble:
+        """From a point's numbers to its method."""
+        return self.first.assemble
+
+    @property
+    def method(self) -> Method:
+        """Of the first point."""
+        return self.first.method
 
     @property
     def model(self) -> Model:
@@ -97,18 +95,13 @@ class Network(NamedTuple):
 
 def setup_of(members: Cohort, dataset: Dataset) -> CohortSetup:
     """That of a cohort, from any of its points."""
-    static = members.static
-    options = dict(static.options)
-    assemble = methods.assembler(options, dataset)
-    method = assemble(config.numbers(members.points[0].config))
+    first = members.points[0].setting.on(dataset)
     return CohortSetup(
-        static=static,
+        first=first,
         dataset=dataset,
-        assemble=assemble,
-        method=method,
-        sizes=methods.sizes_of(options, dataset, static.labelled_count, method.routine),
-        encode=embed.encoder(method.model),
-        collapse_check=_collapse_check(assemble, method),
+        sizes=first.sizes(members.static.labelled_count),
+        encode=embed.encoder(first.method.model),
+        collapse_check=_collapse_check(first.assemble, first.method),
         capacity=members.capacity,
     )
 

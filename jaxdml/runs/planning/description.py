@@ -1,8 +1,8 @@
 """A plan in words."""
 
-from jaxdml.runs.planning.plan import Plan, length
-from jaxdml.settings import assembly, config
-from jaxdml.types import Cohort
+from jaxdml.runs.planning.plan import Plan
+from jaxdml.runs.planning.points import Cohort
+from jaxdml.settings import assembly
 
 
 def describe(plan: Plan) -> str:
@@ -10,12 +10,10 @@ def describe(plan: Plan) -> str:
     lines = []
     points = programs = 0
     for cohort in plan.cohorts:
-        c = cohort.points[0].config
+        c = cohort.points[0].setting
         routine = assembly.assemble(c, (1, 1, 1), 2).routine
-        patterns = {
-            (routine.pattern(n), config.counted(c, n)) for n in range(1, config.epochs(c) + 1)
-        }
-        path, _, number = length(c).partition("=")
+        patterns = {(routine.pattern(n), c.counted(n)) for n in range(1, c.epochs + 1)}
+        path, _, number = c.length.partition("=")
         epochs = f"{number} {path.removeprefix('train.')} of batches of {c['train.batch_size']}"
         count = len(cohort.points)
         lines.append(
@@ -38,10 +36,10 @@ def said(plan: Plan) -> list[str]:
 
 def title(cohort: Cohort) -> str:
     """A cohort in a few words."""
-    c = cohort.points[0].config
+    c = cohort.points[0].setting
     names = ("system", "loss.name", "prior.name", "routine.name")
     parts = " · ".join(c[path] for path in names if path in c)
-    return f"{parts} on {config.dataset_name(c)}, {c['model.latent_dim']}-D"
+    return f"{parts} on {c.dataset_name}, {c['model.latent_dim']}-D"
 
 
 def _many(count: int, what: str) -> str:

@@ -14,14 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jaxdml.options import ConfigError
-from jaxdml.settings import config, parts
-from jaxdml.types import PointConfig
+from jaxdml.runs.planning.points import GridPoint, point
+from jaxdml.settings import parts
+from jaxdml.settings.fields import EXECUTION, PATH, assign, flatten
 
 Grid = Sequence[Mapping[Any, Any]]
-_FIXED = ("eval.", *config.EXECUTION)
+_FIXED = ("eval.", *EXECUTION)
 
 
-def expand(base: Mapping[str, Any], grid: Grid) -> list[PointConfig]:
+def expand(base: Mapping[str, Any], grid: Grid) -> list[GridPoint]:
     """The different points of a grid over a base configuration, in order.
 
     A path that a point's system does not read makes no difference: such points are one.
@@ -30,23 +31,23 @@ def expand(base: Mapping[str, Any], grid: Grid) -> list[PointConfig]:
       ConfigError: if the grid is not of the form above, or one of its points is not valid.
 
     >>> grid = ({"system": ("ae", "dml"), "loss.margin": (0.1, 0.2)},)
-    >>> [p.config["system"] for p in expand({"seed": 0}, grid)]
+    >>> [p.setting["system"] for p in expand({"seed": 0}, grid)]
     ['ae', 'dml', 'dml']
     """
     if not isinstance(grid, (tuple, list)) or not grid:
         raise ConfigError(f"a grid must be a tuple of mappings, like ({{…}},), but is {grid!r}")
-    flat = config.flatten(base)
-    points: dict[str, PointConfig] = {}
+    flat = flatten(base)
+    points: dict[str, GridPoint] = {}
     elsewhere = parts.sections([flat, *_changes(grid)])
     for mapping in grid:
         axes = [_axis(key, values) for key, values in mapping.items()]
         for combination in itertools.product(*axes):
             changes = {path: value for part in combination for path, value in part.items()}
-            point = config.point(config.assign(flat, changes), elsewhere)
-            same = points.setdefault(point.id, point)
-            if same.config != point.config:
+            one = point(assign(flat, changes), elsewhere)
+            same = points.setdefault(one.id, one)
+            if same.setting != one.setting:
                 raise ConfigError(
-                    f"{config.PATH} {same.config[config.PATH]} and {point.config[config.PATH]} end "
+                    f"{PATH} {same.setting[PATH]} and {one.setting[PATH]} end "
                     "alike, and a run tells data sets apart by that: rename one"
                 )
     return list(points.values())

@@ -1,22 +1,38 @@
 """Data sets by configuration, each loaded once."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from jaxdml import data
 from jaxdml.options import ConfigError
-from jaxdml.settings import config
+from jaxdml.settings.fields import PATH
+from jaxdml.settings.setting import dataset_name, source
 from jaxdml.types import Dataset
 
-LoadDataset = Callable[[Mapping[str, Any]], Dataset]  # of a resolved configuration
+LoadDataset = Callable[[Mapping[str, Any]], Dataset]  # of a setting, or of a stored one
+# Options that are named also where they are not set, as runs have always kept them.
+ALWAYS = ("data.size", "data.channels")
 
 
-def described(resolved: Mapping[str, Any]) -> str:
-    """Which images there are, in words: the same ones for the same words."""
-    said = config.lasting(dict(config.source(resolved)))
-    return " ".join(f"{path.removeprefix('data.')}={value}" for path, value in said.items())
+def described(config: Mapping[str, Any]) -> str:
+    """Which images there are, in words: the same ones for the same words.
+
+    Args:
+      config: a setting, or what a result has stored of one.
+
+    >>> described({"data.name": "arrays", "data.path": "/home/me/own.npz", "data.range": None})
+    'name=arrays path=own.npz'
+    """
+    said = dict(source(config))
+    if said.get(PATH):
+        said[PATH] = dataset_name(config)
+    return " ".join(
+        f"{path.removeprefix('data.')}={value}"
+        for path, value in said.items()
+        if value is not None or path in ALWAYS
+    )
 
 
 def image_shape(dataset: Dataset) -> tuple[int, int, int]:
@@ -25,42 +41,41 @@ def image_shape(dataset: Dataset) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def loader(
-    data_dir: Any,
-    places: Mapping[str, str] = MappingProxyType({}),
-    prints: Mapping[str, str] = MappingProxyType({}),
-) -> LoadDataset:
+def loader(data_dir: Any, *plans: Mapping[str, Any]) -> LoadDataset:
     """Loads each data set once.
 
     Args:
       data_dir: the folder that holds the files of all sets.
-      places: a data set, as `described` → where its files were in an earlier call: used where the
-        path of its configuration leads nowhere, as from another working folder.
-      prints: a data set, as `described` → its fingerprint in an earlier call. One that was made
-        before there were folds, with test images set apart, stays so.
+      plans: what runs know of their data, as `Folder.plan` gives it. Where the path of a
+        configuration leads nowhere, as from another working folder, files are where they were in
+        an earlier call. A data set that was made before there were folds, with test images set
+        apart, stays so; and so do the invariances that a run was trained with.
     """
     loaded: dict[tuple[Any, ...], Dataset] = {}
+    places, prints, invariances = (
+        {words: found for plan in plans for words, found in plan.get(name, {}).items()}
+        for name in ("places", "data", "invariances")
+    )
 
-    def load(resolved: Mapping[str, Any]) -> Dataset:
-        source = config.source(resolved)
-        if source not in loaded:
-            options = {path.removeprefix("data."): value for path, value in source}
-            name, before = options.pop("name"), places.get(described(resolved))
-            try:
-                loaded[source] = data.load(name, data_dir, **options)
-            except ConfigError:
-                if not options.get("path") or not before or not Path(before).exists():
-                    raise
-                options |= {"path": before}
-                loaded[source] = data.load(name, data_dir, **options)
-            print_before = prints.get(described(resolved))
-            if loaded[source].folds and print_before not in (
-                None,
-                data.fingerprint(loaded[source]),
-            ):
-                apart = data.load(name, data_dir, **options | {"folds": 0})
-                if data.fingerprint(apart) == print_before:
-                    loaded[source] = apart
-        return loaded[source]
+    def load(config: Mapping[str, Any]) -> Dataset:
+        which, words = source(config), described(config)
+        if which in loaded:
+            return loaded[which]
+        options = {path.removeprefix("data."): value for path, value in which}
+        name, before = options.pop("name"), places.get(words)
+        try:
+            dataset = data.load(name, data_dir, **options)
+        except ConfigError:
+            if not options.get("path") or not before or not Path(before).exists():
+                raise
+            options |= {"path": before}
+            dataset = data.load(name, data_dir, **options)
+        if dataset.folds and prints.get(words) not in (None, data.fingerprint(dataset)):
+            apart = data.load(name, data_dir, **options | {"folds": 0})
+            if data.fingerprint(apart) == prints[words]:
+                dataset = apart
+        if words in invariances:
+            dataset = dataclasses.replace(dataset, invariances=tuple(invariances[words]))
+        return loaded.setdefault(which, dataset)
 
     return load

@@ -9,8 +9,8 @@ from jaxdml.data import labels
 from jaxdml.evaluate.protocols import find_protocol
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning.loading import LoadDataset
-from jaxdml.settings import config
-from jaxdml.types import Dataset, PointConfig, Split
+from jaxdml.runs.planning.points import GridPoint, point
+from jaxdml.types import Dataset, Split
 
 
 def check_scoring(resolved: Mapping[str, Any], dataset: Dataset) -> None:
@@ -84,19 +84,19 @@ def _fold(dataset: Dataset, fold: int) -> np.ndarray:
     return np.flatnonzero(labels.folds(np.asarray(dataset.train.y), dataset.folds) == fold)
 
 
-def with_folds(points: Sequence[PointConfig], load: LoadDataset) -> list[PointConfig]:
+def with_folds(points: Sequence[GridPoint], load: LoadDataset) -> list[GridPoint]:
     """Points, and before each one without test images the same one for each of its folds.
 
     Args:
-      points: resolved configurations.
+      points: of a grid.
       load: gives data sets.
     """
-    found: dict[str, PointConfig] = {}
-    for point in points:
-        c = point.config
+    found: dict[str, GridPoint] = {}
+    for whole in points:
+        c = whole.setting
         folds = load(c).folds if "data.folds" in c and c["eval.split"] == "test" else 0
         held_out = range(folds) if c.get("data.fold") is None else ()
-        for one in (*(config.point(dict(c) | {"data.fold": fold}) for fold in held_out), point):
+        for one in (*(point({**c, "data.fold": fold}) for fold in held_out), whole):
             found.setdefault(one.id, one)
     return list(found.values())
 
@@ -114,17 +114,15 @@ def note_of_folds(dataset: Dataset) -> str | None:
     )
 
 
-def select(point: PointConfig, dataset: Dataset) -> np.ndarray:
-    """Rows of the training set that are labelled for this point."""
-    c = point.config
+def select(config: Mapping[str, Any], dataset: Dataset) -> np.ndarray:
+    """Rows of the training set that are labelled for a setting, or for a stored one."""
     rows = labels.select(
         dataset.train.y,
-        percent=c["data.labelled_percent"],
-        count=c["data.labelled_count"],
-        per_class=c["data.labels_per_class"],
-        stratified=c["data.stratified"],
-        seed=c["data.labels_seed"],
+        percent=config["data.labelled_percent"],
+        count=config["data.labelled_count"],
+        per_class=config["data.labels_per_class"],
+        stratified=config["data.stratified"],
+        seed=config["data.labels_seed"],
     )
-    return (
-        rows if c.get("data.fold") is None else np.setdiff1d(rows, _fold(dataset, c["data.fold"]))
-    )
+    fold = config.get("data.fold")
+    return rows if fold is None else np.setdiff1d(rows, _fold(dataset, fold))

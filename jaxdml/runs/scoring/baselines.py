@@ -19,8 +19,8 @@ from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.options import ConfigError, listed
 from jaxdml.runs.planning import loading, splits
 from jaxdml.runs.storage import folder
-from jaxdml.settings import config
-from jaxdml.types import PointConfig
+from jaxdml.settings.fields import COMMON, LABELLED, usual
+from jaxdml.settings.setting import source as source_of
 
 # values of all features that slow methods get: what fits by iteration, and what has no index
 MOST_VALUES = 2 * 10**7
@@ -64,7 +64,7 @@ def results(
 
 def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
     """A baseline beside a point: of its data, seed and evaluation, and of nothing else."""
-    whole = config.COMMON | result["config"]  # runs of older versions lack some fields
+    whole = usual(COMMON) | result["config"]  # runs of older versions lack some fields
     kept = {
         path: value
         for path, value in sorted(whole.items())
@@ -125,7 +125,7 @@ class _Store:
             names = list(c["eval.classifiers"]) if fitted else [record.classifier]
             options = {o: c[f"eval.{o}"] for o in classifiers.Options._fields} if fitted else {}
             reads_labelled = {"labelled", "scores"} & set(record.needs)
-            labelled = {p: c.get(p) for p in config.SELECTED} if reads_labelled else {}
+            labelled = {p: c.get(p) for p in LABELLED} if reads_labelled else {}
             part = [c["eval.split"], *([] if c.get("data.fold") is None else [c["data.fold"]])]
             which = [name, loading.described(c), part, protocol, options, labelled]
             entry = self.known.setdefault(json.dumps(which), {"tried": [], "scores": []})
@@ -160,7 +160,7 @@ class _Store:
         missing: Sequence[str],
         entry: dict[str, Any],
     ) -> None:
-        dataset, source = self.load(c), config.source(c)
+        dataset, source = self.load(c), source_of(c)
         splits.check_scoring(dict(c) | {"eval.protocols": (protocol,)}, dataset)
         if self.prints.get(loading.described(c)) not in (None, data.fingerprint(dataset)):
             raise ConfigError(f"{dataset.name} is not what it was when the points were trained")
@@ -177,7 +177,7 @@ class _Store:
             return self.embedded[key]
 
         part, train = splits.scored(dataset, c), dataset.train
-        rows = splits.select(PointConfig(name, c), dataset)
+        rows = splits.select(c, dataset)
         test = embed(f"{c['eval.split']} {c.get('data.fold')}", part.x)
         own = {"test": test, "test_labels": np.asarray(part.y)}
         own |= {"labelled": self.features[source, name](train.x[rows])}

@@ -11,9 +11,10 @@ from jaxdml.evaluate.protocols import Embedded
 from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.runs.planning import splits
 from jaxdml.runs.planning.cohort import CohortSetup, Network
-from jaxdml.settings import config
+from jaxdml.runs.planning.points import GridPoint
+from jaxdml.settings.setting import Setting
 from jaxdml.train import epoch, step
-from jaxdml.types import PointConfig, Split
+from jaxdml.types import Split
 
 SAME = 0.03  # how near to the loss of a single point counts as the same
 FINAL = "it is trained with all labels, to be used, and not scored: see the points of its folds"
@@ -30,7 +31,7 @@ class Judged(NamedTuple):
 
 def judge(
     setup: CohortSetup,
-    point: PointConfig,
+    point: GridPoint,
     network: Network,
     diverged: np.ndarray,
     labelled: np.ndarray,
@@ -51,13 +52,14 @@ def judge(
       diverged: i32[3], as in `TrainState`.
       labelled: rows of the training set.
     """
-    c = point.config
+    c = point.setting
     result: dict[str, Any] = {
         "point": point.id,
         "status": "ok",
         "reason": None,
         "note": None,
         "config": dict(c),
+        "data": c.on(setup.dataset).record(),
         "labelled": len(labelled),
         **splits.counts(setup.dataset, c),
         "steps": epoch.count_steps(setup.routine, setup.sizes, setup.epochs),
@@ -105,15 +107,15 @@ def judge(
 
 
 def _embedded(
-    setup: CohortSetup, resolved: Mapping[str, Any], network: Network, labelled: np.ndarray
+    setup: CohortSetup, setting: Setting, network: Network, labelled: np.ndarray
 ) -> dict[str, Embedded]:
     """The posterior's mean, and a sample of it where one is asked for and there is a variance."""
     train = setup.dataset.train
     parts: dict[str, tuple[Split, np.ndarray | None]] = {
-        "test": (splits.scored(setup.dataset, resolved), None),
+        "test": (splits.scored(setup.dataset, setting), None),
         "labelled": (train, labelled),
     }
-    needed = protocols.needed(resolved["eval.protocols"])
+    needed = protocols.needed(setting["eval.protocols"])
     if needed & {"train", "train_labels"}:
         parts["train"] = train, None
     rows_of_train = labelled if "labelled_rows" in needed else None
@@ -122,11 +124,11 @@ def _embedded(
         labels[f"{name}_labels"] = np.asarray(part.y if rows is None else part.y[rows])
         latents, logvar = setup.encode(network.params["model"], part.x, rows)
         means[name] = setup.embeddings(latents)
-        if "sample" in resolved["eval.embeddings"] and logvar is not None:
-            drawn = embed.draw(latents, logvar, (resolved["seed"], number))
+        if "sample" in setting["eval.embeddings"] and logvar is not None:
+            drawn = embed.draw(latents, logvar, (setting["seed"], number))
             samples[name] = setup.embeddings(drawn)
     kinds = {"mean": means, "sample": samples}
-    fold = resolved["data.fold"] is not None
+    fold = setting["data.fold"] is not None
     return {
         kind: Embedded(**z, **labels, fold=fold, labelled_rows=rows_of_train)
         for kind, z in kinds.items()
@@ -135,7 +137,7 @@ def _embedded(
 
 
 def _class_scores(
-    setup: CohortSetup, resolved: Mapping[str, Any], network: Network, embedded: Embedded
+    setup: CohortSetup, setting: Setting, network: Network, embedded: Embedded
 ) -> np.ndarray:
     """The model's own class scores of the test images, f32[M, C], or f64 by class means.
 
@@ -143,7 +145,7 @@ def _class_scores(
     to the mean of each class's labelled embeddings. A class without a labelled image has −∞.
     """
     z, y, classes = embedded.labelled, embedded.labelled_labels, len(setup.dataset.classes)
-    term = step.scorer(setup.assemble(config.numbers(resolved)).routine)
+    term = step.scorer(setup.assemble(setting.numbers).routine)
     if term is None or network.kept is None:
         return class_scores(embedded.test, z, y, classes)
     assert term.class_scores is not None
@@ -159,7 +161,7 @@ def _defect(embedded: Embedded) -> str | None:
 
 
 def _learned_nothing(
-    setup: CohortSetup, resolved: Mapping[str, Any], z: np.ndarray, y: np.ndarray
+    setup: CohortSetup, setting: Setting, z: np.ndarray, y: np.ndarray
 ) -> str | None:
     """What to say where the metric loss of labelled images is that of a single point.
 
@@ -173,7 +175,7 @@ def _learned_nothing(
     room = [(0, size - len(rows))]
     loss, single = np.asarray(
         setup.collapse_check(
-            config.numbers(resolved),
+            setting.numbers,
             np.pad(z[rows], [*room, (0, 0)]),
             np.pad(y[rows], room),
             np.arange(size) < len(rows),

@@ -2,6 +2,7 @@
 
 config.json   the base configuration, as in the run folder
 classes.json  the names of the data sets' classes
+points.json   the configuration of each point: what all of them share, and what differs
 results.csv   the scores, as there, and per_class.csv, the recall of each class
 history.csv   the losses of every point over the epochs
 notes.csv     what is to be known of the data (without a point) and of some points, and why others
@@ -12,9 +13,8 @@ folds.json    how many images each point was scored on, and which were right, wh
 baselines.json  the scores of raw pixels and their PCA
 """
 
-import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ import numpy as np
 
 from jaxdml.options import ConfigError
 from jaxdml.runs.storage import folder, questions
-from jaxdml.settings import config, parts
 
+POINTS = "points.json"
 COUNTS = ("scored", "scored_per_class", "folds")
 RIGHT = "right"  # of the accuracies of a fold, in their order
 NOTES = ("point", "status", "reason", "note")
@@ -34,6 +34,7 @@ def keep(run_folder: folder.Folder, into: Path) -> "Archive":
     results = run_folder.results()
     folder.write_json(into / "config.json", folder.read_json(run_folder.path / "config.json"))
     folder.write_json(into / "classes.json", run_folder.plan()["classes"])
+    write_configurations(into, results)
     run_folder.write_results(into)
     histories = [
         {"point": r["point"], **{name: _short(text) for name, text in row.items()}}
@@ -58,6 +59,24 @@ def keep(run_folder: folder.Folder, into: Path) -> "Archive":
     if baselines.exists():
         folder.write(into / baselines.name, baselines.read_bytes())
     return Archive(into)
+
+
+def write_configurations(into: Path, results: Sequence[Mapping[str, Any]]) -> None:
+    """points.json: the complete configuration of each result, what they share written once."""
+    configs = {result["point"]: result["config"] for result in results}
+    first: Mapping[str, Any] = next(iter(configs.values()), {})
+    shared = {
+        path: value
+        for path, value in first.items()
+        if all(path in one and one[path] == value for one in configs.values())
+    }
+    own = {
+        identity: {path: value for path, value in one.items() if path not in shared}
+        for identity, one in configs.items()
+    }
+    lines = [f"{json.dumps(identity)}: {json.dumps(one)}" for identity, one in own.items()]
+    text = f'{{"shared": {json.dumps(shared)},\n"points": {{\n' + ",\n".join(lines) + "\n}}\n"
+    folder.write(into / POINTS, text.encode())
 
 
 def is_one(path: Path) -> bool:
@@ -87,10 +106,9 @@ class Archive(folder.Folder):
         """As `Folder.results`, without where parameters are.
 
         Raises:
-          ConfigError: if a file is damaged, or the configuration means something else today.
+          ConfigError: if a file is damaged or missing.
         """
-        base = folder.read_json(self.path / "config.json")
-        paths = self.plan()["grid_paths"]
+        configs = self.configurations()
         noted = {row["point"]: row for row in self._rows("notes.csv")}
         recalls: dict[tuple[str, ...], dict[str, float]] = {}
         file = self.path / "per_class.csv"
@@ -100,20 +118,13 @@ class Archive(folder.Folder):
         file = self.path / "folds.json"
         counted = folder.read_json(file) if file.exists() else {}
         found: dict[str, dict[str, Any]] = {}
-        rows = self._rows("results.csv")
-        of_row = [{path: _value(row[path]) for path in paths if row[path]} for row in rows]
-        elsewhere = parts.sections([config.flatten(base), *of_row])
-        for row, given in zip(rows, of_row, strict=True):
+        for row in self._rows("results.csv"):
             identity = row["point"]
             if identity not in found:
-                point = config.point(config.assign(base, given), elsewhere)
-                unset = {path: None for path in paths if not row[path] and path in point.config}
-                if unset:  # and read: no value is the value
-                    point = config.point(config.assign(base, given | unset), elsewhere)
-                if point.id != identity:
+                if identity not in configs:
                     raise ConfigError(
-                        f"{self.path} is of another version of jaxdml: its point {identity} "
-                        "would be another one today"
+                        f"{self.path / POINTS} lacks the point {identity} of results.csv: write "
+                        "both anew, by --keep from the run folder"
                     )
                 own = noted.get(identity, dict.fromkeys(NOTES))
                 found[identity] = {
@@ -121,7 +132,7 @@ class Archive(folder.Folder):
                     "status": row["status"],
                     "reason": own["reason"] or None,
                     "note": own["note"] or None,
-                    "config": json.loads(json.dumps(point.config)),  # lists, as in result.json
+                    "config": configs[identity],
                     "scores": [],
                 } | {n: v for n, v in counted.get(identity, {}).items() if n in COUNTS}
             if row["value"]:
@@ -136,6 +147,14 @@ class Archive(folder.Folder):
             for score, right in zip(accuracies, of_each, strict=True) if of_each else ():
                 score[RIGHT] = right
         return list(found.values())
+
+    def configurations(self) -> dict[str, dict[str, Any]]:
+        """Point → its configuration, as its result held it."""
+        held = folder.read_json(self.path / POINTS)
+        return {
+            identity: dict(sorted((held["shared"] | own).items()))
+            for identity, own in held["points"].items()
+        }
 
     def history(self, identity: str) -> list[dict[str, str]]:
         """A point's losses, epoch by epoch."""
@@ -154,18 +173,6 @@ class Archive(folder.Folder):
             return folder.read_csv(self.path / name)
         except OSError as error:
             raise ConfigError(f"{self.path / name} cannot be read: {error}") from error
-
-
-def _value(text: str) -> Any:
-    """What a cell of a configuration stood for: values are written as Python has them.
-
-    >>> _value("['metric', 'kl']"), _value("0.5"), _value("True"), _value("supcon")
-    (['metric', 'kl'], 0.5, True, 'supcon')
-    """
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        return text
 
 
 def _short(text: str) -> str:

@@ -85,7 +85,9 @@ class Folder:
             yield
 
     def check(
-        self, config: Mapping[str, Any], lasting: Callable[[Mapping[str, Any]], dict[str, Any]]
+        self,
+        config: Mapping[str, Any],
+        differing: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, tuple[Any, Any]]],
     ) -> None:
         """Makes sure that what the folder holds, if anything, has the same base configuration.
 
@@ -93,18 +95,16 @@ class Folder:
 
         Args:
           config: the base configuration, flat.
-          lasting: what of it may not differ.
+          differing: the fields that may not differ between two of them, but do, and their values.
 
         Raises:
           ConfigError: if it is a run of another one.
         """
         if not self.begun:
             return
-        given = read_json(self.path / "config.json"), json.loads(json.dumps(config))
-        old, new = (json.loads(json.dumps(lasting(one))) for one in given)
-        changed = [p for p in sorted(old | new) if old.get(p) != new.get(p)]
+        changed = differing(read_json(self.path / "config.json"), json.loads(json.dumps(config)))
         if changed:
-            said = ", ".join(f"{p} {old.get(p)!r} → {new.get(p)!r}" for p in changed)
+            said = ", ".join(f"{p} {old!r} → {new!r}" for p, (old, new) in changed.items())
             raise ConfigError(
                 f"{self.path} holds a run of another base configuration ({said}): "
                 "use another --workdir"
@@ -146,6 +146,7 @@ class Folder:
             "notes": [],
             "data_dir": None,
             "places": {},
+            "invariances": {},
         }
         return empty | (read_json(file) if file.exists() else {})
 

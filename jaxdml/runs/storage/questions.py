@@ -15,7 +15,9 @@ from typing import Any
 from jaxdml.options import ConfigError
 from jaxdml.report.tables.questions import MARGIN, NO_PATHS
 from jaxdml.runs.storage import folder
-from jaxdml.settings import config, parts
+from jaxdml.settings import parts
+from jaxdml.settings.fields import assign, flatten
+from jaxdml.settings.resolve import resolve as setting_of
 
 FILE = "questions.json"
 Questions = dict[str, dict[str, dict[str, Any]]]
@@ -31,7 +33,7 @@ def resolve(base: Mapping[str, Any], given: Mapping[str, Any]) -> Questions:
     >>> found["Too strong?"]["yes"]["kl.beta"]
     0.5
     """
-    flat = config.flatten(base)
+    flat = flatten(base)
     found: Questions = {}
     changed = [
         changes for settings in given.values() if isinstance(settings, Mapping)
@@ -50,7 +52,7 @@ def resolve(base: Mapping[str, Any], given: Mapping[str, Any]) -> Questions:
         found[text] = {}
         for name, changes in settings.items():
             paths = {path: value for path, value in changes.items() if path not in NO_PATHS}
-            whole = config.resolve(config.assign(flat, paths), elsewhere)
+            whole = dict(setting_of(assign(flat, paths), elsewhere))
             own = {path: value for path, value in changes.items() if path in NO_PATHS}
             found[text][name] = whole | own
     return found

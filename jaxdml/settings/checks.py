@@ -1,0 +1,94 @@
+"""What is wrong with fields of a configuration that have the right type each by itself."""
+
+import difflib
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from jaxdml.evaluate.classifiers import check_classifier
+from jaxdml.evaluate.protocols import find_protocol
+from jaxdml.options import ConfigError, at_least, coerce, listed
+from jaxdml.settings.fields import SELECTIONS
+
+# Lists of names → what refuses a wrong one.
+NAMES: dict[str, Callable[[str], Any]] = {
+    "eval.protocols": find_protocol,
+    "eval.classifiers": check_classifier,
+}
+# Lists that name nothing twice.
+DIFFERENT = (*NAMES, "eval.embeddings", "eval.baselines")
+
+
+def check(read: Mapping[str, Any]) -> None:
+    """Makes sure that fields fit together.
+
+    Args:
+      read: config path → value, all that a system reads.
+
+    Raises:
+      ConfigError: where they do not.
+    """
+    try:
+        _check_training(read)
+        _check_scoring(read)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    chosen = {path: read[path] for path in SELECTIONS if read[path] is not None}
+    if len(chosen) > 1:
+        said = listed(f"{path}={value}" for path, value in chosen.items())
+        raise ConfigError(f"{said} contradict each other: set one of them, the others to None")
+
+
+def _check_training(read: Mapping[str, Any]) -> None:
+    passes = read.get("routine.labelled_steps") == "pass"
+    if read["train.steps"] is not None and passes:
+        raise ConfigError(
+            "routine.labelled_steps=pass has epochs of one pass each, which train.steps does "
+            "not count: set it to match, or train.epochs instead of train.steps"
+        )
+    if read.get("train.sampler") == "balanced" and passes:
+        raise ConfigError(
+            "routine.labelled_steps=pass visits every labelled image, which balanced batches "
+            "do not: set it to match, or train.sampler to uniform"
+        )
+    width = read["train.width"]
+    if width not in (None, "auto"):
+        at_least("train.width", coerce("train.width", width, 1), 1)
+
+
+def _check_scoring(read: Mapping[str, Any]) -> None:
+    if read["eval.parameters"] == "average" and read["train.average"] is None:
+        raise ConfigError(
+            "eval.parameters=average needs an average of the weights: set train.average, like 0.999"
+        )
+    for path in DIFFERENT:
+        if len(set(read[path])) < len(read[path]):
+            raise ConfigError(f"{path} names something twice: {listed(read[path])}")
+    for path, refuse in NAMES.items():
+        for name in read[path]:
+            refuse(name)
+    if not read["eval.embeddings"]:
+        raise ConfigError("eval.embeddings must name something: mean, sample, or both")
+
+
+def refuse_unknown(
+    given: Collection[str], known: Collection[str], elsewhere: Collection[str]
+) -> None:
+    """Makes sure that there are such fields.
+
+    Args:
+      given: paths that are set.
+      known: all that there are. An option of a part that this system does not read is among them,
+        since a grid may hold both.
+      elsewhere: sections that other points of a grid read.
+
+    Raises:
+      ConfigError: for a field that there is not, with the one that may have been meant.
+    """
+    for path in given:
+        if path in known or path.partition(".")[0] in elsewhere:
+            continue
+        section = path.rpartition(".")[0]
+        near = difflib.get_close_matches(path, known, 1)
+        near = near or sorted(p for p in known if p.rpartition(".")[0] == section)
+        near = near or sorted({p.partition(".")[0] for p in known})
+        raise ConfigError(f"there is no field {path}; there is {listed(near)}")

@@ -1,0 +1,150 @@
+"""Fields that every configuration has, beside the options of its parts; and how they are set."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from jaxdml.evaluate.baselines import BASELINES
+from jaxdml.evaluate.classifiers import DEFAULTS
+from jaxdml.evaluate.embed import EMBEDDINGS
+from jaxdml.options import ConfigError, at_least, between, coerce, one_of
+
+
+class Field(NamedTuple):
+    """What a field is where nothing sets it, and what may be set."""
+
+    default: Any
+    kind: Any = None  # a value of the type that it takes, where the default is `None`
+    low: float | None = None  # the least value
+    within: tuple[float, float] | None = None
+    allowed: tuple[str, ...] | None = None
+
+    def checked(self, path: str, value: Any) -> Any:
+        """A value, in the type that the field has.
+
+        Raises:
+          ConfigError: if it is not one that the field may have.
+
+        >>> Field(None, kind=0.0, low=0).checked("data.labelled_percent", 10)
+        10.0
+        """
+        if value is None and self.default is None:
+            return None
+        value = coerce(path, value, self.kind if self.default is None else self.default)
+        try:
+            if self.low is not None:
+                at_least(path, value, self.low)
+            if self.within is not None:
+                between(path, value, *self.within)
+            if self.allowed is not None:
+                for name in value if isinstance(value, tuple) else (value,):
+                    one_of(path, name, self.allowed)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+        return value
+
+
+# Which training images keep their label: one of these, or all of them where none is set.
+SELECTIONS: dict[str, Field] = {
+    "data.labelled_percent": Field(None, kind=0.0, low=0),
+    "data.labelled_count": Field(None, kind=0, low=1),
+    "data.labels_per_class": Field(None, kind=0, low=1),
+}
+# All that says which images are labelled.
+LABELLED: dict[str, Field] = {
+    **SELECTIONS,
+    "data.labels_seed": Field(0, low=0),
+    "data.stratified": Field(False),
+    "data.fold": Field(None, kind=0, low=0),
+}
+# One of them says how long a training is.
+LENGTHS: dict[str, Field] = {
+    "train.epochs": Field(10, low=1),
+    "train.steps": Field(None, kind=0, low=1),
+}
+# How a run is executed, which may change from one call to the next.
+EXECUTION: dict[str, Field] = {
+    "train.width": Field(None),  # a number, or auto
+    "train.memory_share": Field(0.75, within=(0.01, 1)),
+    "train.feed": Field("auto", allowed=("auto", "device", "host")),  # where training images lie
+    "train.checkpoint_every": Field(None, kind=0, low=1),
+}
+# What is scored, and by what.
+SCORING: dict[str, Field] = {
+    "eval.protocols": Field(("thesis", "labelled")),
+    "eval.classifiers": Field(("knn",)),
+    "eval.embeddings": Field(("mean",), allowed=tuple(EMBEDDINGS)),
+    "eval.split": Field("test", allowed=("test", "validation")),
+    "eval.parameters": Field("last", allowed=("last", "average")),
+    "eval.baselines": Field(tuple(BASELINES), allowed=tuple(BASELINES)),
+    **{f"eval.{name}": Field(usual, low=1) for name, usual in DEFAULTS._asdict().items()},
+}
+# What systems with a metric loss read: how batches of labelled images are drawn.
+SAMPLER: dict[str, Field] = {
+    "train.sampler": Field("uniform", allowed=("uniform", "balanced")),
+    "train.classes_per_batch": Field(None, kind=0, low=2),
+}
+# Fields that every system reads.
+COMMON: dict[str, Field] = {
+    "seed": Field(0, within=(0, 2**31 - 1)),
+    "terms": Field(None, kind=("metric",)),
+    "data.name": Field("digits"),
+    "data.validation": Field(0, low=0),
+    "data.invariances": Field(None),
+    **LABELLED,
+    "augment.weak": Field(None),
+    "augment.strong": Field(None),
+    **LENGTHS,
+    "train.batch_size": Field(128, low=1),
+    "train.unlabelled_batch_size": Field(None, kind=0, low=1),
+    "train.learning_rate": Field(1e-3, low=0),
+    "train.average": Field(None, kind=0.0, within=(0, 1)),
+    **EXECUTION,
+    **SCORING,
+}
+PATH = "data.path"  # the option of a data set that says where its files lie
+
+
+def usual(fields: Mapping[str, Field]) -> dict[str, Any]:
+    """The defaults of fields.
+
+    >>> usual(LENGTHS)
+    {'train.epochs': 10, 'train.steps': None}
+    """
+    return {path: field.default for path, field in fields.items()}
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, from dotted paths to values.
+
+    >>> flatten({"seed": 0, "loss": {"margin": 0.2}})
+    {'seed': 0, 'loss.margin': 0.2}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def assign(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A flat configuration with some values changed.
+
+    To say how many images are labelled in one way takes back what another way said before. Of
+    `train.epochs` and `train.steps` the one that is set last says how long a training is.
+
+    >>> assign({"data.labelled_percent": 10.0}, {"data.labelled_count": 60})
+    {'data.labelled_percent': None, 'data.labelled_count': 60}
+    >>> assign({"train.steps": 450}, {"train.epochs": 3})
+    {'train.steps': None, 'train.epochs': 3}
+    """
+    changed = dict(config)
+    chosen = [path for path in SELECTIONS if changes.get(path) is not None]
+    if chosen:
+        changed |= {path: None for path in SELECTIONS if path in changed}
+    last = [path for path in changes if path in LENGTHS and changes[path] is not None][-1:]
+    after = {p: v for p, v in changes.items() if p not in LENGTHS or not last or [p] == last}
+    if last == ["train.epochs"]:
+        changed |= {"train.steps": None}
+    return changed | after

@@ -1,0 +1,106 @@
+"""From a configuration to a setting: what its system reads, complete and checked."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from jaxdml.data import DATASETS
+from jaxdml.options import coerce, defaults, find
+from jaxdml.settings import assembly, checks, parts, systems
+from jaxdml.settings.fields import COMMON, SAMPLER, flatten, usual
+from jaxdml.settings.setting import Setting
+
+# An option → another one, and the value of it that leaves the first unread.
+UNREAD = {
+    "train.classes_per_batch": ("train.sampler", "uniform"),
+    "kl.schedule_steps": ("kl.schedule", "constant"),
+    "pseudo.threshold": ("pseudo.thresholds", "adaptive"),
+}
+
+
+def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> Setting:
+    """The setting that a configuration asks for.
+
+    Args:
+      config: nested, or flat with dotted paths; what is missing, or `None`, gets its default.
+      elsewhere: sections that other points of a grid read: their fields are no mistakes here.
+
+    Raises:
+      ConfigError: for an unknown field, a value of the wrong type or out of range; it names the
+        field, what came and what is allowed.
+
+    >>> resolve({"system": "ae"})["reconstruction.reduction"]
+    'sum'
+    >>> "loss.margin" in resolve({"system": "ae"})
+    False
+    """
+    flat = flatten(config)
+    name = flat.pop("system", None)
+    system = systems.system_of(name)
+    given = {**system.defaults, **{path: v for path, v in flat.items() if v is not None}}
+    if flat.get("train.epochs") is not None and flat.get("train.steps") is None:
+        given.pop("train.steps", None)  # the system's: one of the two says how long a training is
+    named = _named({"system": name} | flat, given)
+    terms = parts.instances(named)
+    unset = _fields(named, terms)
+    values = _values(named, given, terms, unset)
+    here = {part.section for term in terms.values() for part in (term.own, *term.others)}
+    checks.refuse_unknown({**system.defaults, **flat}, _known(named, terms), {*elsewhere} - here)
+    checks.check(values)
+    read = {path: values[path] for path in sorted(values)}
+    setting = Setting({"system": name} | read, unset | dict(system.defaults))
+    assembly.assemble(setting, (1, 1, 1), 1)  # each part checks its own options
+    return setting
+
+
+def _named(flat: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What names terms and parts, and the library's own fields."""
+    named = {p: value for p, value in flat.items() if p == "system" or p.endswith(".name")}
+    for path, field in (COMMON | SAMPLER).items():
+        named[path] = field.checked(path, given.get(path, field.default))
+    for path, default in parts.NAMES.items():
+        named[path] = coerce(path, given.get(path, default), default)
+    for path in (path for path in given if path.endswith(".sources")):
+        named[path] = coerce(path, given[path] or ("true",), ("true",))
+    return named
+
+
+def _fields(named: Mapping[str, Any], terms: parts.Terms) -> dict[str, Any]:
+    """Every path that is read, and its default."""
+    names = {path: parts.NAMES.get(path) for path in parts.names(named, terms)}
+    common = usual(COMMON | (SAMPLER if parts.labels_read(terms) else {}))
+    return common | names | _of_data(named) | parts.options(named, terms)
+
+
+def _values(
+    named: Mapping[str, Any], given: Mapping[str, Any], terms: parts.Terms, unset: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Every path that is read, and its value."""
+    known = dict(named) | parts.names(named, terms)
+    numeric = parts.optional(named, terms)
+    values = {}
+    for path, default in unset.items():
+        if path in known:
+            values[path] = known[path]
+        elif given.get(path) is None:
+            values[path] = default
+        else:
+            values[path] = coerce(path, given[path], 0.0 if path in numeric else default)
+    for path, (other, value) in UNREAD.items():
+        if values.get(other) == value:
+            values.pop(path, None)
+    if values["train.steps"] is not None:
+        values.pop("train.epochs")
+    return values
+
+
+def _known(named: Mapping[str, Any], terms: parts.Terms) -> set[str]:
+    """Every path that a configuration may have."""
+    of_data = {f"data.{o}" for make in DATASETS.values() for o in defaults(make)}
+    own = {*COMMON, *SAMPLER, *parts.NAMES}
+    return own | of_data | {*_of_data(named)} | parts.known(named, terms)
+
+
+def _of_data(named: Mapping[str, Any]) -> dict[str, Any]:
+    """The config path of every option of the data set, and its default."""
+    make = find("data.name", named["data.name"], DATASETS)
+    return {f"data.{option}": default for option, default in defaults(make).items()}

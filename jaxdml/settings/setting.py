@@ -1,0 +1,291 @@
+"""Two records that answer for a configuration: what was asked, and what it comes to on data.
+
+resolve(configuration) → Setting          complete and checked; it is what is stored, compared
+setting.on(data set)   → SettingOnData    with numbers of images, steps and views
+"""
+
+import functools
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxdml import augment
+from jaxdml.options import ConfigError
+from jaxdml.settings import assembly, parts
+from jaxdml.settings.fields import EXECUTION, LABELLED, PATH
+from jaxdml.train import epoch, streams
+from jaxdml.types import Dataset, Method
+
+EPOCH = 200  # steps of an epoch, where steps are counted
+# Numbers that may be traced beside the options of parts; where `None`, there is no such number.
+NUMBERS = ("train.learning_rate", "train.average")
+# Fields that do not say what is trained.
+NOT_TRAINING = ("eval.", *EXECUTION)
+# Fields of `data` that do not say which images there are.
+NOT_SOURCE = (*LABELLED, "data.invariances")
+# Fields that differ between the points of a cohort without being numbers of an objective.
+OF_A_POINT = ("seed", *LABELLED)
+
+
+@dataclass(frozen=True, eq=False)
+class Setting(Mapping[str, Any]):
+    """What is asked for: config path → value, of every path that the system reads.
+
+    There is no α without two losses, and no margin of an autoencoder: so two settings are the same
+    training exactly if their values are equal.
+
+    >>> from jaxdml.settings.resolve import resolve
+    >>> setting = resolve({"system": "ae"})
+    >>> setting["reconstruction.reduction"], setting.epochs, setting.reads_labels
+    ('sum', 10, False)
+    """
+
+    values_of: Mapping[str, Any]
+    unset: Mapping[str, Any]  # what each path would be if nothing had set it
+
+    def __getitem__(self, path: str) -> Any:
+        return self.values_of[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_of)
+
+    def __len__(self) -> int:
+        return len(self.values_of)
+
+    @functools.cached_property
+    def _terms(self) -> parts.Terms:
+        return parts.instances(self)
+
+    # ------------------------------------------------------------ its length
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs a training has; where steps are counted, of `EPOCH` steps each."""
+        steps = self.values_of.get("train.steps")
+        return int(self["train.epochs"]) if steps is None else math.ceil(steps / EPOCH)
+
+    def counted(self, number: int) -> int | None:
+        """How many steps epoch `number`, from 1, has where steps are counted; else `None`."""
+        steps = self.values_of.get("train.steps")
+        return None if steps is None else min(EPOCH, steps - EPOCH * (number - 1))
+
+    @property
+    def length(self) -> str:
+        """How long a training is, as it is said: `train.epochs=10`."""
+        path = "train.epochs" if self["train.steps"] is None else "train.steps"
+        return f"{path}={self[path]}"
+
+    # ------------------------------------------------------------ what may differ in a cohort
+
+    @functools.cached_property
+    def numbers(self) -> dict[str, float]:
+        """What may differ inside one compiled program: config path → value.
+
+        They are the options whose default is a float, the learning rate, and options that are
+        numbers or `None`, where they are no `None`.
+        """
+        options = parts.options(self, self._terms)
+        paths = {*NUMBERS, *parts.optional(self, self._terms)}
+        paths |= {path for path, default in options.items() if isinstance(default, float)}
+        return {path: self[path] for path in sorted(paths) if self.get(path) is not None}
+
+    @functools.cached_property
+    def static(self) -> tuple[tuple[str, Any], ...]:
+        """What shapes the program: neither a number, nor a point's own, nor evaluation."""
+        varying = (*self.numbers, *OF_A_POINT)
+        return tuple(
+            (path, value)
+            for path, value in self.items()
+            if path not in varying and not path.startswith(NOT_TRAINING)
+        )
+
+    # ------------------------------------------------------------ its data
+
+    @property
+    def source(self) -> tuple[tuple[str, Any], ...]:
+        """See the function `source`."""
+        return source(self)
+
+    @property
+    def labelled_by(self) -> tuple[tuple[str, Any], ...]:
+        """What says which of the images are labelled: (config path, value)."""
+        return tuple((path, self[path]) for path in LABELLED)
+
+    @property
+    def dataset_name(self) -> str:
+        """See the function `dataset_name`."""
+        return dataset_name(self)
+
+    # ------------------------------------------------------------ what is the same as what
+
+    @functools.cached_property
+    def reads_labels(self) -> bool:
+        """Whether a training depends on labels.
+
+        It does not where no term reads labelled images, and where α = 1 leaves none of it.
+        """
+        terms = self._terms
+        if not parts.labels_read(terms):
+            return False
+        if any(set(term.sources) - {"true"} for term in terms.values()):
+            return True
+        own = [term for term in terms.values() if term.kind is None]
+        if parts.scored(terms) or any(map(parts.reads_labels, own)):
+            return True
+        nothing_left = {
+            "routine.alpha": 1.0,
+            "routine.supervised": "weighted",
+            "routine.supervised_data": "all",
+            "routine.labelled_steps": "match",
+        }
+        return self.get("routine.name") not in ("joint", "alternate") or any(
+            self.get(path, value) != value for path, value in nothing_left.items()
+        )
+
+    @functools.cached_property
+    def trained(self) -> dict[str, Any]:
+        """What says what is trained; see the function `trained`."""
+        return trained(self)
+
+    @functools.cached_property
+    def training(self) -> str:
+        """The same text for settings that are the same training, also of other labels if it reads
+        none of them.
+        """
+        unread = () if self.reads_labels else LABELLED
+        return as_text({p: value for p, value in self.trained.items() if p not in unread})
+
+    def on(self, dataset: Dataset) -> "SettingOnData":
+        """What it comes to on a data set."""
+        height, width, channels = dataset.train.x.shape[1:]
+        return SettingOnData(
+            self,
+            (height, width, channels),
+            len(dataset.classes),
+            len(dataset.train.y),
+            augment.invariances_of(dataset, self["data.invariances"]),
+        )
+
+
+@dataclass(frozen=True)
+class SettingOnData:
+    """A setting, and what it comes to on a data set."""
+
+    setting: Setting
+    image_shape: tuple[int, int, int]  # (H, W, C)
+    classes: int
+    images: int  # N, in the training set
+    invariances: tuple[str, ...]  # what keeps an image's class
+
+    def assemble(self, numbers: Mapping[str, Any]) -> Method:
+        """What is trained, with these numbers in the place of the setting's; they may be traced."""
+        values = {**self.setting, **numbers}
+        return assembly.assemble(values, self.image_shape, self.classes, self.invariances)
+
+    @functools.cached_property
+    def method(self) -> Method:
+        """What is trained, with the setting's numbers."""
+        return self.assemble(self.setting.numbers)
+
+    @property
+    def balanced(self) -> tuple[int, int] | None:
+        """Of balanced batches: how many classes a batch has, and how many there are.
+
+        Raises:
+          ConfigError: if so many classes leave no room for two images each.
+        """
+        if self.setting.get("train.sampler") != "balanced":
+            return None
+        size = self.setting["train.batch_size"]
+        per_batch = min(self.setting["train.classes_per_batch"] or self.classes, self.classes)
+        if size < 2 * per_batch:
+            raise ConfigError(
+                f"train.sampler=balanced needs two images of a class in a batch: {per_batch} "
+                f"classes need train.batch_size to be at least {2 * per_batch}, but it is {size}"
+            )
+        return per_batch, self.classes
+
+    def sizes(self, labelled: int | None = None) -> streams.Sizes:
+        """What shapes the epochs of a training.
+
+        Args:
+          labelled: how many images are labelled, where an epoch is a pass over them.
+
+        Raises:
+          ConfigError: see `balanced`.
+        """
+        setting, steps = self.setting, self.setting["train.steps"]
+        sizes = streams.Sizes(
+            setting["train.batch_size"],
+            self.images,
+            labelled,
+            self.balanced,
+            setting["train.unlabelled_batch_size"],
+            None if steps is None else min(steps, EPOCH),
+            steps,
+        )
+        if steps is None and setting["optimizer.schedule"] != "constant":
+            counts = epoch.lengths(self.method.routine, sizes, setting.epochs)
+            return sizes._replace(training=sum(counts))
+        return sizes
+
+    def record(self) -> dict[str, Any]:
+        """What a result keeps of it, beside the setting itself."""
+        return {
+            "image_shape": list(self.image_shape),
+            "classes": self.classes,
+            "images": self.images,
+            "invariances": list(self.invariances),
+        }
+
+
+def source(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """What says which images there are: the fields of `data` that select no labels.
+
+    Args:
+      config: a setting, or what a result has stored of one.
+
+    >>> source({"data.name": "digits", "data.validation": 0, "data.labels_seed": 3})
+    (('data.name', 'digits'), ('data.validation', 0))
+    """
+    return tuple(
+        (path, value)
+        for path, value in config.items()
+        if path.startswith("data.") and path not in NOT_SOURCE
+    )
+
+
+def dataset_name(config: Mapping[str, Any]) -> str:
+    """What a data set is called: by the last part of its path, if it has one.
+
+    Args:
+      config: a setting, or what a result has stored of one.
+
+    >>> dataset_name({"data.name": "images", "data.path": "/home/me/photos"})
+    'photos'
+    """
+    name = config.get(PATH) or config["data.name"]
+    return Path(name).name or name
+
+
+def trained(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What says what is trained: neither how that is executed, nor what is scored.
+
+    Of the path of a data set the last part stays.
+
+    Args:
+      config: a setting, or what a run has stored of one.
+
+    >>> trained({"seed": 0, "train.width": 4, "data.path": "/home/me/photos"})
+    {'seed': 0, 'data.path': 'photos'}
+    """
+    kept = {path: value for path, value in config.items() if not path.startswith(NOT_TRAINING)}
+    return kept | {PATH: dataset_name(config)} if kept.get(PATH) else kept
+
+
+def as_text(values: Mapping[str, Any]) -> str:
+    """The same text for equal values, in any order: a list is as good as a tuple."""
+    return json.dumps(values, sort_keys=True)
