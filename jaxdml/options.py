@@ -147,6 +147,54 @@ def optional_numbers(make: Callable[..., Any]) -> frozenset[str]:
     )
 
 
+# Keyword arguments that hold what a batch is, and are no options.
+OF_A_BATCH = ("labelled", "weights", "normalizer", "valid")
+
+
+def part(
+    *functions: Callable[..., Any],
+    check: Callable[..., None] = lambda **_: None,
+    into: Callable[..., Any] | None = None,
+) -> Callable[..., Any]:
+    """`make(**options)` of a part whose options are the keyword arguments of some functions.
+
+    So an option, its default and what it may be are said once.
+
+    Args:
+      functions: their keyword-only arguments, but for those that hold a batch, are the options.
+      check: is given the options, and raises a `ValueError` for a wrong one.
+      into: is given the options, and makes the part. `None`: the first function with the options
+        bound.
+
+    >>> def power(x, *, exponent: float = 2.0, labelled=None):
+    ...     return x**exponent
+    >>> part(power)(exponent=3.0)(2.0)
+    8.0
+    >>> defaults(part(power))
+    {'exponent': 2.0}
+    """
+    found = {
+        p.name: p
+        for function in functions
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.name not in OF_A_BATCH
+    }
+    first = functions[0]
+
+    def make(**options: Any) -> Any:
+        unknown = [name for name in options if name not in found]
+        if unknown:
+            raise TypeError(f"there is no option {listed(unknown)}: there is {listed(found)}")
+        whole = {name: parameter.default for name, parameter in found.items()} | options
+        check(**whole)
+        return functools.partial(first, **whole) if into is None else into(**whole)
+
+    functools.update_wrapper(make, first)
+    del make.__wrapped__  # type: ignore[attr-defined]  # its signature is not this one's
+    make.__signature__ = inspect.Signature(list(found.values()))  # type: ignore[attr-defined]
+    return make
+
+
 def where(make: Callable[..., Any]) -> str:
     """The dotted path of a part."""
     return f"{make.__module__}:{make.__qualname__}"

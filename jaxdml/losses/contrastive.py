@@ -3,9 +3,7 @@
 Hadsell, Chopra, LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", 2006.
 """
 
-import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -15,9 +13,19 @@ from jaxdml import masks
 from jaxdml.arguments import checked
 from jaxdml.distances import DISTANCES, unit
 from jaxdml.losses.rows import Rows, alike, read
-from jaxdml.options import at_least, one_of
+from jaxdml.options import at_least, one_of, part
 
 REDUCTIONS = ("mean_nonzero", "mean", "sum")
+
+
+def _check(*, margin: ArrayLike, squared: bool, distance: str, reduction: str, **_: Any) -> None:
+    at_least("margin", margin, 0)
+    one_of("distance", distance, DISTANCES)
+    one_of("reduction", reduction, REDUCTIONS)
+    if squared and distance == "squared_euclidean":
+        raise ValueError(
+            "squared must be False where the distance is squared_euclidean: it is squared already"
+        )
 
 
 @checked
@@ -63,7 +71,7 @@ def contrastive(
     >>> round(float(contrastive(z, jnp.array([0, 0, 1]))), 4)  # 0.25 + (0.01 + 0.36) / 2
     0.435
     """
-    _check(margin, squared, distance, reduction)
+    _check(margin=margin, squared=squared, distance=distance, reduction=reduction)
     rows = read(embeddings, labels, labelled, weights, normalizer, relative=reduction != "sum")
     genuine, impostors = _sides(rows)
     distances = DISTANCES[distance](unit(rows.embeddings) if normalize else rows.embeddings)
@@ -73,34 +81,7 @@ def contrastive(
     return _reduced(distances, genuine, reduction) + _reduced(inside, impostors, reduction)
 
 
-def make(
-    *,
-    margin: ArrayLike = 1.0,
-    squared: bool = True,
-    distance: str = "euclidean",
-    reduction: str = "mean_nonzero",
-    normalize: bool = False,
-) -> Callable[..., Array]:
-    """The contrastive loss with its options bound, as `loss.name = "contrastive"` selects it."""
-    _check(margin, squared, distance, reduction)
-    return functools.partial(
-        contrastive,
-        margin=margin,
-        squared=squared,
-        distance=distance,
-        reduction=reduction,
-        normalize=normalize,
-    )
-
-
-def _check(margin: ArrayLike, squared: bool, distance: str, reduction: str) -> None:
-    at_least("margin", margin, 0)
-    one_of("distance", distance, DISTANCES)
-    one_of("reduction", reduction, REDUCTIONS)
-    if squared and distance == "squared_euclidean":
-        raise ValueError(
-            "squared must be False where the distance is squared_euclidean: it is squared already"
-        )
+make = part(contrastive, check=_check)
 
 
 class _Pairs(NamedTuple):

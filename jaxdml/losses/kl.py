@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from jaxdml.arguments import checked, must_have
 from jaxdml.distributions import log_normal
-from jaxdml.options import at_least
+from jaxdml.options import at_least, part
 from jaxdml.types import Components
 
 LogProb = Callable[[Array], Array]
@@ -140,10 +140,7 @@ def make_analytic() -> Callable[..., Array]:
     return lambda key, mean, logvar, log_prob, components: analytic(mean, logvar)
 
 
-def make_monte_carlo(*, samples: int = 1) -> Callable[..., Array]:
-    """`kl.name = "monte_carlo"`: for every prior."""
-    at_least("samples", samples, 1)
-
+def _of_log_prob(*, samples: int) -> Callable[..., Array]:
     def estimate(
         key: Array, mean: Array, logvar: Array, log_prob: LogProb, components: Callable[[], object]
     ) -> Array:
@@ -152,27 +149,29 @@ def make_monte_carlo(*, samples: int = 1) -> Callable[..., Array]:
     return estimate
 
 
-def make_unnormalised(*, samples: int = 1) -> Callable[..., Array]:
-    """`kl.name = "unnormalised"`: Algorithm 4 with its sign put right."""
-    at_least("samples", samples, 1)
-    return lambda key, mean, logvar, log_prob, components: unnormalised(
-        key, mean, logvar, components(), samples=samples
-    )
+def _of_components(estimate: Callable[..., Array]) -> Callable[..., Callable[..., Array]]:
+    def made(*, samples: int) -> Callable[..., Array]:
+        return lambda key, mean, logvar, log_prob, components: estimate(
+            key, mean, logvar, components(), samples=samples
+        )
+
+    return made
 
 
-def make_printed(*, samples: int = 1) -> Callable[..., Array]:
-    """`kl.name = "printed"`: Algorithm 4 as it stands."""
+def _check(*, samples: int) -> None:
     at_least("samples", samples, 1)
-    return lambda key, mean, logvar, log_prob, components: printed(
-        key, mean, logvar, components(), samples=samples
-    )
+
+
+make_monte_carlo = part(monte_carlo, check=_check, into=_of_log_prob)  # for every prior
+make_unnormalised = part(unnormalised, check=_check, into=_of_components(unnormalised))
+make_printed = part(printed, check=_check, into=_of_components(printed))
 
 
 def _mean_over_samples(
     key: Array, mean: Array, logvar: Array, samples: int, value: Callable[[Array, Array], Array]
 ) -> Array:
     """The mean of `value(z, noise)`, f32[B], over samples z = mean + σ · noise."""
-    at_least("samples", samples, 1)
+    _check(samples=samples)
 
     def one(key: Array) -> Array:
         noise = jax.random.normal(key, mean.shape, mean.dtype)

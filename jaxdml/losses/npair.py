@@ -3,8 +3,7 @@
 Sohn, "Improved Deep Metric Learning with Multi-class N-pair Loss Objective", 2016.
 """
 
-import functools
-from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -15,7 +14,11 @@ from jaxdml.arguments import checked
 from jaxdml.distances import matmul, unit
 from jaxdml.losses.rows import log_weights, read, refuse_soft
 from jaxdml.losses.softmax import log_sum_exp
-from jaxdml.options import at_least
+from jaxdml.options import at_least, part
+
+
+def _check(*, l2: ArrayLike, **_: Any) -> None:
+    at_least("l2", l2, 0)
 
 
 @checked
@@ -59,7 +62,7 @@ def npair(
     >>> round(float(npair(z, jnp.array([0, 0, 1, 1]), normalize=True, l2=0.1)), 4)  # + 0.1 · 5
     0.6269
     """
-    at_least("l2", l2, 0)
+    _check(l2=l2)
     refuse_soft("npair", labels)
     embeddings, labels, labelled, weights, counts = read(
         embeddings, labels, labelled, weights, normalizer
@@ -98,7 +101,4 @@ def _weights(labels: Array, weights: Array) -> tuple[Array, Array]:
     return jnp.where(anchors, weights * own, 0), jnp.where(anchors | positives, weights, 0)
 
 
-def make(*, l2: ArrayLike = 0.0, normalize: bool = False) -> Callable[..., Array]:
-    """The N-pair loss with its options bound, as `loss.name = "npair"` selects it."""
-    at_least("l2", l2, 0)
-    return functools.partial(npair, l2=l2, normalize=normalize)
+make = part(npair, check=_check)

@@ -4,7 +4,6 @@ Images and reconstructions must have one shape: nothing is broadcast. Arrays nar
 are computed in float32.
 """
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +15,15 @@ from jaxtyping import Array, Bool, Float
 
 from jaxdml import masks
 from jaxdml.arguments import checked
-from jaxdml.options import one_of
+from jaxdml.options import one_of, part
 from jaxdml.types import Learned
 
 REDUCTIONS = ("sum", "mean")
 SMALLEST_MSE = 1e-8  # (intensities)²; rounding to 8 bits alone makes 1.3e-6
+
+
+def _check(*, reduction: str) -> None:
+    one_of("reduction", reduction, REDUCTIONS)
 
 
 @checked
@@ -146,16 +149,8 @@ def optimal_gaussian(
     return jnp.where(valid.any(), value, 0)
 
 
-def make_mse(*, reduction: str = "sum") -> Callable[..., Array]:
-    """Squared error with its options bound, as `reconstruction.name = "mse"` selects it."""
-    one_of("reduction", reduction, REDUCTIONS)
-    return functools.partial(mse, reduction=reduction)
-
-
-def make_bernoulli(*, reduction: str = "sum") -> Callable[..., Array]:
-    """Bernoulli with its options bound, as `reconstruction.name = "bernoulli"` selects it."""
-    one_of("reduction", reduction, REDUCTIONS)
-    return functools.partial(bernoulli, reduction=reduction)
+make_mse = part(mse, check=_check)
+make_bernoulli = part(bernoulli, check=_check)
 
 
 def make_gaussian(*, variance: str = "learned") -> Learned | Callable[..., Array]:
@@ -181,6 +176,6 @@ def make_gaussian(*, variance: str = "learned") -> Learned | Callable[..., Array
 
 def _over_rows(pixels: Array, valid: Array | None, reduction: str) -> Array:
     """Over the pixels of a row as `reduction` says, then the mean over valid rows."""
-    one_of("reduction", reduction, REDUCTIONS)
+    _check(reduction=reduction)
     rows = (jnp.sum if reduction == "sum" else jnp.mean)(pixels, axis=(1, 2, 3))  # [B]
     return masks.mean(rows, jnp.ones(rows.shape, bool) if valid is None else valid)

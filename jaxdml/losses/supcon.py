@@ -3,8 +3,7 @@
 Khosla et al., "Supervised Contrastive Learning", 2020 (equations 2 and 3).
 """
 
-import functools
-from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -15,9 +14,14 @@ from jaxdml.arguments import checked
 from jaxdml.distances import matmul, unit
 from jaxdml.losses.rows import alike, log_weights, read
 from jaxdml.losses.softmax import log_sum_exp
-from jaxdml.options import at_least, one_of
+from jaxdml.options import at_least, one_of, part
 
 FORMS = ("out", "in")
+
+
+def _check(*, temperature: ArrayLike, form: str, **_: Any) -> None:
+    at_least("temperature", temperature, 1e-6)
+    one_of("form", form, FORMS)
 
 
 @checked
@@ -69,7 +73,7 @@ def supcon(
     >>> round(float(supcon(z, jnp.array([0, 0, 1]), temperature=1.0)), 4)  # log(1 + e⁻¹)
     0.3133
     """
-    _check(temperature, form)
+    _check(temperature=temperature, form=form)
     rows = read(embeddings, labels, labelled, weights, normalizer)
     if rows.weights is not None and rows.counts is not None:
         similarity = _similarity(rows.embeddings, temperature, normalize)
@@ -120,14 +124,4 @@ def _has_positive(genuine: Array, weights: Array) -> Array:
     return -jnp.expm1(none.sum(axis=1))
 
 
-def make(
-    *, temperature: ArrayLike = 0.1, form: str = "out", normalize: bool = True
-) -> Callable[..., Array]:
-    """The SupCon loss with its options bound, as `loss.name = "supcon"` selects it."""
-    _check(temperature, form)
-    return functools.partial(supcon, temperature=temperature, form=form, normalize=normalize)
-
-
-def _check(temperature: ArrayLike, form: str) -> None:
-    at_least("temperature", temperature, 1e-6)
-    one_of("form", form, FORMS)
+make = part(supcon, check=_check)

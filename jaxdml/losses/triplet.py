@@ -17,7 +17,7 @@ from jaxdml import masks
 from jaxdml.arguments import checked
 from jaxdml.distances import DISTANCES, unit
 from jaxdml.losses.rows import Rows, alike, read, refuse_soft
-from jaxdml.options import at_least, one_of
+from jaxdml.options import at_least, one_of, part
 
 # form → (φ(t), φ'(t)), of the violation t = D_ap − D_an + margin
 FORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
@@ -28,6 +28,16 @@ FORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
 MINING = ("all", "semihard", "hard")
 REDUCTIONS = ("mean_nonzero", "mean", "sum")
 BLOCK = 2**21  # triplets at a time: all of 128 rows, 8 anchors of 512 (8 MiB in float32)
+
+
+def _check(
+    *, margin: ArrayLike, mining: str, form: str, distance: str, reduction: str, **_: Any
+) -> None:
+    at_least("margin", margin, 0)
+    one_of("mining", mining, MINING)
+    one_of("form", form, FORMS)
+    one_of("distance", distance, DISTANCES)
+    one_of("reduction", reduction, REDUCTIONS)
 
 
 @checked
@@ -79,11 +89,7 @@ def triplet(
     >>> float(triplet(z, jnp.array([0, 0, 1]), margin=1.0))  # (1−1.5+1 + 1−0.5+1) / 2
     1.0
     """
-    at_least("margin", margin, 0)
-    one_of("mining", mining, MINING)
-    one_of("form", form, FORMS)
-    one_of("distance", distance, DISTANCES)
-    one_of("reduction", reduction, REDUCTIONS)
+    _check(margin=margin, mining=mining, form=form, distance=distance, reduction=reduction)
     if mining == "hard":
         refuse_soft("triplet (mining hard)", labels)
     rows = read(embeddings, labels, labelled, weights, normalizer, relative=reduction != "sum")
@@ -95,30 +101,7 @@ def triplet(
     return _every(form, mining, reduction, distances, margin, pairs, counted)
 
 
-def make(
-    *,
-    margin: ArrayLike = 0.2,
-    mining: str = "all",
-    form: str = "hinge",
-    distance: str = "euclidean",
-    reduction: str = "mean_nonzero",
-    normalize: bool = False,
-) -> Callable[..., Array]:
-    """The triplet loss with its options bound, as `loss.name = "triplet"` selects it."""
-    at_least("margin", margin, 0)
-    one_of("mining", mining, MINING)
-    one_of("form", form, FORMS)
-    one_of("distance", distance, DISTANCES)
-    one_of("reduction", reduction, REDUCTIONS)
-    return functools.partial(
-        triplet,
-        margin=margin,
-        mining=mining,
-        form=form,
-        distance=distance,
-        reduction=reduction,
-        normalize=normalize,
-    )
+make = part(triplet, check=_check)
 
 
 # Which pairs (anchor, positive) and (anchor, negative) make triplets: bool[B, B] each, or f32[B, B]

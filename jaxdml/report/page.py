@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from string import Template
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,59 +50,60 @@ class Scatter(NamedTuple):
     neighbours: np.ndarray  # i32[N, k], rows of this scatter, the nearest first
 
 
-def render(
-    title: str,
-    summary: str,
-    tables: Sequence[Table],
-    pictures: Sequence[Picture],
-    scatters: Sequence[Scatter],
-    images: np.ndarray | None,
-    classes: Sequence[str],
-    config: Mapping[str, Any],
-    warnings: Sequence[str],
-) -> str:
+class Content(NamedTuple):
+    """What a page shows."""
+
+    title: str
+    summary: str = ""  # sentences, as paragraphs or Markdown lists; so are the notes of a table
+    tables: Sequence[Table] = ()
+    pictures: Sequence[Picture] = ()
+    scatters: Sequence[Scatter] = ()
+    images: np.ndarray | None = None  # u8[M, H, W, C] of the scatters; C is 1 (grey) or 3 (RGB)
+    classes: Sequence[str] = ()  # the name of class i
+    config: Mapping[str, Any] = MappingProxyType({})  # path → value
+    warnings: Sequence[str] = ()  # to be read before the scores: points that diverged or failed
+
+
+def render(content: Content) -> str:
     """The whole page. Without plotly (the extra `plot`) a sentence takes the place of the scatters.
 
-    Args:
-      summary: sentences, as paragraphs or Markdown lists; so are the notes of a table.
-      images: u8[M, H, W, C] that the scatters show; C is 1 (grey) or 3 (RGB).
-      classes: the name of class i.
-      config: path → value.
-      warnings: what to know before the scores are read: points that diverged or failed.
-
-    >>> page = render("Digits", "Two points.", [], [], [], None, [], {"seed": 0}, [])
+    >>> page = render(Content("Digits", "Two points.", config={"seed": 0}))
     >>> page.splitlines()[0], "<h1>Digits</h1>" in page
     ('<!doctype html>', True)
     """
-    plotly = _plotly() if scatters else None
+    plotly = _plotly() if content.scatters else None
+    images = content.images
     sections = []  # name, heading, body
-    if warnings:
-        sections.append(("warnings", "Warnings", _warnings(warnings)))
-    for i, table in enumerate(tables, 1):
+    if content.warnings:
+        sections.append(("warnings", "Warnings", _warnings(content.warnings)))
+    for i, table in enumerate(content.tables, 1):
         sections.append((f"table-{i}", table.title or f"Table {i}", _table(table)))
-    if scatters:  # page.js fills it
+    if content.scatters:  # page.js fills it
         sections.append(("space", "Latent space", "" if plotly else _prose(_NO_PLOTLY)))
-    if pictures:
-        sections.append(("pictures", "Pictures", "\n".join(map(_picture, pictures))))
-    if config:
-        sections.append(("configuration", "Configuration", _config(config)))
+    if content.pictures:
+        sections.append(("pictures", "Pictures", "\n".join(map(_picture, content.pictures))))
+    if content.config:
+        sections.append(("configuration", "Configuration", _config(content.config)))
     data: dict[str, Any] = {}
     sheet = ""
     if plotly:
-        data = {"classes": list(classes), "scatters": [_scatter(s) for s in scatters]}
+        data = {
+            "classes": list(content.classes),
+            "scatters": [_scatter(s) for s in content.scatters],
+        }
         if images is not None and len(images):
             images = smaller(images)
             data |= {"across": _across(images), "size": images.shape[1:3]}
             sheet = f' src="data:image/png;base64,{_base64(_png(_sheet(images)))}"'
     files = resources.files("jaxdml.report")
     return Template((files / "page.html").read_text("utf-8")).substitute(
-        title=html.escape(title),
+        title=html.escape(content.title),
         css=(files / "page.css").read_text("utf-8"),
         contents="\n".join(
             f'<li><a href="#{name}">{html.escape(heading)}</a></li>'
             for name, heading, _ in sections
         ),
-        summary=_prose(summary),
+        summary=_prose(content.summary),
         sections="\n".join(_section(*section) for section in sections),
         sheet=sheet,
         data=json.dumps(data).replace("<", r"\u003c"),  # so that no text ends the script

@@ -32,20 +32,16 @@ class Drawn(NamedTuple):
     files: tuple[Path, ...]  # the PNG first
 
 
-def draw(
+def of_scores(
     groups: Sequence[Group],
     paths: Sequence[str],
     baselines: Sequence[Mapping[str, Any]],
     wanted: Sequence[Measure],
     asked: Questions,
     chance: float | None,
-    points: Sequence[shown.Shown],
-    planes: Sequence[Plane],
-    dataset: Dataset | None,
-    classes: Sequence[str],
     into: Path,
 ) -> list[Drawn]:
-    """All figures that there is something for.
+    """The figures of scores that there is something for.
 
     Args:
       groups, paths: all results by setting, and the grid's paths.
@@ -53,6 +49,26 @@ def draw(
       wanted: the scores to plot against the number of labels.
       asked: what the study asks; the scores of the first kind of embedding answer.
       chance: the accuracy of who knows nothing, if there is one for all.
+      into: the folder to write.
+    """
+    by_labels = _labels([*groups, *_beside(baselines, paths)], paths, wanted)
+    return _drawn(
+        into,
+        ("questions", _QUESTIONS, _questions(groups, wanted, asked, chance)),
+        ("labels", _LABELS, by_labels),
+    )
+
+
+def of_points(
+    points: Sequence[shown.Shown],
+    planes: Sequence[Plane],
+    dataset: Dataset | None,
+    classes: Sequence[str],
+    into: Path,
+) -> list[Drawn]:
+    """The figures of trained points that there is something for.
+
+    Args:
       points: what is shown.
       planes: of those that have embeddings, these (test, labelled) in the plane.
       dataset: of the images, if it is here.
@@ -62,9 +78,7 @@ def draw(
     embedded = [point for point in points if point.arrays]
     galleries = {_lines(p.name): p.gallery for p in points if p.gallery}
     made = [
-        ("questions", _QUESTIONS, _questions(groups, wanted, asked, chance)),
         ("latent", _LATENT, _latent(embedded, planes, classes)),
-        ("labels", _LABELS, _labels([*groups, *_beside(baselines, paths)], paths, wanted)),
         ("curves", _CURVES, _curves(points)),
     ]
     if dataset is not None and galleries:
@@ -80,6 +94,16 @@ def draw(
             ("pseudo_inputs", _PSEUDO, _rows(galleries, "pseudo_inputs")),
             ("neighbours", _NEAR + few, _neighbours(embedded, dataset, part)),
         ]  # fmt: skip
+    return _drawn(into, *made)
+
+
+def in_order(drawn: Sequence[Drawn]) -> list[Drawn]:
+    """As a report shows them."""
+    return sorted(drawn, key=lambda one: list(FIGURES.values()).index(one.title))
+
+
+def _drawn(into: Path, *made: tuple[str, str, Any]) -> list[Drawn]:
+    """Figures on disk: name, caption, and the figure, or `None` where there is none."""
     return [
         Drawn(FIGURES[name], caption, style.save(figure, into, name))
         for name, caption, figure in made

@@ -93,19 +93,9 @@ def report(
             drawn, lost = [], True
         else:
             chance, new = _chance(run_folders, results), Path(scratch)
-            drawn = pictures.draw(
-                groups,
-                paths,
-                beside_them,
-                firsts,
-                asked,
-                chance,
-                points,
-                planes,
-                dataset,
-                named,
-                new,
-            )
+            told = pictures.of_scores(groups, paths, beside_them, firsts, asked, chance, new)
+            seen = pictures.of_points(points, planes, dataset, named, new)
+            drawn = pictures.in_order([*told, *seen])
         missing = _figures(into) - {d.files[0].stem for d in drawn}
         if lost and missing:
             full, into = into, into.with_name(f"{into.name}_without_images")
@@ -141,7 +131,7 @@ def report(
     }
     given = configs if len(run_folders) > 1 else next(iter(configs.values()))
     scatters, images = _scatters(embedded, planes, dataset)
-    html = page.render(
+    content = page.Content(
         title=title,
         summary=f"{about}\n\n{said}",
         tables=tables,
@@ -152,7 +142,7 @@ def report(
         config=flatten(given),
         warnings=[_lost(result) for result in results if result["status"] != "ok"],
     )
-    folder.write(into / "report.html", html.encode())
+    folder.write(into / "report.html", page.render(content).encode())
     lines = [f"# {title}", "", about, "", said, ""]
     for one in tables[:-1]:
         lines += [f"## {one.title}", ""]

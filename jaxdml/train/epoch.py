@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,23 +40,22 @@ def count_steps(routine: Routine, sizes: streams.Sizes, epochs: int) -> dict[str
     return counts
 
 
+class Kind(NamedTuple):
+    """A kind of epoch, which shapes its program (static)."""
+
+    pattern: tuple[int, ...]  # which phase each step is, repeated
+    steps: int  # see `lengths`
+    sizes: streams.Sizes
+
+
 def epoch(
-    method: Method,
-    pattern: tuple[int, ...],
-    steps: int,
-    sizes: streams.Sizes,
-    state: TrainState,
-    point: Point,
-    images: Array,
-    number: Array,
+    method: Method, kind: Kind, state: TrainState, point: Point, images: Array, number: Array
 ) -> tuple[TrainState, Metrics]:
     """One epoch, of images on the device.
 
     Args:
       method: what is trained, with this point's numbers in it.
-      pattern: which phase each step is, repeated (static).
-      steps: how many there are (static), see `lengths`.
-      sizes: static sizes.
+      kind: static.
       state: before the epoch.
       point: its seed, numbers and labelled images.
       images: the training set, u8[N, H, W, C] or f32 in [0, 1].
@@ -66,8 +65,8 @@ def epoch(
       The state after it, and the mean over its steps of `loss`, of each term's value by its name,
       and of each term's own metrics as `term.metric`. Steps with a non-finite value are left out.
     """
-    draws = draw(method.routine, pattern, steps, sizes, point, number)
-    advance = _advance(method, pattern, sizes, point, number)
+    draws = draw(method.routine, kind, point, number)
+    advance = _advance(method, kind, point, number)
 
     def body(state: TrainState, drawn: Any) -> tuple[TrainState, Metrics]:
         i, drawn = drawn
@@ -82,21 +81,15 @@ def epoch(
             },
         )
 
-    state, values = jax.lax.scan(body, state, (jnp.arange(steps), draws))
+    state, values = jax.lax.scan(body, state, (jnp.arange(kind.steps), draws))
     diverged = whole(state, method.routine, number)
     return state._replace(diverged=diverged), jax.tree.map(finite_mean, values)
 
 
-def draw(
-    routine: Routine,
-    pattern: tuple[int, ...],
-    steps: int,
-    sizes: streams.Sizes,
-    point: Point,
-    number: Array,
-) -> dict[str, streams.Draw]:
+def draw(routine: Routine, kind: Kind, point: Point, number: Array) -> dict[str, streams.Draw]:
     """The rows of all batches of an epoch, by stream; arguments as for `epoch`."""
-    phases = [routine.phases[i] for i in sorted(set(pattern))]
+    sizes, steps = kind.sizes, kind.steps
+    phases = [routine.phases[i] for i in sorted(set(kind.pattern))]
     labelled_key, all_key, _ = _epoch_keys(point.seed, number)
     used = {role.stream for phase in phases for term in phase.terms for role in term.roles.values()}
     draws = {}
@@ -110,9 +103,7 @@ def draw(
 
 def block(
     method: Method,
-    pattern: tuple[int, ...],
-    steps: int,
-    sizes: streams.Sizes,
+    kind: Kind,
     state: TrainState,
     point: Point,
     rows: dict[str, Array],
@@ -125,7 +116,7 @@ def block(
     All blocks of an epoch, one after the other, do what `epoch` does.
 
     Args:
-      method, pattern, steps, sizes, state, point, number: as for `epoch`.
+      method, kind, state, point, number: as for `epoch`.
       rows: by stream, i32[steps, B], as `draw` gives them for the whole epoch.
       x: by stream, u8[S, B, H, W, C], the images that these steps drew.
       first: i32[], the first of these steps, from 0.
@@ -133,12 +124,12 @@ def block(
     Returns:
       The state after them, and the values of each step, f32[S]; NaN past the epoch's last step.
     """
-    advance = _advance(method, pattern, sizes, point, number)
+    steps, advance = kind.steps, _advance(method, kind, point, number)
     room = len(next(iter(x.values())))
     last = jnp.minimum(first + room, steps)
     at = functools.partial(jax.lax.dynamic_index_in_dim, keepdims=False)
     # drawn again for labels and `valid`: where that is all True, losses need no masks
-    drawn = draw(method.routine, pattern, steps, sizes, point, number)
+    drawn = draw(method.routine, kind, point, number)
 
     def one(state: TrainState, i: Array) -> tuple[TrainState, Metrics]:
         batches = {
@@ -167,16 +158,13 @@ def block(
 
 
 def _advance(
-    method: Method,
-    pattern: tuple[int, ...],
-    sizes: streams.Sizes,
-    point: Point,
-    number: Array,
+    method: Method, kind: Kind, point: Point, number: Array
 ) -> Callable[[TrainState, Array, dict[str, Batch]], tuple[TrainState, Metrics]]:
     """`(state, i, batches) → state, metrics`: what step `i` of an epoch does."""
-    kinds = sorted(set(pattern))
-    phases = [method.routine.phases[i] for i in kinds]
-    turns = jnp.array([kinds.index(i) for i in pattern])
+    pattern, _, sizes = kind
+    different = sorted(set(pattern))
+    phases = [method.routine.phases[i] for i in different]
+    turns = jnp.array([different.index(i) for i in pattern])
     before = (number - 1) * epoch_steps(phases, sizes)  # turns go on from epoch to epoch
     step_key = _epoch_keys(point.seed, number)[2]
 

@@ -58,9 +58,11 @@ def _resident(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple
 
     @functools.cache
     def epoch(pattern: tuple[int, ...], steps: int) -> Callable[..., Any]:
+        kind = epochs.Kind(pattern, steps, sizes)
+
         def one(point: Point, state: TrainState, images: Array, number: Array) -> Any:
             method = assemble(point.numbers)
-            return epochs.epoch(method, pattern, steps, sizes, state, point, images, number)
+            return epochs.epoch(method, kind, state, point, images, number)
 
         def run(states: TrainState, point_batch: PointBatch, images: Array, number: Array) -> Any:
             return over_points(layout, one, point_batch, (states,), (images, number))
@@ -100,14 +102,16 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple[Any,
 
     @functools.cache
     def epoch(pattern: tuple[int, ...], steps: int) -> feed.Epoch:
+        kind = epochs.Kind(pattern, steps, sizes)
+
         def one_draw(point: Point, number: Array) -> Any:
             routine = assemble(point.numbers).routine
-            drawn = epochs.draw(routine, pattern, steps, sizes, point, number)
+            drawn = epochs.draw(routine, kind, point, number)
             return {stream: d.rows for stream, d in drawn.items()}
 
         def one_block(point: Point, state: TrainState, rows: Any, x: Any, *when: Array) -> Any:
             method = assemble(point.numbers)
-            return epochs.block(method, pattern, steps, sizes, state, point, rows, x, *when)
+            return epochs.block(method, kind, state, point, rows, x, *when)
 
         def draw(point_batch: PointBatch, number: Array) -> Any:
             return over_points(layout, one_draw, point_batch, (), (number,))

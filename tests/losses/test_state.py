@@ -22,7 +22,7 @@ def test_centres_move_as_in_loops(float64):
         for rate in (0.0, 0.5, 1.0):
             found = moved(
                 jnp.array(centres), jnp.array(z), jnp.array(y), labelled=jnp.array(labelled),
-                rate=rate,
+                centre_rate=rate,
             )  # fmt: skip
             exact = oracle.moved_centres(z, y, labelled, centres, rate=rate)
             np.testing.assert_allclose(found, exact, rtol=1e-12)

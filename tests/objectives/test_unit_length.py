@@ -81,10 +81,10 @@ def test_a_model_whose_embeddings_are_left_alone_is_the_model():
 def test_what_the_teacher_embeds_has_the_length_1(tiny):
     options = {"system": "dml", "model.unit_length": True, "train.average": 0.5}
     method, sizes, point, images = setting(tiny, **options)
-    state = step.init(method, point, images)
-    state, _ = jax.jit(
-        lambda state: epoch.epoch(method, (0,), 2, sizes, state, point, images, jnp.int32(1))
-    )(state)
+    state, kind = step.init(method, point, images), epoch.Kind((0,), 2, sizes)
+    state, _ = jax.jit(lambda state: epoch.epoch(method, kind, state, point, images, jnp.int32(1)))(
+        state
+    )
     context = step.context_of(method, state.params, state)
     for of in ("student", "teacher"):
         z = context.embed(images / 255.0, of=of)

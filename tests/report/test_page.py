@@ -91,7 +91,7 @@ class Parsed(HTMLParser):
 
 @pytest.fixture(scope="module")
 def full():
-    return Parsed(page.render(**FULL))
+    return Parsed(page.render(page.Content(**FULL)))
 
 
 def test_all_text_is_escaped():
@@ -105,7 +105,7 @@ def test_all_text_is_escaped():
         "config": {EVIL: EVIL, f"a.{EVIL}": [EVIL]},
         "warnings": [EVIL] * 20,
     }
-    parsed = Parsed(page.render(**FULL | evil))
+    parsed = Parsed(page.render(page.Content(**FULL | evil)))
     assert len(parsed.named("script")) == 3
     assert len(parsed.named("style")) == 1
     text = " ".join(parsed.text)
@@ -151,13 +151,13 @@ def test_every_cell_is_there(full):
 
 
 def test_notes_are_paragraphs_and_lists():
-    text = page.render(**FULL)
+    text = page.render(page.Content(**FULL))
     assert "<p>Mean ± standard deviation.</p>\n<p>Left out:</p>" in text
     assert "<ul><li>a: diverged</li><li>b: failed</li></ul>" in text
 
 
 def test_many_warnings_are_folded():
-    few, many = (page.render(**FULL | {"warnings": ["x"] * n}) for n in (8, 11))
+    few, many = (page.render(page.Content(**FULL | {"warnings": ["x"] * n})) for n in (8, 11))
     assert "more</summary>" not in few
     assert "<summary>3 more</summary>" in many
 
@@ -176,7 +176,7 @@ def test_arrays_come_back_as_they_were(full):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_lie_on_one_sheet_without_loss(channels):
-    parsed = Parsed(page.render(**FULL | {"images": images(channels)}))
+    parsed = Parsed(page.render(page.Content(**FULL | {"images": images(channels)})))
     [source] = [attributes["src"] for attributes in parsed.named("img") if attributes["alt"] == ""]
     sheet = imread(io.BytesIO(base64.b64decode(source.partition(",")[2])), format="png")
     sheet = np.round(sheet * 255).astype(np.uint8).reshape(*sheet.shape[:2], channels)
@@ -188,14 +188,14 @@ def test_images_lie_on_one_sheet_without_loss(channels):
 
 def test_without_plotly_there_is_a_sentence_for_the_plot(monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    text = page.render(**FULL)
+    text = page.render(page.Content(**FULL))
     assert "<code>pip install &#x27;jaxdml[plot]&#x27;</code>" in text
     assert len(text) < 100_000
     assert len(Parsed(text).named("script")) == 2
 
 
 def test_an_empty_report_is_a_page():
-    parsed = Parsed(page.render("t", "", [], [], [], None, [], {}, []))
+    parsed = Parsed(page.render(page.Content("t")))
     assert len(parsed.named("h1")) == 1
     assert not parsed.named("section")[1:]  # one is in the template of the plot
 
@@ -224,7 +224,7 @@ def visit(browser, tmp_path):
     tab.on("request", lambda request: asked.append(request.url))
 
     def opened(**changes):
-        path.write_text(page.render(**FULL | changes), "utf-8")
+        path.write_text(page.render(page.Content(**FULL | changes)), "utf-8")
         tab.goto(path.as_uri())
         return tab
 

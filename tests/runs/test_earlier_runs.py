@@ -49,12 +49,15 @@ def trained(monkeypatch):
     """The ids of points that are trained, and the epoch that each begins with."""
     found, train = {}, training.train
 
-    def watched(setup, placed, chunk, labelled, saved, on_epoch, *rest, **options):
+    def watched(setup, placed, chunk, labelled, saved, watch, every):
         behind = []
-        result = train(
-            setup, placed, chunk, labelled, saved,
-            lambda epochs, loss: (behind.append(epochs), on_epoch(epochs, loss)), *rest, **options,
-        )  # fmt: skip
+
+        def on_epoch(epochs, loss):
+            behind.append(epochs)
+            watch.on_epoch(epochs, loss)
+
+        told = watch._replace(on_epoch=on_epoch)
+        result = train(setup, placed, chunk, labelled, saved, told, every)
         found.update({point.id: behind[0] for point in chunk})
         return result
 

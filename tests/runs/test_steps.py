@@ -147,7 +147,8 @@ def test_the_batch_of_unlabelled_images_has_a_size_of_its_own():
         setup, point = setup_of(**{"train.steps": 20, "train.unlabelled_batch_size": size})
         one = drawn_from(point, setup.dataset)
         [length] = setup.lengths
-        drawn[size] = epoch.draw(setup.routine, (0,), length, setup.sizes, one, jnp.int32(1))
+        kind = epoch.Kind((0,), length, setup.sizes)
+        drawn[size] = epoch.draw(setup.routine, kind, one, jnp.int32(1))
         assert length == 20
     jax.tree.map(np.testing.assert_array_equal, drawn[None]["labelled"], drawn[10]["labelled"])
     assert drawn[None]["all"].rows.shape == (20, 4)

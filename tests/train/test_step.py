@@ -38,7 +38,7 @@ def run(method, sizes, point, images, epochs=1, state=None):
     def program(pattern, steps):
         return jax.jit(
             lambda state, number: epoch.epoch(
-                method, pattern, steps, sizes, state, point, images, number
+                method, epoch.Kind(pattern, steps, sizes), state, point, images, number
             )
         )
 

@@ -65,7 +65,8 @@ def test_an_epoch_averages_what_its_steps_pass_through(tiny, float64):
     """One epoch of four steps, and four epochs of one: the same steps, seen in between."""
     options = {"system": "dml_ae", "train.average": 0.5, "loss.name": "cosface"}
     method, sizes, point, images, state = setting(tiny, **options)
-    batches = epoch.draw(method.routine, (0,), 4, sizes, point, jnp.int32(1))
+    kind = epoch.Kind((0,), 4, sizes)
+    batches = epoch.draw(method.routine, kind, point, jnp.int32(1))
     key = epoch._epoch_keys(point.seed, jnp.int32(1))[2]
     phase = method.routine.phases[0]
     seen, walked = [state.params], state
@@ -85,7 +86,7 @@ def test_an_epoch_averages_what_its_steps_pass_through(tiny, float64):
     for t, params in enumerate(seen[1:]):
         a = min(0.5, (1 + t) / (10 + t))
         average = jax.tree.map(lambda e, p, a=a: a * e + (1 - a) * p, average, params)
-    ended, _ = epoch.epoch(method, (0,), 4, sizes, state, point, images, jnp.int32(1))
+    ended, _ = epoch.epoch(method, kind, state, point, images, jnp.int32(1))
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9), ended.average, average)
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9), ended.params, seen[-1])
 

@@ -16,7 +16,7 @@ from jaxdml.arguments import checked
 from jaxdml.losses.classification.angular import cosines, first_weights, read_hard
 from jaxdml.losses.rows import Rows, log_weights, scaled
 from jaxdml.losses.softmax import at_label, cross_entropy, log_sum_exp
-from jaxdml.options import ConfigError, at_least
+from jaxdml.options import ConfigError, at_least, part
 from jaxdml.types import Learned
 
 
@@ -85,45 +85,6 @@ def first_scale(classes: int) -> float:
     return math.sqrt(2) * math.log(classes - 1)
 
 
-def make(*, adaptive: bool = True, largest: ArrayLike = 64.0) -> Learned:
-    """AdaCos with its own class weights, as `loss.name = "adacos"` selects it.
-
-    Its scale s is kept from step to step, and starts at the fixed one. Its class scores are
-    s cos θ, with the scale that is kept.
-    """
-    at_least("largest", largest, 0)
-
-    def init(key: Array, classes: int, latent_dim: int) -> tuple[Any, Any]:
-        return first_weights(key, classes, latent_dim), jnp.asarray(first_scale(classes))
-
-    def value(
-        params: Any,
-        scale: Array,
-        embeddings: Array,
-        labels: Array,
-        *,
-        labelled: Array,
-        weights: Array | None = None,
-        normalizer: str = "weights",
-    ) -> tuple[Array, Array]:
-        return adacos(
-            embeddings,
-            labels,
-            params["weights"],
-            scale,
-            labelled=labelled,
-            weights=weights,
-            normalizer=normalizer,
-            adaptive=adaptive,
-            largest=largest,
-        )
-
-    def scores(params: Any, scale: Array, embeddings: Array) -> Array:
-        return scale * cosines(embeddings, params["weights"])
-
-    return Learned(init, value, scores)
-
-
 def _adapted(scale: Array, cosine: Array, labels: Array, rows: Rows) -> Array:
     """The scale that follows from the labelled rows; of weighted ones whatever the normaliser."""
     fixed = jax.lax.stop_gradient(jnp.clip(cosine, -1, 1))
@@ -161,3 +122,47 @@ def _weighted_median(values: Array, weights: Array) -> Array:
     ordered, below = values[order], jnp.cumsum(scaled(weights)[order])
     half = below[-1] / 2
     return 0.5 * (ordered[jnp.argmax(below >= half)] + ordered[jnp.argmax(below > half)])
+
+
+def _learned(**options: Any) -> Learned:
+    """AdaCos with its own class weights.
+
+    Its scale s is kept from step to step, and starts at the fixed one. Its class scores are
+    s cos θ, with the scale that is kept.
+    """
+
+    def init(key: Array, classes: int, latent_dim: int) -> tuple[Any, Any]:
+        return first_weights(key, classes, latent_dim), jnp.asarray(first_scale(classes))
+
+    def value(
+        params: Any,
+        scale: Array,
+        embeddings: Array,
+        labels: Array,
+        *,
+        labelled: Array,
+        weights: Array | None = None,
+        normalizer: str = "weights",
+    ) -> tuple[Array, Array]:
+        return adacos(
+            embeddings,
+            labels,
+            params["weights"],
+            scale,
+            labelled=labelled,
+            weights=weights,
+            normalizer=normalizer,
+            **options,
+        )
+
+    def scores(params: Any, scale: Array, embeddings: Array) -> Array:
+        return scale * cosines(embeddings, params["weights"])
+
+    return Learned(init, value, scores)
+
+
+def _check(*, largest: ArrayLike, **_: Any) -> None:
+    at_least("largest", largest, 0)
+
+
+make = part(adacos, check=_check, into=_learned)

@@ -22,8 +22,19 @@ from jaxdml.arguments import checked
 from jaxdml.distances import matmul, safe_sqrt, unit
 from jaxdml.losses.rows import Rows, read, refuse_soft
 from jaxdml.losses.softmax import at_label, cross_entropy
-from jaxdml.options import at_least, between
+from jaxdml.options import at_least, between, part
 from jaxdml.types import Learned
+
+
+def _check(*, m: int = 1, margin: ArrayLike = 0.0, scale: ArrayLike = 0.0) -> None:
+    at_least("m", m, 1)
+    at_least("margin", margin, 0)
+    at_least("scale", scale, 0)
+
+
+def _check_angle(*, margin: ArrayLike, scale: ArrayLike) -> None:
+    between("margin", margin, 0, math.pi)
+    at_least("scale", scale, 0)
 
 
 @checked
@@ -61,7 +72,7 @@ def sphereface(
     >>> round(float(sphereface(z, jnp.array([1]), w, m=2)), 4)  # ψ(π/2) = −1: log(e + e⁻¹) + 1
     2.1269
     """
-    at_least("m", m, 1)
+    _check(m=m)
     rows = read_hard("sphereface", embeddings, labels, labelled, weights, normalizer)
     # masked twice, as it always was: results of earlier runs come back to the bit
     again, _ = masks.keep(rows.embeddings, rows.labelled)
@@ -105,8 +116,7 @@ def cosface(
     >>> round(float(cosface(z, jnp.array([0]), w, margin=1.0, scale=1.0)), 4)  # log 2
     0.6931
     """
-    at_least("margin", margin, 0)
-    at_least("scale", scale, 0)
+    _check(margin=margin, scale=scale)
     rows = read_hard("cosface", embeddings, labels, labelled, weights, normalizer)
     cosine = cosines(rows.embeddings, class_weights)
     labels = jnp.where(rows.labelled, rows.labels, 0)
@@ -142,7 +152,7 @@ def normalized_softmax(
     >>> round(float(normalized_softmax(z, jnp.array([0]), w, scale=1.0)), 4)  # log(1 + 1/e)
     0.3133
     """
-    at_least("scale", scale, 0)
+    _check(scale=scale)
     rows = read_hard("normalized_softmax", embeddings, labels, labelled, weights, normalizer)
     cosine = cosines(rows.embeddings, class_weights)
     labels = jnp.where(rows.labelled, rows.labels, 0)
@@ -179,8 +189,7 @@ def arcface(
     >>> round(float(arcface(z, jnp.array([0]), w, margin=right_angle, scale=1.0)), 4)  # log 2
     0.6931
     """
-    between("margin", margin, 0, math.pi)
-    at_least("scale", scale, 0)
+    _check_angle(margin=margin, scale=scale)
     rows = read_hard("arcface", embeddings, labels, labelled, weights, normalizer)
     cosine = cosines(rows.embeddings, class_weights)
     labels = jnp.where(rows.labelled, rows.labels, 0)
@@ -191,44 +200,6 @@ def arcface(
     shifted = jnp.where(target >= -jnp.cos(margin), shifted, target - margin * jnp.sin(margin))
     scale = jnp.asarray(scale, cosine.dtype)
     return _cross_entropy(scale * _with_target(cosine, labels, shifted), labels, rows)
-
-
-def make_sphereface(*, m: int = 4) -> Learned:
-    """SphereFace with its own class weights, as `loss.name = "sphereface"` selects it.
-
-    Its class scores are ‖z‖ cos θ.
-    """
-    at_least("m", m, 1)
-    return _learned(functools.partial(sphereface, m=m), _lengths)
-
-
-def make_cosface(*, margin: ArrayLike = 0.35, scale: ArrayLike = 64.0) -> Learned:
-    """CosFace with its own class weights, as `loss.name = "cosface"` selects it.
-
-    Its class scores are s cos θ, without the margin.
-    """
-    at_least("margin", margin, 0)
-    at_least("scale", scale, 0)
-    return _learned(functools.partial(cosface, margin=margin, scale=scale), lambda _: scale)
-
-
-def make_normalized_softmax(*, scale: ArrayLike = 10.0) -> Learned:
-    """The same with its own class weights, as `loss.name = "normalized_softmax"` selects it.
-
-    Its class scores are s cos θ.
-    """
-    at_least("scale", scale, 0)
-    return _learned(functools.partial(normalized_softmax, scale=scale), lambda _: scale)
-
-
-def make_arcface(*, margin: ArrayLike = 0.5, scale: ArrayLike = 64.0) -> Learned:
-    """ArcFace with its own class weights, as `loss.name = "arcface"` selects it.
-
-    Its class scores are s cos θ, without the margin.
-    """
-    between("margin", margin, 0, math.pi)
-    at_least("scale", scale, 0)
-    return _learned(functools.partial(arcface, margin=margin, scale=scale), lambda _: scale)
 
 
 def read_hard(
@@ -299,3 +270,25 @@ def _learned(loss: Callable[..., Array], factor: Callable[[Array], Any]) -> Lear
         return factor(embeddings) * cosines(embeddings, params["weights"])
 
     return Learned(init, value, scores)
+
+
+def _scaled_by(loss: Callable[..., Array]) -> Callable[..., Learned]:
+    """What makes a loss whose class scores are s cos θ, without the margin."""
+
+    def made(*, scale: ArrayLike, **others: Any) -> Learned:
+        return _learned(functools.partial(loss, scale=scale, **others), lambda _: scale)
+
+    return made
+
+
+# With class weights of their own. The class scores of SphereFace are ‖z‖ cos θ.
+make_sphereface = part(
+    sphereface,
+    check=_check,
+    into=lambda *, m: _learned(functools.partial(sphereface, m=m), _lengths),
+)
+make_cosface = part(cosface, check=_check, into=_scaled_by(cosface))
+make_normalized_softmax = part(
+    normalized_softmax, check=_check, into=_scaled_by(normalized_softmax)
+)
+make_arcface = part(arcface, check=_check_angle, into=_scaled_by(arcface))

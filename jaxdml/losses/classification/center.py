@@ -15,8 +15,13 @@ from jaxdml.arguments import checked
 from jaxdml.distances import matmul
 from jaxdml.losses.rows import is_soft, read
 from jaxdml.losses.softmax import cross_entropy
-from jaxdml.options import at_least, between
+from jaxdml.options import at_least, between, part
 from jaxdml.types import Learned
+
+
+def _check(*, weight: ArrayLike = 0.0, centre_rate: ArrayLike = 0.0) -> None:
+    at_least("weight", weight, 0)
+    between("centre_rate", centre_rate, 0, 1)
 
 
 @checked
@@ -60,7 +65,7 @@ def center(
     >>> round(float(center(z, jnp.array([0]), c, *head, weight=0.5)), 4)  # log 2 + 0.5 · ½ · 4
     1.6931
     """
-    at_least("weight", weight, 0)
+    _check(weight=weight)
     embeddings, labels, labelled, weights, counts = read(
         embeddings, labels, labelled, weights, normalizer
     )
@@ -96,9 +101,9 @@ def moved(
     *,
     labelled: Bool[Array, " batch"] | None = None,
     weights: Float[Array, " batch"] | None = None,
-    rate: ArrayLike = 0.5,
+    centre_rate: ArrayLike = 0.5,
 ) -> Float[Array, "classes dim"]:
-    """Centres after a step of Wen's rule: c_j − rate · Σ_{y=j} (c_j − z) / (1 + n_j).
+    """Centres after a step of Wen's rule: c_j − centre_rate · Σ_{y=j} (c_j − z) / (1 + n_j).
 
     A class without labelled rows keeps its centre. A row of weight w counts as w rows, and with
     soft labels as w p_j rows of each class.
@@ -106,7 +111,7 @@ def moved(
     Args:
       centres: f32[C, D].
       embeddings, labels, labelled, weights: as for `center`.
-      rate: in [0, 1].
+      centre_rate: the centres' own learning rate, in [0, 1] (Wen 2016: 0.5).
 
     Raises:
       ValueError: for shapes that do not agree.
@@ -124,21 +129,15 @@ def moved(
         member = member * rows.weights[:, None]
     count = member.sum(axis=0).astype(centres.dtype)[:, None]
     share = member.astype(centres.dtype) / (1 + count.T)  # divided first: a sum could overflow
-    return centres - rate * (centres * (count / (1 + count)) - matmul(share.T, embeddings))
+    return centres - centre_rate * (centres * (count / (1 + count)) - matmul(share.T, embeddings))
 
 
-def make(*, weight: ArrayLike = 0.003, centre_rate: ArrayLike = 0.5) -> Learned:
-    """Center loss with softmax, as `loss.name = "center"` selects it.
+def _learned(*, weight: ArrayLike, centre_rate: ArrayLike) -> Learned:
+    """Center loss with softmax.
 
     W and b are learned with everything else, and zᵀW + b are its class scores. The centres start at
     0, are constants to the gradient, and move by Wen's rule after every step that reads labels.
-
-    Args:
-      weight: λ ≥ 0.
-      centre_rate: the centres' own learning rate, in [0, 1] (Wen 2016: 0.5).
     """
-    at_least("weight", weight, 0)
-    between("centre_rate", centre_rate, 0, 1)
 
     def init(key: Array, classes: int, latent_dim: int) -> tuple[Any, Any]:
         weights = jax.nn.initializers.glorot_normal()(key, (latent_dim, classes))
@@ -166,10 +165,13 @@ def make(*, weight: ArrayLike = 0.003, centre_rate: ArrayLike = 0.5) -> Learned:
             weight=weight,
         )
         return loss, moved(
-            centres, embeddings, labels, labelled=labelled, weights=weights, rate=centre_rate
+            centres, embeddings, labels, labelled=labelled, weights=weights, centre_rate=centre_rate
         )
 
     def scores(params: Any, centres: Array, embeddings: Array) -> Array:
         return matmul(embeddings, params["weights"]) + params["bias"][None, :]
 
     return Learned(init, value, scores)
+
+
+make = part(center, moved, check=_check, into=_learned)

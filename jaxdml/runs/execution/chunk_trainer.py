@@ -174,7 +174,7 @@ class ChunkTrainer:
           chunk: what is to be trained.
           finished: ids of points that have a result: they are not scored again.
           scorer: whose `collect` has results written.
-          on_epoch, stop: as in `training.train`.
+          on_epoch, stop: as `training.Watch` has them.
           written: is called for each point whose result is on disk.
         """
         points = chunk.members.points
@@ -202,9 +202,8 @@ class ChunkTrainer:
 
         every = points[0].setting["train.checkpoint_every"]
         with self.during("writing"):
-            trained = training.train(
-                setup, placed, points, labelled, saved, after_epoch, stop, every, devices
-            )
+            watch = training.Watch(after_epoch, stop, devices)
+            trained = training.train(setup, placed, points, labelled, saved, watch, every)
         rows = [row for row, point in enumerate(points) if point.id not in finished]
         waiting = set(rows)
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -30,16 +30,24 @@ class Trained:
     seconds: float  # of training in this process, compile time included
 
 
+class Watch(NamedTuple):
+    """Who is told of a training, and may stop it."""
+
+    # is told, after each epoch, how many have been done since the last call, and the mean loss
+    on_epoch: Callable[[int, float], None]
+    stop: Callable[[], int] = lambda: 0  # asked after each epoch; see `interrupt.heeded`
+    # has the devices do some work, and waits for it
+    devices: Callable[[Callable[[], Any]], Any] = lambda work: jax.block_until_ready(work())
+
+
 def train(
     setup: CohortSetup,
     placed: Placed,
     chunk: Sequence[GridPoint],
     labelled: Sequence[np.ndarray],
     saved: Path,
-    on_epoch: Callable[[int, float], None],
-    stop: Callable[[], int] = lambda: 0,
+    watch: Watch,
     every: int | None = None,
-    devices: Callable[[Callable[[], Any]], Any] = lambda work: jax.block_until_ready(work()),
 ) -> Trained:
     """All epochs of some points, from their last checkpoint if there is one.
 
@@ -53,21 +61,18 @@ def train(
       chunk: at most `placed.layout.chunk` points.
       labelled: rows of the training set for each of them.
       saved: the folder of this chunk's checkpoints.
-      on_epoch: is told, after each epoch, how many epochs have been done since the last call, and
-        the mean loss.
-      stop: asked after each epoch; see `interrupt.heeded`.
+      watch: is told of each epoch.
       every: epochs between checkpoints; `None`: a minute.
-      devices: has them do some work, and waits for it.
 
     Raises:
-      Stopped: where `stop()` was not 0, after a checkpoint.
+      Stopped: where `watch.stop()` was not 0, after a checkpoint.
     """
     began = last_saved = time.monotonic()
     layout, programs, images = placed
     before = checkpoints.read(saved) or checkpoints.Saved(0, [], [])
     done, history = before.epoch, before.history
     if done:
-        on_epoch(done, float("nan"))  # these are behind us
+        watch.on_epoch(done, float("nan"))  # these are behind us
     average = chunk[0].setting["eval.parameters"] == "average"
     if done == setup.epochs:
         network = checkpoints.final(setup, saved, len(chunk), average)
@@ -87,7 +92,7 @@ def train(
         for number in range(done + 1, setup.epochs + 1):
             pattern, length = setup.routine.pattern(number), setup.lengths[number - 1]
             program = programs.epoch(pattern, length)
-            states, metrics = devices(
+            states, metrics = watch.devices(
                 functools.partial(program, states, point_batch, images, np.int32(number))
             )
             states = refresh(states, number)
@@ -96,10 +101,10 @@ def train(
             record = {name: _listed(value) for name, value in values.items()}
             history.append({"epoch": number, "phase": phase} | record)
             finite = values["loss"][np.isfinite(values["loss"])]
-            on_epoch(1, float(finite.mean()) if finite.size else float("nan"))
+            watch.on_epoch(1, float(finite.mean()) if finite.size else float("nan"))
             since = time.monotonic() - last_saved
             due = since > SECONDS_BETWEEN_CHECKPOINTS if every is None else number % every == 0
-            stopping = stop()
+            stopping = watch.stop()
             if due or stopping or number == setup.epochs:
                 kept = population.unstack(states, len(chunk), layout)
                 saver.save(number, kept, history)
