@@ -97,14 +97,14 @@ class Learned(NamedTuple):
 
     `init(key, classes, latent_dim) → (params, extra)`: gradients move `params` only.
     `value(params, extra, …) → (loss f32[], extra)`, where … is what a plain loss takes.
-    `scores(params, extra, embeddings f32[B, D]) → f32[B, C]` are the logits that a classifier
+    `class_scores(params, extra, embeddings f32[B, D]) → f32[B, C]` are the logits that a classifier
     would use: their softmax is a distribution over classes. `None` where a loss has no class
     weights.
     """
 
     init: Callable[[Array, int, int], tuple[Params, Any]]
     value: Callable[..., tuple[Array, Any]]
-    scores: Callable[..., Array] | None = None
+    class_scores: Callable[..., Array] | None = None
 
 
 class Components(NamedTuple):

@@ -51,7 +51,7 @@ def test_the_page_shows_them(place):
     )
     assert {row["point"] for row in beside} == {"pixels", "pca"}
     paths = paths if "system" in paths else ["system", *paths]
-    for one in comparison.scores([*results, *beside], paths):
+    for one in comparison.score_tables([*results, *beside], paths):
         assert len(one.body) > write.LONG or table.markdown(one) in said
     assert (place / "README.md").exists()
 

@@ -81,7 +81,7 @@ def draw(
 
 @checked
 def defect(embeddings: Float[np.ndarray, "rows dim"]) -> str | None:
-    """What makes embeddings impossible to judge, or `None`.
+    """What makes embeddings impossible to score, or `None`.
 
     They are constant if no coordinate varies by more than rounding: a classifier would then answer
     with one class, and its accuracy would look like a result.

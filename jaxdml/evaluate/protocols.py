@@ -30,7 +30,7 @@ from jaxdml.evaluate.scores.retrieval import retrieve
 from jaxdml.options import ConfigError, find, listed
 
 # what a protocol may ask for
-NEEDS = ("labelled", "train", "train_labels", "scores", "labelled_rows")
+NEEDS = ("labelled", "train", "train_labels", "class_scores", "labelled_rows")
 
 
 class Embedded(NamedTuple):
@@ -46,7 +46,9 @@ class Embedded(NamedTuple):
     train: np.ndarray | None = None  # f32[N, D], all training images
     train_labels: np.ndarray | None = None  # i32[N]
     fold: bool = False  # whether the test images are some of the labelled ones, which take turns
-    scores: np.ndarray | None = None  # f32[M, C], of each class for each test image; −∞: never
+    class_scores: np.ndarray | None = (
+        None  # f32[M, C], of each class for each test image; −∞: never
+    )
     labelled_rows: np.ndarray | None = None  # i64[L], which of `train` the labelled ones are
 
 
@@ -61,7 +63,7 @@ class Task(NamedTuple):
 
 
 class Protocol(NamedTuple):
-    """A way to judge embeddings. It has one of `task`, `predict` and `measure`.
+    """A way to score embeddings. It has one of `task`, `predict` and `measure`.
 
     Attributes:
       task: which embeddings each classifier of `eval.classifiers` is fitted on, and scored on.
@@ -124,8 +126,8 @@ def highest(scores: np.ndarray) -> np.ndarray:
 
 
 def _scores(embedded: Embedded) -> np.ndarray:
-    assert embedded.scores is not None
-    return embedded.scores
+    assert embedded.class_scores is not None
+    return embedded.class_scores
 
 
 def _by_graph(predict: Callable[..., np.ndarray]) -> Protocol:
@@ -163,7 +165,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "scores": Protocol(
         predict=lambda e: highest(_scores(e)),
         classifier="argmax",
-        needs=("scores",),
+        needs=("class_scores",),
         folds=True,
         why_not=lambda e: reasons.no_scores(e.test_labels, _scores(e)),
         remark=lambda e: reasons.wrong(

@@ -77,7 +77,7 @@ def evaluate(
     scores: list[Score] = []
     with _libraries().limit(limits=1):
         for kind, given in embedded.items():
-            _embedded(*given[:6], given.scores, given.labelled_rows)
+            _embedded(*given[:6], given.class_scores, given.labelled_rows)
             part = in_range(given)
             for protocol in protocols:
                 if not unscorable(protocol, part):
@@ -167,7 +167,7 @@ def _embedded(
     labelled_labels: Int[np.ndarray, " labelled_rows"],
     train: Float[np.ndarray, "train_rows dim"] | None,
     train_labels: Int[np.ndarray, " train_rows"] | None,
-    scores: Float[np.ndarray, "test_rows classes"] | None,
+    class_scores: Float[np.ndarray, "test_rows classes"] | None,
     labelled_rows: Int[np.ndarray, " labelled_rows"] | None,
 ) -> None:
     """Does nothing else: the shapes of an `Embedded` are checked before it is scored."""

@@ -13,7 +13,8 @@ import numpy as np
 from jaxdml.evaluate.gallery import Gallery
 from jaxdml.export import records, tensorboard, wandb
 from jaxdml.options import ConfigError
-from jaxdml.report import shown, write
+from jaxdml.report import write
+from jaxdml.report.representatives import Representative, as_bytes, representatives
 from jaxdml.report.tables import summary, table
 from jaxdml.runs.planning import loading, splits
 from jaxdml.runs.progress import Reporter
@@ -122,7 +123,7 @@ def _points(
         for name, group in zip(summary.names(groups), groups, strict=True)
         for result in group.results
     }
-    found = {one.result["point"]: one for one in shown.points(groups, load, note)[0]}
+    found = {one.result["point"]: one for one in representatives(groups, load, note)[0]}
     classes = run_folder.plan()["classes"]
     for result in results:
         c, one = result["config"], found.get(result["point"])
@@ -171,11 +172,11 @@ def _sheet(images: np.ndarray, columns: int) -> np.ndarray:
     _, height, width, channels = framed.shape
     grid = framed.reshape(-1, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
     sheet = grid.reshape(-1, columns * width, channels)[:-1, :-1]
-    return shown.as_bytes(sheet)
+    return as_bytes(sheet)
 
 
 def _embedding(
-    one: shown.Shown, classes: Sequence[str], load: loading.LoadDataset
+    one: Representative, classes: Sequence[str], load: loading.LoadDataset
 ) -> records.Embedding:
     """Some test images, the same ones of every setting."""
     z, c = one.arrays["test"], one.result["config"]
@@ -183,6 +184,6 @@ def _embedding(
     images = None
     if one.gallery is not None:  # its data set is here
         dataset = load(c)
-        images = shown.as_bytes(splits.scored(dataset, c).x[rows])
+        images = as_bytes(splits.scored(dataset, c).x[rows])
     labels = [classes[label] for label in one.arrays["test_labels"][rows]]
     return records.Embedding(z[rows], labels, rows, images)

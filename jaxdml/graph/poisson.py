@@ -43,7 +43,7 @@ def flow(graph: sparse.csr_array, targets: np.ndarray) -> np.ndarray:
     return u - (_sums(components, degrees * u) / np.where(total > 0, total, 1))[components]
 
 
-def scores(graph: sparse.csr_array, targets: np.ndarray) -> np.ndarray:
+def class_scores(graph: sparse.csr_array, targets: np.ndarray) -> np.ndarray:
     """The solution u in units of its median margin, f64[N, C].
 
     A row's margin is the difference of its two largest values; u has no scale of its own. A class

@@ -30,8 +30,8 @@ class Propagated(NamedTuple):
 
 # (W f64[N, N] sparse, Y f64[N, C]) → f64[N, C]: what stands for the logarithm of a probability
 METHODS: dict[str, Callable[[sparse.csr_array, np.ndarray], np.ndarray]] = {
-    "spreading": spreading.scores,
-    "poisson": poisson.scores,
+    "spreading": spreading.class_scores,
+    "poisson": poisson.class_scores,
 }
 
 

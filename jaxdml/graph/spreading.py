@@ -39,7 +39,7 @@ def spread(graph: sparse.csr_array, targets: np.ndarray, *, a: float = 0.99) -> 
     return np.maximum(found, 0)  # so is the exact solution
 
 
-def scores(graph: sparse.csr_array, targets: np.ndarray) -> np.ndarray:
+def class_scores(graph: sparse.csr_array, targets: np.ndarray) -> np.ndarray:
     """The logarithm of F, f64[N, C]; −∞ for a class that does not reach a row."""
     found = spread(graph, targets)
     return np.log(found, where=found > 0, out=np.full(found.shape, -np.inf))

@@ -10,7 +10,7 @@ array of B² D entries; a metric loss of an empty batch is 0.
 `weights` ≥ 0 are confidences of the rows' labels; see `rows` for what the `normalizer` divides by.
 `contrastive`, `supcon`, `center` and `triplet` (mining all or semihard) also take soft labels,
 f32[B, C]: distributions over classes. Losses with class weights give class scores by
-`Learned.scores`.
+`Learned.class_scores`.
 
 The tables name what a config can select. A user's own loss needs no entry here: a dotted path finds
 it. It must take embeddings, labels and `labelled`. It needs `weights` and `normalizer` only where

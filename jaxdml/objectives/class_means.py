@@ -57,7 +57,7 @@ def updated(
 
 
 @checked
-def scores(
+def class_scores(
     embeddings: Float[Array, "batch dim"],
     sums: ClassMeans,
     temperature: ArrayLike = 0.2,

@@ -52,7 +52,7 @@ def make(
         FixMatch; or all rows together are divided by the sum of their `weights`.
       class_scores: of a loss without class weights: from the `distance` to the means of classes, or
         the `cosine`.
-      temperature_of_scores: T > 0, see `class_means.scores`.
+      temperature_of_scores: T > 0, see `class_means.class_scores`.
 
     Raises:
       ValueError: for an option that is not one of the above.
@@ -68,7 +68,7 @@ def make(
         _takes_weights(loss)
     if any(source.soft for source in sources.values()):
         _takes_soft(own_loss)
-    keeps_means = scored and own_loss.scores is None
+    keeps_means = scored and own_loss.class_scores is None
 
     def init(key: Array, context: InitContext) -> tuple[Params, Any]:
         own, kept = own_loss.init(key, context.classes, context.latent_dim)
@@ -119,9 +119,11 @@ def make(
         return result, {"loss": kept_loss, "means": means, "sources": states}, metrics
 
     def scores(own: Params, kept: Any, embeddings: Array) -> Array:
-        if own_loss.scores is not None:
-            return own_loss.scores(own, kept["loss"], embeddings)
-        return class_means.scores(embeddings, kept["means"], temperature_of_scores, class_scores)
+        if own_loss.class_scores is not None:
+            return own_loss.class_scores(own, kept["loss"], embeddings)
+        return class_means.class_scores(
+            embeddings, kept["means"], temperature_of_scores, class_scores
+        )
 
     def of_embeddings(embeddings: Array, labels: Array, labelled: Array) -> Array:
         return jnp.asarray(own_loss.value({}, {}, embeddings, labels, labelled=labelled)[0])
@@ -134,7 +136,7 @@ def make(
         init,
         refresh=_refresh(sources),
         needs=tuple({need for source in sources.values() for need in source.needs}),
-        class_scores=scores if keeps_means or own_loss.scores is not None else None,
+        class_scores=scores if keeps_means or own_loss.class_scores is not None else None,
         of_embeddings=None if isinstance(loss, Learned) else of_embeddings,
     )
 

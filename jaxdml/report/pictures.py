@@ -9,8 +9,8 @@ import numpy as np
 from jaxdml.evaluate import neighbours
 from jaxdml.evaluate.gallery import Gallery
 from jaxdml.evaluate.project import Plane
-from jaxdml.report import shown
 from jaxdml.report.figures import FIGURES, curves, images, labels, latent, questions, style
+from jaxdml.report.representatives import MOST_CLASSES, Representative, examples
 from jaxdml.report.tables import comparison, summary
 from jaxdml.report.tables.questions import answer, measures
 from jaxdml.report.tables.sharing import LABELS
@@ -60,7 +60,7 @@ def of_scores(
 
 
 def of_points(
-    points: Sequence[shown.Shown],
+    points: Sequence[Representative],
     planes: Sequence[Plane],
     dataset: Dataset | None,
     classes: Sequence[str],
@@ -69,7 +69,7 @@ def of_points(
     """The figures of trained points that there is something for.
 
     Args:
-      points: what is shown.
+      points: those that represent their settings.
       planes: of those that have embeddings, these (test, labelled) in the plane.
       dataset: of the images, if it is here.
       classes: the name of class i.
@@ -84,7 +84,7 @@ def of_points(
     if dataset is not None and galleries:
         part = splits.scored(dataset, points[0].result["config"])
         own = points[0].gallery
-        many = len(dataset.classes) > shown.MOST_CLASSES
+        many = len(dataset.classes) > MOST_CLASSES
         few = f" Of {len(dataset.classes)} classes the first are shown." * many
         made += [
             ("data", _DATA.format(dataset.name, dataset.source) + few, _data(dataset, part)),
@@ -147,7 +147,7 @@ def _questions(
 
 
 def _latent(
-    points: Sequence[shown.Shown], planes: Sequence[Plane], classes: Sequence[str]
+    points: Sequence[Representative], planes: Sequence[Plane], classes: Sequence[str]
 ) -> style.Figure | None:
     panels = []
     for point, plane in zip(points, planes, strict=True):
@@ -177,7 +177,7 @@ def _lines(name: str) -> str:
     return "\n".join(lines)
 
 
-def _score(point: shown.Shown) -> list[str]:
+def _score(point: Representative) -> list[str]:
     """The first score of the point that is shown."""
     seed = point.result["config"]["seed"]
     scores = point.result["scores"][:1]
@@ -220,7 +220,7 @@ def _beside(baselines: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> lis
     return summary.groups(baselines, paths) if "system" in paths else []
 
 
-def _curves(points: Sequence[shown.Shown]) -> style.Figure | None:
+def _curves(points: Sequence[Representative]) -> style.Figure | None:
     settings = []
     for point in points:
         histories = [r["folder"].history(r["point"]) for r in point.group.ok]
@@ -237,7 +237,7 @@ def _curves(points: Sequence[shown.Shown]) -> style.Figure | None:
 
 
 def _data(dataset: Dataset, part: Split) -> style.Figure:
-    rows = shown.examples(part, 10)
+    rows = examples(part, 10)
     y = np.asarray(part.y)[rows]
     return images.rows(
         [images.Row(name, part.x[rows[y == i]]) for i, name in enumerate(dataset.classes) if i in y]
@@ -253,7 +253,7 @@ def classes(dataset: Dataset, each: int = 12) -> style.Figure:
     """
     y = np.asarray(dataset.train.y)
     order = np.random.default_rng(0).permutation(len(y))
-    names = [*dataset.classes[: shown.MOST_CLASSES], "no label"]
+    names = [*dataset.classes[:MOST_CLASSES], "no label"]
     labels = [*range(len(names) - 1), -1]
     rows = [
         images.Row(f"{name}\n{(y == label).sum():,} images", dataset.train.x[chosen])
@@ -275,16 +275,16 @@ def _rows(
     return images.rows(rows)
 
 
-def _neighbours(points: Sequence[shown.Shown], dataset: Dataset, part: Split) -> style.Figure:
+def _neighbours(points: Sequence[Representative], dataset: Dataset, part: Split) -> style.Figure:
     """Of the setting with the best first score."""
 
-    def height(point: shown.Shown) -> float:
+    def height(point: Representative) -> float:
         return point.result["scores"][0]["value"] if point.result["scores"] else -1.0
 
     best = max(points, key=height)
     near = neighbours.nearest(best.arrays["test"], NEIGHBOURS)
     rows, y = [], np.asarray(part.y)
-    for row in shown.examples(part):
+    for row in examples(part):
         all_of_it = np.concatenate([[row], near[row]])
         wrong = y[all_of_it] != y[row]
         rows.append(images.Row(dataset.classes[y[row]], part.x[all_of_it], wrong))

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdml.evaluate import neighbours, project
-from jaxdml.report import page, shown
+from jaxdml.report import page
 from jaxdml.report.figures import FIGURES
+from jaxdml.report.representatives import Representative, as_bytes, representatives
 from jaxdml.report.tables import classes, comparison, folds, guard, published, summary, table
 from jaxdml.report.tables import questions as answers
 from jaxdml.runs.planning import loading, splits
@@ -66,7 +67,7 @@ def report(
     notes: list[str] = []
     beside_them = folds.pooled(baselines.results(run_folders, trained, load, notes.append))
     shown_paths = _with_system(paths) if beside_them else paths
-    scores = comparison.scores([*results, *beside_them], shown_paths)
+    scores = comparison.score_tables([*results, *beside_them], shown_paths)
     compared = [m for m in summary.measures(results) if m.metric in ("accuracy", "map_at_r")]
     firsts = list({(m.protocol, m.embedding): m for m in reversed(compared)}.values())[::-1]
     compared_ones = [comparison.table(results, paths, measure) for measure in firsts]
@@ -80,7 +81,7 @@ def report(
     beside = [*(one for one in guards if one is not None), *beside]
     tables = [*scores, *(one for one in (*recalls, *compared_ones) if one is not None), *beside]
     tables.append(summary.every([*results, *beside_them], shown_paths))
-    points, dataset, lost = shown.points(groups, load, notes.append)
+    points, dataset, lost = representatives(groups, load, notes.append)
     embedded = [point for point in points if point.arrays]
     planes = [
         project.plane(p.arrays["test"], p.arrays["labelled"], method=projection) for p in embedded
@@ -247,7 +248,7 @@ def _chance(
 
 
 def _scatters(
-    points: Sequence[shown.Shown], planes: Sequence[project.Plane], dataset: Dataset | None
+    points: Sequence[Representative], planes: Sequence[project.Plane], dataset: Dataset | None
 ) -> tuple[list[page.Scatter], np.ndarray | None]:
     """What the page shows of each setting, and the images that belong to it."""
     if not points:
@@ -260,7 +261,7 @@ def _scatters(
     images = None
     if dataset is not None:
         scored = splits.scored(dataset, points[0].result["config"])
-        images = shown.as_bytes(np.concatenate([scored.x[some], dataset.train.x[rows]]))
+        images = as_bytes(np.concatenate([scored.x[some], dataset.train.x[rows]]))
     scatters = []
     for point, plane, labelled, index in zip(points, planes, few, chosen, strict=True):
         arrays, (test, training) = point.arrays, plane.positions

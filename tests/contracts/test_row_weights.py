@@ -247,13 +247,13 @@ def test_class_scores_are_logits_that_name_the_class_of_its_own_weights(name):
     loss, (params, extra) = learned(METRIC[name]()), state(name)
     towards = 3 * params["weights"].T / jnp.linalg.norm(params["weights"].T, axis=1, keepdims=True)
     z = jnp.concatenate([towards, jnp.zeros((1, DIM)), 1e15 * towards])
-    scores = jax.jit(loss.scores)(params, extra, z)
+    scores = jax.jit(loss.class_scores)(params, extra, z)
     assert scores.shape == (2 * CLASSES + 1, CLASSES)
     assert finite(jax.nn.softmax(scores))
     if name != "center":  # whose weights differ in length
         assert scores[:CLASSES].argmax(axis=1).tolist() == list(range(CLASSES))
-    assert loss.scores(params, extra, z[:0]).shape == (0, CLASSES)
-    narrow = loss.scores(params, extra, (100 * z[:CLASSES]).astype("float16"))
+    assert loss.class_scores(params, extra, z[:0]).shape == (0, CLASSES)
+    narrow = loss.class_scores(params, extra, (100 * z[:CLASSES]).astype("float16"))
     assert narrow.dtype == jnp.float32
     assert finite(narrow)
 
@@ -268,9 +268,11 @@ def test_class_scores_are_the_cosines_times_the_scale_of_each_loss():
         own = {"sphereface": np.linalg.norm(row), "adacos": extra, "normalized_softmax": 10}
         factor = own.get(name, 64)
         expected = row @ w + params["bias"] if name == "center" else factor * cosine
-        found = learned(METRIC[name]()).scores(params, extra, z)[0]
+        found = learned(METRIC[name]()).class_scores(params, extra, z)[0]
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_losses_without_class_weights_have_no_scores():
-    assert {name for name in METRIC if learned(METRIC[name]()).scores is not None} == set(SCORES)
+    assert {name for name in METRIC if learned(METRIC[name]()).class_scores is not None} == set(
+        SCORES
+    )

@@ -17,7 +17,7 @@ def knn(z, y):
 
 def scores(z, y):
     rows = np.arange(20)
-    embedded = protocols.Embedded(z, y, z[rows], y[:20], z, y, scores=z, labelled_rows=rows)
+    embedded = protocols.Embedded(z, y, z[rows], y[:20], z, y, class_scores=z, labelled_rows=rows)
     found = score.evaluate({"mean": embedded}, protocols.PROTOCOLS, ["knn", "linear"])
     return {score[:4]: score.value for score in found}
 

@@ -27,7 +27,7 @@ RANDOM = np.random.default_rng(0)
 Y = np.arange(60) % 3
 Z = (RANDOM.normal(size=(60, 2)) + Y[:, None]).astype(np.float32)
 SCORES = RANDOM.normal(size=(60, 3)).astype(np.float32)
-E = Embedded(Z, Y, Z[:12], Y[:12], scores=SCORES)
+E = Embedded(Z, Y, Z[:12], Y[:12], class_scores=SCORES)
 
 
 def values(found):
@@ -147,7 +147,7 @@ def test_a_protocol_of_ones_own_says_why_it_is_not_scored_and_what_to_know():
     name = f"{HERE}:told"
     assert protocols.remarks([name], E) == [f"{name}: all are right"]
     assert [s.value for s in evaluate({"mean": E}, [name], [])] == [1.0, 1.0, 1.0]
-    few = E._replace(test=Z[:9], test_labels=Y[:9], scores=None)
+    few = E._replace(test=Z[:9], test_labels=Y[:9], class_scores=None)
     assert protocols.remarks([name], few) == [f"{name} is not scored: there are few"]
     assert evaluate({"mean": few}, [name], []) == []
     fold = E._replace(fold=True)
@@ -160,7 +160,7 @@ def test_a_protocol_sees_nothing_that_it_does_not_ask_for():
     with pytest.raises(TypeError):  # len(None)
         evaluate({"mean": given}, [f"{HERE}:reader", "full"], [])
     seen = protocols.what_it_needs("full", given)
-    assert (seen.train is Z, seen.scores) == (True, None)
+    assert (seen.train is Z, seen.class_scores) == (True, None)
     with pytest.raises(ValueError, match=r"full needs train, but Embedded\.train is None"):
         evaluate({"mean": E}, ["full"], ["knn"])
 
@@ -173,7 +173,7 @@ def test_a_protocol_sees_nothing_that_it_does_not_ask_for():
         (f"{HERE}:nothing", "must return a jaxdml.evaluate.protocols.Protocol, but returns a None"),
         (f"{HERE}:no_way", "must have one of task, predict and measure"),
         (f"{HERE}:both_ways", "must have one of task, predict and measure"),
-        (f"{HERE}:other_needs", "needs must be some of labelled, train, train_labels, scores, lab"),
+        (f"{HERE}:other_needs", "needs must be some of labelled, train, train_labels, class_scores, lab"),
     ],
 )
 def test_what_is_no_protocol_is_refused_in_a_sentence(name, said):
@@ -210,7 +210,7 @@ def test_of_a_fold_class_scores_have_accuracies_and_no_mutual_information():
 def test_classes_without_a_class_score_are_counted_as_wrong():
     scores = SCORES.copy()
     scores[:, 1:] = -np.inf
-    one = E._replace(scores=scores)
+    one = E._replace(class_scores=scores)
     assert protocols.remarks(["scores"], one) == [
         "scores: 40 of 60 test images are of 2 classes without a class score: they are wrong"
     ]
@@ -229,6 +229,6 @@ def test_classes_without_a_class_score_are_counted_as_wrong():
     ],
 )
 def test_class_scores_that_say_nothing_are_not_scored(scores, why):
-    bad = E._replace(scores=scores)
+    bad = E._replace(class_scores=scores)
     assert protocols.remarks(["scores"], bad) == [f"scores is not scored: {why}"]
     assert evaluate({"mean": bad}, ["scores"], []) == []

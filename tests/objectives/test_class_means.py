@@ -59,12 +59,12 @@ def test_a_class_that_a_batch_does_not_hold_keeps_its_mean(float64):
 @pytest.mark.parametrize("temperature", [0.2, 3.0])
 def test_scores_follow_a_naive_loop(kind, temperature, float64):
     z = np.random.default_rng(1).normal(size=(6, DIM))
-    found = class_means.scores(jnp.asarray(z), summed(True), temperature, kind)
+    found = class_means.class_scores(jnp.asarray(z), summed(True), temperature, kind)
     total, count = oracle.class_means(batches(), CLASSES, DIM)
     expected = oracle.class_scores(z, total, count, temperature, kind)
     np.testing.assert_allclose(found, expected, rtol=1e-10)
     together = jax.jit(
-        jax.vmap(lambda t: class_means.scores(jnp.asarray(z), summed(True), t, kind))
+        jax.vmap(lambda t: class_means.class_scores(jnp.asarray(z), summed(True), t, kind))
     )
     np.testing.assert_allclose(together(jnp.array([temperature]))[0], expected, rtol=1e-10)
 
@@ -72,7 +72,7 @@ def test_scores_follow_a_naive_loop(kind, temperature, float64):
 @pytest.mark.parametrize("kind", class_means.SCORES)
 def test_an_unseen_class_has_no_chance(kind):
     z = jax.random.normal(jax.random.key(0), (6, DIM))
-    probabilities = jax.nn.softmax(class_means.scores(z, summed(), 0.2, kind))
+    probabilities = jax.nn.softmax(class_means.class_scores(z, summed(), 0.2, kind))
     assert (probabilities[:, 3] == 0).all()
     np.testing.assert_allclose(probabilities[:, :3].sum(axis=1), 1, rtol=1e-6)
 
@@ -83,8 +83,8 @@ def test_the_length_of_embeddings_changes_no_score(kind, float64):
     for scale in (1e-6, 1e6):
         scaled = sums._replace(total=sums.total * scale)
         np.testing.assert_allclose(
-            class_means.scores(z * scale, scaled, kind=kind)[:, :3],
-            class_means.scores(z, sums, kind=kind)[:, :3],
+            class_means.class_scores(z * scale, scaled, kind=kind)[:, :3],
+            class_means.class_scores(z, sums, kind=kind)[:, :3],
             rtol=1e-9,
         )
 
@@ -101,10 +101,10 @@ def test_the_length_of_embeddings_changes_no_score(kind, float64):
 )
 def test_degenerate_means_give_finite_scores_and_slopes(kind, sums):
     z = jnp.zeros((2, DIM)).at[1].set(1e3)
-    found = class_means.scores(z, sums, kind=kind)
+    found = class_means.class_scores(z, sums, kind=kind)
     assert jnp.isfinite(found).all()
     slope = jax.grad(
-        lambda z: jax.nn.log_softmax(class_means.scores(z, sums, kind=kind))[:, 0].sum()
+        lambda z: jax.nn.log_softmax(class_means.class_scores(z, sums, kind=kind))[:, 0].sum()
     )
     assert jnp.isfinite(slope(z)).all()
 

@@ -111,13 +111,13 @@ def test_the_highest_and_what_is_not_told_apart_from_it_lead():
     ]  # fmt: skip  # with 60 labels the high one has a single seed, and is not tested
     alike = [one for one in results if one["config"]["system"] != "low"]
     assert not any(comparison.leading(summary.groups(alike, PATHS), PATHS, WANTED))
-    [table] = comparison.scores(results, PATHS)
+    [table] = comparison.score_tables(results, PATHS)
     marks = [row[-1].endswith(summary.MARK) for row in table.body]
     assert marks == found
     assert table.notes[-1] == summary.LEADING
     few = [one for one in results if one["config"]["seed"] < 2]
     assert comparison.leading(summary.groups(few, PATHS), PATHS, WANTED) is None
-    assert summary.LEADING not in comparison.scores(few, PATHS)[0].notes
+    assert summary.LEADING not in comparison.score_tables(few, PATHS)[0].notes
 
 
 def test_there_is_nothing_to_compare_without_a_second_method():

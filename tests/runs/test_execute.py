@@ -9,11 +9,18 @@ import pytest
 
 from jaxdml.options import ConfigError
 from jaxdml.report import write
-from jaxdml.runs.execution import checkpoints, cluster, execute, rescoring, sizing, training
+from jaxdml.runs.execution import (
+    checkpoints,
+    chunk_trainer,
+    cluster,
+    execute,
+    rescoring,
+    sizing,
+    training,
+)
 from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
 from jaxdml.runs.planning import grid, loading
 from jaxdml.runs.planning import plan as planning
-from jaxdml.runs.scoring import judge
 from jaxdml.runs.storage import folder
 from jaxdml.settings.fields import flatten
 from jaxdml.train import population
@@ -243,7 +250,7 @@ def test_a_run_that_dies_while_it_scores_does_not_train_again(finished, tmp_path
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(judge, "judge", die)
+        patch.setattr(chunk_trainer, "embed_point", die)
         with pytest.raises(Killed):
             execute.run(BASE, GRID, path, path)
     _, trained = epochs_trained(path, monkeypatch)

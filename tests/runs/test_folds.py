@@ -98,7 +98,7 @@ def test_a_fold_is_scored_on_the_images_whose_labels_it_did_not_see(run_folder):
 
 
 def test_what_reads_no_label_is_trained_once_for_all_folds(run_folder):
-    """And is judged as if each had been trained."""
+    """And is scored as if each had been trained."""
     by_seed = {}
     for result in run_folder.results():
         if result["config"]["system"] == "ae":

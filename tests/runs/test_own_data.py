@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdml.options import ConfigError
-from jaxdml.report import shown, write
+from jaxdml.report import representatives, write
 from jaxdml.runs.execution import execute, rescoring, training
 from jaxdml.runs.planning import cohort, grid, loading, plan
 from jaxdml.runs.planning.points import point as point_of
@@ -128,7 +128,7 @@ def test_of_very_many_classes_the_first_are_shown():
     y = np.arange(100) % 50
     part = Split(np.zeros((100, 2, 2, 1), np.uint8), y)
     many = Dataset("many", part, part, part, classes=tuple(map(str, range(50))), source="made here")
-    assert y[shown.examples(part, 2)].tolist() == np.repeat(np.arange(40), 2).tolist()
+    assert y[representatives.examples(part, 2)].tolist() == np.repeat(np.arange(40), 2).tolist()
     pytest.importorskip("matplotlib")
     from jaxdml.report import pictures
 

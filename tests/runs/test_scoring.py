@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jaxdml.evaluate import classifiers, protocols, score
-from jaxdml.runs.scoring import judge
 from jaxdml.runs.scoring import scorer as scoring
+from jaxdml.runs.scoring.embedding import EmbeddedPoint
 from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.settings.fields import SCORING, usual
 from jaxdml.train import population
@@ -19,17 +19,17 @@ CONFIG = {
 }
 
 
-def judged(seed, **options):
+def embedded_point(seed, **options):
     random = np.random.default_rng(seed)
     y = np.arange(90) % 3
     z = (random.normal(size=(90, 2)) + y[:, None]).astype(np.float32)
     kinds = {"mean": z, "sample": z + random.normal(size=z.shape).astype(np.float32)}
     embedded = {k: protocols.Embedded(z, y, z[:12], y[:12], z, y) for k, z in kinds.items()}
-    return judge.Judged({"config": CONFIG | options}, embedded, {})
+    return EmbeddedPoint({"config": CONFIG | options}, embedded, {})
 
 
 def plain(seed):
-    return [s.record() for s in score.evaluate(judged(seed).embedded, BY, ["knn"])]
+    return [s.record() for s in score.evaluate(embedded_point(seed).embedded, BY, ["knn"])]
 
 
 def until_done(scorer, then=lambda: None):
@@ -49,7 +49,7 @@ def at_once(monkeypatch):
 def test_a_point_without_embeddings_has_no_scores():
     found = []
     with Scorer(1) as scorer:
-        scorer.submit(judged(0)._replace(embedded={}), found.append)
+        scorer.submit(embedded_point(0)._replace(embedded={}), found.append)
     assert found == [[]]
 
 
@@ -57,7 +57,7 @@ def test_little_work_is_done_here():
     found = []
     with Scorer(3) as scorer:
         for seed in range(3):
-            scorer.submit(judged(seed), found.append)
+            scorer.submit(embedded_point(seed), found.append)
         assert not scorer.busy
         assert scorer.pool is None
     assert found == [plain(seed) for seed in range(3)]
@@ -67,17 +67,19 @@ def test_worker_processes_give_the_same_scores_and_a_killed_one_loses_none(at_on
     found = {}
     with Scorer(6, workers=1) as scorer:
         for seed in range(4):
-            scorer.submit(judged(seed), lambda scores, seed=seed: found.update({seed: scores}))
+            scorer.submit(
+                embedded_point(seed), lambda scores, seed=seed: found.update({seed: scores})
+            )
         assert scorer.busy
         assert list(found) == [0]
         until_done(scorer)
         victim, pool = scorer.pool.submit(os.getpid).result(), scorer.pool
         assert victim != os.getpid()
         pool.submit(time.sleep, 60)
-        scorer.submit(judged(4), lambda scores: found.update({4: scores}))
+        scorer.submit(embedded_point(4), lambda scores: found.update({4: scores}))
         os.kill(victim, signal.SIGKILL)
         until_done(scorer)
-        scorer.submit(judged(5), lambda scores: found.update({5: scores}))
+        scorer.submit(embedded_point(5), lambda scores: found.update({5: scores}))
         until_done(scorer)
         pool.shutdown(kill_workers=True)
     assert found == {seed: plain(seed) for seed in range(6)}
@@ -86,14 +88,14 @@ def test_worker_processes_give_the_same_scores_and_a_killed_one_loses_none(at_on
 def test_a_pool_that_died_while_idle_loses_nothing(at_once):
     found = []
     with Scorer(3, workers=1) as scorer:
-        scorer.submit(judged(0), found.append)
+        scorer.submit(embedded_point(0), found.append)
         pool = scorer.pool
         os.kill(pool.submit(os.getpid).result(), signal.SIGKILL)
         deadline = time.monotonic() + 30
         while not pool._flags.broken:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        scorer.submit(judged(1), found.append)
+        scorer.submit(embedded_point(1), found.append)
         until_done(scorer)
         pool.shutdown(kill_workers=True)
     assert found == [plain(0), plain(1)]
@@ -106,7 +108,7 @@ def test_nearest_neighbours_are_found_on_an_accelerator(monkeypatch):
     monkeypatch.setattr(scoring.neighbours, "KNeighbors", lambda k: made.append(k) or original(k))
     found = []
     with Scorer(1) as scorer:
-        scorer.submit(judged(0), found.append)
+        scorer.submit(embedded_point(0), found.append)
     assert made == [4, 5] * 2  # of the mean, and of a sample
     assert found == [plain(0)]
 
@@ -114,7 +116,7 @@ def test_nearest_neighbours_are_found_on_an_accelerator(monkeypatch):
 def test_an_accelerator_leaves_the_rest_to_others_and_the_order_as_it_was(monkeypatch, at_once):
     by = ("retrieval", "full", "thesis"), ("linear", "knn")
     options = {"eval.protocols": by[0], "eval.classifiers": by[1], "eval.neighbours": 9}
-    several = judged(0, **options)
+    several = embedded_point(0, **options)
     expected = score.evaluate(several.embedded, *by, classifiers.Options(neighbours=9))
     monkeypatch.setattr(population, "accelerated", lambda: True)
     found = []
@@ -123,7 +125,7 @@ def test_an_accelerator_leaves_the_rest_to_others_and_the_order_as_it_was(monkey
         scorer.submit(several, found.append)
         assert len(scorer.waiting) == 1
         until_done(scorer)
-        scorer.submit(judged(0), found.append)  # nearest neighbours alone: at once
+        scorer.submit(embedded_point(0), found.append)  # nearest neighbours alone: at once
         assert not scorer.busy
     assert found == [[score.record() for score in expected]] * 2 + [plain(0)]
 
@@ -133,7 +135,7 @@ def test_no_more_points_are_kept_waiting_than_memory_has_room_for(monkeypatch, a
     found = []
     with Scorer(9, workers=1) as scorer:
         for seed in range(8):
-            scorer.submit(judged(seed), found.append)
+            scorer.submit(embedded_point(seed), found.append)
             assert len(scorer.waiting) <= 2
         until_done(scorer)
     assert found == [plain(seed) for seed in range(8)]
@@ -150,7 +152,7 @@ def test_a_worker_process_finds_what_a_user_has_written(at_once, tmp_path, monke
     )
     monkeypatch.syspath_prepend(tmp_path)
     by = ("written_by_a_user:rows", "labelled"), ("written_by_a_user:classifier",)
-    given = judged(0, **{"eval.protocols": by[0], "eval.classifiers": by[1]})
+    given = embedded_point(0, **{"eval.protocols": by[0], "eval.classifiers": by[1]})
     found = []
     with Scorer(3, workers=1) as scorer:
         scorer.submit(given, found.append)
@@ -164,7 +166,7 @@ def test_a_worker_process_finds_what_a_user_has_written(at_once, tmp_path, monke
 def test_an_accelerator_leaves_protocols_that_fit_nothing_to_others(monkeypatch):
     monkeypatch.setattr(population, "accelerated", lambda: True)
     by = ("tests.third_party.margin", "tests.third_party.halves", "labelled"), ("knn",)
-    given = judged(0, **{"eval.protocols": by[0]})
+    given = embedded_point(0, **{"eval.protocols": by[0]})
     found = []
     with Scorer(1) as scorer:
         scorer.submit(given, found.append)

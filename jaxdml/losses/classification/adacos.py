@@ -155,10 +155,10 @@ def _learned(**options: Any) -> Learned:
             **options,
         )
 
-    def scores(params: Any, scale: Array, embeddings: Array) -> Array:
+    def class_scores(params: Any, scale: Array, embeddings: Array) -> Array:
         return scale * cosines(embeddings, params["weights"])
 
-    return Learned(init, value, scores)
+    return Learned(init, value, class_scores)
 
 
 def _check(*, largest: ArrayLike, **_: Any) -> None:

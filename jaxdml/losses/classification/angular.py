@@ -266,10 +266,10 @@ def _learned(loss: Callable[..., Array], factor: Callable[[Array], Any]) -> Lear
         )
         return found, extra
 
-    def scores(params: Any, extra: Any, embeddings: Array) -> Array:
+    def class_scores(params: Any, extra: Any, embeddings: Array) -> Array:
         return factor(embeddings) * cosines(embeddings, params["weights"])
 
-    return Learned(init, value, scores)
+    return Learned(init, value, class_scores)
 
 
 def _scaled_by(loss: Callable[..., Array]) -> Callable[..., Learned]:

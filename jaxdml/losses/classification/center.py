@@ -168,10 +168,10 @@ def _learned(*, weight: ArrayLike, centre_rate: ArrayLike) -> Learned:
             centres, embeddings, labels, labelled=labelled, weights=weights, centre_rate=centre_rate
         )
 
-    def scores(params: Any, centres: Array, embeddings: Array) -> Array:
+    def class_scores(params: Any, centres: Array, embeddings: Array) -> Array:
         return matmul(embeddings, params["weights"]) + params["bias"][None, :]
 
-    return Learned(init, value, scores)
+    return Learned(init, value, class_scores)
 
 
 make = part(center, moved, check=_check, into=_learned)

@@ -63,7 +63,7 @@ def table(
     return Table(f"Differences in {wanted.words}", columns, body, len(heading), notes)
 
 
-def scores(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Table]:
+def score_tables(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Table]:
     """`summary.tables`, with the leading settings marked."""
 
     def marked(groups: Sequence[Group], wanted: Measure) -> list[bool] | None:

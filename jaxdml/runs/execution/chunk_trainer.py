@@ -18,7 +18,7 @@ from jaxdml.runs.execution import checkpoints, sizing, training
 from jaxdml.runs.execution.placed import Placed
 from jaxdml.runs.planning import cohort, loading, splits
 from jaxdml.runs.planning.points import Cohort, GridPoint, Static
-from jaxdml.runs.scoring import judge
+from jaxdml.runs.scoring.embedding import EmbeddedPoint, embed_point
 from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.runs.storage import folder
 from jaxdml.settings.setting import Setting
@@ -207,15 +207,17 @@ class ChunkTrainer:
         rows = [row for row, point in enumerate(points) if point.id not in finished]
         waiting = set(rows)
 
-        def write(row: int, judged: judge.Judged, scores: list[dict[str, Any]]) -> None:
-            result = judged.result | {
+        def write(row: int, embedded: EmbeddedPoint, scores: list[dict[str, Any]]) -> None:
+            result = embedded.result | {
                 "scores": scores,
                 "checkpoint": {"path": f"{saved.name}/final", "row": row, "rows": len(points)},
                 "seconds": round(trained.seconds / len(points), 3),
                 "devices": placed.layout.devices,
             }
             with self.during("writing"):
-                self.run_folder.write_result(result, _history(trained.history, row), judged.arrays)
+                self.run_folder.write_result(
+                    result, _history(trained.history, row), embedded.arrays
+                )
                 waiting.discard(row)
                 if not waiting:
                     checkpoints.clean(saved)
@@ -225,14 +227,14 @@ class ChunkTrainer:
             if stop():
                 raise interrupt.Stopped(stop())
             with self.during("scoring"):
-                judged = judge.judge(
+                embedded = embed_point(
                     setup,
                     points[row],
                     jax.tree.map(lambda leaf, row=row: leaf[row], trained.network),
                     trained.diverged[row],
                     labelled[row],
                 )
-                scorer.submit(judged, functools.partial(write, row, judged))
+                scorer.submit(embedded, functools.partial(write, row, embedded))
 
     def _place(self, chunk: Chunk) -> Placed:
         """Programs for a chunk of this size, or for a smaller one if it does not fit."""

@@ -18,7 +18,7 @@ from jaxdml.runs.planning import cohort, loading, splits
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.planning.points import Cohort, GridPoint
 from jaxdml.runs.progress import Reporter
-from jaxdml.runs.scoring import judge
+from jaxdml.runs.scoring.embedding import EmbeddedPoint, embed_point
 from jaxdml.runs.scoring.scorer import Scorer, Scores
 from jaxdml.runs.storage import folder
 from jaxdml.runs.storage.opening import existing
@@ -81,25 +81,25 @@ def score_again(
             setup, _, _, network = trained_point(run_folder, old, trainer)
             splits.check_scoring(point.setting, setup.dataset)
             labelled = splits.select(point.setting, setup.dataset)
-            judged = judge.judge(setup, point, network, np.array(old["diverged"]), labelled)
+            embedded = embed_point(setup, point, network, np.array(old["diverged"]), labelled)
 
             def write(
                 scores: Scores,
                 old: Mapping[str, Any] = old,
-                judged: judge.Judged = judged,
+                embedded: EmbeddedPoint = embedded,
             ) -> None:
                 history = run_folder.history(old["point"])
-                arrays = dict(judged.arrays)
+                arrays = dict(embedded.arrays)
                 if only and arrays:
                     scores = _added(old["scores"], scores)
                     arrays = {**_kept(run_folder, old["point"]), **arrays}
-                result = {**old, **judged.result, "scores": scores}
+                result = {**old, **embedded.result, "scores": scores}
                 if result["point"] != old["point"]:
                     result["seconds"] = 0.0  # of training: they are the other's
                 run_folder.write_result(result, history, arrays)
                 progress.finished()
 
-            scorer.submit(judged, write, only)
+            scorer.submit(embedded, write, only)
             scorer.collect()
             if stop():
                 raise interrupt.Stopped(stop())

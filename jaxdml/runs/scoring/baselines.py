@@ -124,7 +124,7 @@ class _Store:
             fitted = record.task is not None
             names = list(c["eval.classifiers"]) if fitted else [record.classifier]
             options = {o: c[f"eval.{o}"] for o in classifiers.Options._fields} if fitted else {}
-            reads_labelled = {"labelled", "scores"} & set(record.needs)
+            reads_labelled = {"labelled", "class_scores"} & set(record.needs)
             labelled = {p: c.get(p) for p in LABELLED} if reads_labelled else {}
             part = [c["eval.split"], *([] if c.get("data.fold") is None else [c["data.fold"]])]
             which = [name, loading.described(c), part, protocol, options, labelled]
@@ -188,9 +188,11 @@ class _Store:
             own["labelled_rows"] = rows
         read = [test, *(own[part] for part in record.needs if part in own)]
         slow = max(part.size for part in read) > MOST_VALUES
-        if "scores" in record.needs:
+        if "class_scores" in record.needs:
             classes = len(dataset.classes)
-            own["scores"] = class_scores(test, own["labelled"], own["labelled_labels"], classes)
+            own["class_scores"] = class_scores(
+                test, own["labelled"], own["labelled_labels"], classes
+            )
         left_out = [one for one in missing if slow and one not in FAST]
         if left_out:
             said = (

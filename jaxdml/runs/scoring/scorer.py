@@ -12,7 +12,7 @@ import loky
 from jaxdml.evaluate import classifiers, neighbours
 from jaxdml.evaluate.protocols import Embedded, find_protocol
 from jaxdml.evaluate.score import Score, evaluate
-from jaxdml.runs.scoring import judge
+from jaxdml.runs.scoring.embedding import EmbeddedPoint
 from jaxdml.train import population
 
 SECONDS_TO_START = 5.0  # of worker processes, all in all
@@ -76,14 +76,14 @@ class Scorer:
 
     def submit(
         self,
-        judged: judge.Judged,
+        point: EmbeddedPoint,
         done: Callable[[Scores], None],
         only: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         """Has a point scored as its configuration says, now or later.
 
         Args:
-          judged: with its embeddings; without any, there are no scores.
+          point: with its embeddings; without any, there are no scores.
           done: is called with the scores, in this thread.
           only: the protocols, classifiers and embeddings to score now (`eval.protocols` and so on),
             where these are not all that its configuration names.
@@ -91,15 +91,15 @@ class Scorer:
         while len(self.waiting) >= MOST_WAITING:
             self.collect(1.0)
         self.left -= 1
-        if not judged.embedded:
+        if not point.embedded:
             done([])
             return
-        c = judged.result["config"] | only
+        c = point.result["config"] | only
         options = classifiers.Options(*(c[f"eval.{o}"] for o in classifiers.Options._fields))
         kinds = only.get("eval.embeddings", ())
-        embedded = {kind: judged.embedded[kind] for kind in kinds if kind in judged.embedded}
+        embedded = {kind: point.embedded[kind] for kind in kinds if kind in point.embedded}
         order = Order(
-            embedded or judged.embedded, c["eval.protocols"], c["eval.classifiers"], options, done
+            embedded or point.embedded, c["eval.protocols"], c["eval.classifiers"], options, done
         )
         if population.accelerated():
             order = _on_device(order)

@@ -169,7 +169,7 @@ class Folder:
         return read_csv(self.point(identity) / "history.csv")
 
     def embeddings(self, identity: str) -> Mapping[str, np.ndarray]:
-        """A finished point's, as `judge` names them; nothing of a point that diverged."""
+        """A finished point's, named as in `EmbeddedPoint`; nothing of a point that diverged."""
         with np.load(self.point(identity) / "embeddings.npz") as file:
             return dict(file)
 

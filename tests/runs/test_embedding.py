@@ -6,7 +6,7 @@ import pytest
 from jaxdml.evaluate.protocols import Embedded
 from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.runs.planning import cohort
-from jaxdml.runs.scoring import judge
+from jaxdml.runs.scoring import embedding
 from jaxdml.settings import assembly
 from jaxdml.settings.resolve import resolve
 
@@ -19,7 +19,7 @@ def test_good_neighbours_are_no_collapse_though_the_loss_may_be_that_of_a_point(
     )
     z = np.eye(4)[y] + spread * random.normal(size=(40, 4))
     resolved = resolve({"system": "dml"})
-    assert bool(judge._learned_nothing(setup, resolved, z, y)) == said
+    assert bool(embedding._learned_nothing(setup, resolved, z, y)) == said
 
 
 def setup(system, **options):
@@ -45,7 +45,7 @@ def test_class_scores_without_class_weights_are_nearness_to_class_means():
     ]
     for options, network in networks:
         found, resolved = setup(**options)
-        scores = judge._class_scores(found, resolved, network, EMBEDDED)
+        scores = embedding._class_scores(found, resolved, network, EMBEDDED)
         np.testing.assert_array_equal(scores, expected)
 
 
@@ -54,7 +54,7 @@ def test_class_weights_score_where_there_are_some_and_no_class_without_a_label()
     own = {"metric": {"weights": weights}}
     network = cohort.Network({"terms": own}, {"metric": {"loss": {}, "means": {}}})
     found, resolved = setup("dml", **{"loss.name": "cosface", "loss.scale": 3.0})
-    scores = judge._class_scores(found, resolved, network, EMBEDDED)
+    scores = embedding._class_scores(found, resolved, network, EMBEDDED)
     z, w = (a / np.linalg.norm(a, axis=i, keepdims=True) for a, i in ((Z, 1), (weights, 0)))
     np.testing.assert_allclose(scores[:, [0, 2]], (3 * z @ w)[:, [0, 2]], rtol=1e-5)
     assert (scores[:, 1] == -np.inf).all()

@@ -21,8 +21,8 @@ MOST = 12
 MOST_CLASSES = 40  # of which there is an example
 
 
-class Shown(NamedTuple):
-    """The first point of a setting that counts."""
+class Representative(NamedTuple):
+    """The first point of a setting that counts: pictures show it for all."""
 
     name: str  # of the setting, in words
     group: Group
@@ -31,11 +31,11 @@ class Shown(NamedTuple):
     gallery: gallery.Gallery | None  # nothing where its data set or its parameters are not here
 
 
-def points(
+def representatives(
     groups: Sequence[Group],
     load: loading.LoadDataset,
     note: Callable[[str], None],
-) -> tuple[list[Shown], Dataset | None, bool]:
+) -> tuple[list[Representative], Dataset | None, bool]:
     """One point of each setting, of at most twelve; and their data set, if it is one and is here.
 
     The third value says whether anything could be shown if its data, its parameters or its
@@ -53,7 +53,7 @@ def points(
     if len(chosen) > MOST:
         note(f"pictures show {MOST} of {len(chosen)} settings")
         chosen = chosen[:MOST]
-    found: list[Shown] = []
+    found: list[Representative] = []
     kinds = {
         (
             loading.described(result["config"]),
@@ -81,7 +81,7 @@ def points(
                 dataset = here
             except ConfigError as error:
                 missing.setdefault(str(error), []).append(result["point"])
-        found.append(Shown(name, group, result, arrays, own))
+        found.append(Representative(name, group, result, arrays, own))
     for why, ids in missing.items():
         note(f"no images{f' of {listed(ids)}' if ids else ' and embeddings'}: {why}")
     return found, dataset, bool(missing)

@@ -21,28 +21,28 @@ FINAL = "it is trained with all labels, to be used, and not scored: see the poin
 LEARNED = 0.9  # so many nearest neighbours of their own class, and something has been learned
 
 
-class Judged(NamedTuple):
-    """A point before it is scored."""
+class EmbeddedPoint(NamedTuple):
+    """A trained point and its embeddings, before they are scored."""
 
     result: dict[str, Any]  # with no scores yet
     embedded: Mapping[str, Embedded]  # what is to be scored, by kind: `mean`, `sample`
     arrays: dict[str, np.ndarray]  # what is kept of its embeddings
 
 
-def judge(
+def embed_point(
     setup: CohortSetup,
     point: GridPoint,
     network: Network,
     diverged: np.ndarray,
     labelled: np.ndarray,
-) -> Judged:
+) -> EmbeddedPoint:
     """A point's result but for its scores, and its embeddings.
 
     Its status is `ok`; `diverged` where training was not finite; or `failed` where the embeddings,
     posterior means, are constant or not finite, and no sample of the posterior can stand for them.
     Only `ok` is scored. Its note says whether the metric loss is that of a single point, as after a
     collapse of batch-hard triplets; whether the mean or a sample of the posterior is left out
-    because it cannot be judged; and what cannot be scored for want of classes. Where the encoder is
+    because it cannot be scored; and what cannot be scored for want of classes. Where the encoder is
     deterministic there is no sample, and the mean is what is scored.
 
     Args:
@@ -70,7 +70,7 @@ def judge(
         names = [*step.terms(setup.routine), "the gradient"]
         number, at, code = (int(i) for i in diverged)
         reason = f"{names[code]} was not finite in epoch {number}, step {at}"
-        return Judged(result | {"status": "diverged", "reason": reason}, {}, {})
+        return EmbeddedPoint(result | {"status": "diverged", "reason": reason}, {}, {})
     embedded = _embedded(setup, c, network, labelled)
     mean, sample = embedded["mean"], embedded.get("sample")
     arrays = {
@@ -82,11 +82,11 @@ def judge(
     }
     defects = {kind: found for kind, one in embedded.items() if (found := _defect(one))}
     if "mean" in defects and (sample is None or "sample" in defects):
-        return Judged(result | {"status": "failed", "reason": defects["mean"]}, {}, arrays)
+        return EmbeddedPoint(result | {"status": "failed", "reason": defects["mean"]}, {}, arrays)
     if sample is not None:
         arrays["test_sample"] = sample.test
     if not result["scored"] and setup.dataset.folds:
-        return Judged(result | {"note": FINAL}, {}, arrays)
+        return EmbeddedPoint(result | {"note": FINAL}, {}, arrays)
     asked = [kind for kind in c["eval.embeddings"] if kind in embedded] or ["mean"]
     notes = [_learned_nothing(setup, c, mean.labelled, mean.labelled_labels)]
     notes += [
@@ -95,15 +95,15 @@ def judge(
         if kind in defects
     ]
     scored = {kind: embedded[kind] for kind in asked if kind not in defects}
-    if "scores" in protocols.needed(c["eval.protocols"]):
+    if "class_scores" in protocols.needed(c["eval.protocols"]):
         scored = {
-            kind: one._replace(scores=_class_scores(setup, c, network, one))
+            kind: one._replace(class_scores=_class_scores(setup, c, network, one))
             for kind, one in scored.items()
         }
     if scored:
         notes += protocols.remarks(c["eval.protocols"], next(iter(scored.values())))
     result["note"] = "; ".join(note for note in notes if note) or None
-    return Judged(result, scored, arrays)
+    return EmbeddedPoint(result, scored, arrays)
 
 
 def _embedded(
