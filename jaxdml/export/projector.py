@@ -13,13 +13,13 @@ LARGEST = 8192  # pixels of a sprite's side, that the projector shows
 
 def write(embedding: Embedding, into: Path) -> None:
     """Writes `projector_config.pbtxt`, and the folder `projector` that it points to."""
-    place = into / "projector"
-    place.mkdir(parents=True)
+    projector_folder = into / "projector"
+    projector_folder.mkdir(parents=True)
     z = np.pad(embedding.z, ((0, 0), (0, max(0, FEWEST - embedding.z.shape[1]))))
-    np.savetxt(place / "tensors.tsv", z, fmt="%.9g", delimiter="\t")
+    np.savetxt(projector_folder / "tensors.tsv", z, fmt="%.9g", delimiter="\t")
     rows = zip(embedding.classes, embedding.rows, strict=True)
     labels = ["class\timage", *(f"{_plain(name)}\t{row}" for name, row in rows)]
-    (place / "metadata.tsv").write_text("\n".join(labels) + "\n")
+    (projector_folder / "metadata.tsv").write_text("\n".join(labels) + "\n")
     lines = [
         'tensor_name: "embedding"',
         'tensor_path: "projector/tensors.tsv"',
@@ -27,7 +27,7 @@ def write(embedding: Embedding, into: Path) -> None:
     ]
     if embedding.images is not None:
         tiles = thumbnails(embedding.images)
-        (place / "sprite.png").write_bytes(_png(sprite(tiles)))
+        (projector_folder / "sprite.png").write_bytes(_png(sprite(tiles)))
         side = f"single_image_dim: {tiles.shape[1]}"
         lines += ["sprite {", '  image_path: "projector/sprite.png"', f"  {side}", f"  {side}", "}"]
     config = "\n".join(["embeddings {", *(f"  {line}" for line in lines), "}"])

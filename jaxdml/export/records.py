@@ -22,7 +22,7 @@ class Point(NamedTuple):
     id: str
     name: str  # its setting and seed, in words
     status: str  # ok, diverged or failed
-    said: str  # why, or what is worth knowing; may be empty
+    message: str  # why, or what is worth knowing; may be empty
     config: Mapping[str, Any]  # resolved: path → value
     varied: Mapping[str, Any]  # what the grid varies: path → value
     history: Sequence[tuple[int, Mapping[str, float]]]  # epoch, name → finite value

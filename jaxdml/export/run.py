@@ -83,16 +83,16 @@ def export(
 
 @contextmanager
 def _replacing(into: Path, mark: Mapping[str, str]) -> Iterator[Path]:
-    """An empty folder; what is written to one in it takes the place of `into` once all is there.
+    """Yields an empty folder; its subfolder, named by the tool, replaces `into` at the end.
 
-    Its name there is the tool's: some make a folder of their own name, and write to that.
+    Some tools make a folder of their own name, and write to that.
 
     Raises:
       ConfigError: if `into` is no earlier export, and not empty either, or cannot be written.
     """
     final = into.resolve()  # `.` has no name, and what a link leads to is what is replaced
-    beside = final.parent / f".{final.name}.{getpid()}"
-    full = beside / mark["tool"]
+    scratch = final.parent / f".{final.name}.{getpid()}"
+    full = scratch / mark["tool"]
     try:
         if final.exists() and any(final.iterdir()) and not (final / MARK).exists():
             raise ConfigError(f"--output={into} holds something else: name a new folder")
@@ -101,12 +101,12 @@ def _replacing(into: Path, mark: Mapping[str, str]) -> Iterator[Path]:
     except OSError as error:
         raise ConfigError(f"--output={into} cannot be written: {error}") from error
     try:
-        yield beside
+        yield scratch
         if final.exists():
             shutil.rmtree(final)
         full.replace(final)
     finally:
-        shutil.rmtree(beside)
+        shutil.rmtree(scratch)
 
 
 def _points(
@@ -123,22 +123,26 @@ def _points(
         for name, group in zip(summary.names(groups), groups, strict=True)
         for result in group.results
     }
-    found = {one.result["point"]: one for one in representatives(groups, load, note)[0]}
+    representative_by_id = {p.result["point"]: p for p in representatives(groups, load, note)[0]}
     classes = run_folder.plan()["classes"]
     for result in results:
-        c, one = result["config"], found.get(result["point"])
+        c, representative = result["config"], representative_by_id.get(result["point"])
         setting = names[result["point"]] if len(groups) > 1 else c["system"]
         yield records.Point(
             id=result["point"],
             name=f"{setting} · seed {c['seed']}",
             status=result["status"],
-            said=result["reason"] or result.get("note") or "",
+            message=result["reason"] or result.get("note") or "",
             config=c,
             varied={path: c.get(path) for path in paths},
             history=_history(run_folder.history(result["point"])),
             scores={"_".join(summary.measure(score)): score["value"] for score in result["scores"]},
-            pictures=_pictures(one.gallery) if one and one.gallery else {},
-            embedding=_embedding(one, classes[dataset_name(c)], load) if one else None,
+            pictures=_pictures(representative.gallery)
+            if representative and representative.gallery
+            else {},
+            embedding=_embedding(representative, classes[dataset_name(c)], load)
+            if representative
+            else None,
         )
 
 
@@ -150,19 +154,19 @@ def _history(rows: Sequence[Mapping[str, str]]) -> list[tuple[int, dict[str, flo
     ]
 
 
-def _pictures(own: Gallery) -> dict[str, np.ndarray]:
+def _pictures(gallery: Gallery) -> dict[str, np.ndarray]:
     """A gallery as pictures; reconstructions lie below the test images that they are of."""
-    rows, across = own.images[:ACROSS], min(ACROSS, len(own.images))
-    if own.reconstructions is None:
-        found = {"test_images": _sheet(rows, across)}
+    rows, across = gallery.images[:ACROSS], min(ACROSS, len(gallery.images))
+    if gallery.reconstructions is None:
+        picture_by_title = {"test_images": _sheet(rows, across)}
     else:
-        both = np.concatenate([rows, own.reconstructions[:ACROSS]])
-        found = {"reconstructions": _sheet(both, across)}
+        stacked_images = np.concatenate([rows, gallery.reconstructions[:ACROSS]])
+        picture_by_title = {"reconstructions": _sheet(stacked_images, across)}
     for title in ("samples", "pseudo_inputs"):
-        images = getattr(own, title)
+        images = getattr(gallery, title)
         if images is not None:
-            found[title] = _sheet(images, ACROSS)
-    return found
+            picture_by_title[title] = _sheet(images, ACROSS)
+    return picture_by_title
 
 
 def _sheet(images: np.ndarray, columns: int) -> np.ndarray:
@@ -176,14 +180,14 @@ def _sheet(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def _embedding(
-    one: Representative, classes: Sequence[str], load: loading.LoadDataset
+    representative: Representative, classes: Sequence[str], load: loading.LoadDataset
 ) -> records.Embedding:
     """Some test images, the same ones of every setting."""
-    z, c = one.arrays["test"], one.result["config"]
+    z, c = representative.arrays["test"], representative.result["config"]
     rows = np.sort(np.random.default_rng(0).permutation(len(z))[:MOST_EMBEDDED])
     images = None
-    if one.gallery is not None:  # its data set is here
+    if representative.gallery is not None:  # its data set is here
         dataset = load(c)
         images = as_bytes(splits.scored(dataset, c).x[rows])
-    labels = [classes[label] for label in one.arrays["test_labels"][rows]]
+    labels = [classes[label] for label in representative.arrays["test_labels"][rows]]
     return records.Embedding(z[rows], labels, rows, images)

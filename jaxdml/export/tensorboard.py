@@ -34,7 +34,11 @@ def write(run: Run, into: Path, written: Callable[[], None]) -> None:
 
 
 def look(into: Path) -> str:
-    """How to look at what was written."""
+    """The command that shows what was written.
+
+    >>> look(Path("events"))
+    'tensorboard --logdir=events'
+    """
     return f"tensorboard --logdir={into}"
 
 
@@ -58,7 +62,7 @@ def _write_point(point: Point, into: Path) -> None:
             writer.add_scalar(f"scores/{name}", value, point.epoch)
         for title, picture in point.pictures.items():
             writer.add_image(f"images/{title}", picture, point.epoch, dataformats="HWC")
-        writer.add_text("status", f"**{point.status}** {point.said}".strip())
+        writer.add_text("status", f"**{point.status}** {point.message}".strip())
         writer.add_text("configuration", _table(point.config))
         _, begin, end = _hparams(_settings(point), {})
         writer.file_writer.add_summary(begin)

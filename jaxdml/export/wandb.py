@@ -34,9 +34,9 @@ def write(run: Run, into: Path, written: Callable[[], None]) -> None:
             _write_point(point, run, into)
             written()
         about = {"name": f"report of {run.name}", "notes": run.text, "job_type": "report"}
-        with _started(run, "report", into, about) as own:
+        with _started(run, "report", into, about) as report_run:
             if run.figures:
-                own.log({name: wandb.Image(str(file)) for name, file in run.figures.items()})
+                report_run.log({name: wandb.Image(str(file)) for name, file in run.figures.items()})
     except wandb.errors.Error as error:
         raise ConfigError(
             f"Weights & Biases does not take it: {error} "
@@ -67,14 +67,14 @@ def nested(config: Mapping[str, Any]) -> dict[str, Any]:
     >>> nested({"seed": 0, "loss.name": "triplet", "loss.margin": 0.2})
     {'seed': 0, 'loss': {'name': 'triplet', 'margin': 0.2}}
     """
-    found: dict[str, Any] = {}
+    tree: dict[str, Any] = {}
     for path, value in config.items():
         *sections, last = path.split(".")
-        place = found
+        node = tree
         for section in sections:
-            place = place.setdefault(section, {})
-        place[last] = value
-    return found
+            node = node.setdefault(section, {})
+        node[last] = value
+    return tree
 
 
 def _project() -> str:
@@ -85,16 +85,16 @@ def _write_point(point: Point, run: Run, into: Path) -> None:
     import wandb
 
     config = {"point": point.id} | nested(point.config)
-    about = {"name": point.name, "notes": point.said, "config": config, "job_type": "point"}
-    with _started(run, point.id, into, about, failed=point.status != "ok") as own:
+    about = {"name": point.name, "notes": point.message, "config": config, "job_type": "point"}
+    with _started(run, point.id, into, about, failed=point.status != "ok") as point_run:
         for epoch, values in point.history:
             named = {f"training/{name.replace('.', '_')}": v for name, v in values.items()}
-            own.log(named, step=epoch)
+            point_run.log(named, step=epoch)
         pictures = {f"images/{n}": wandb.Image(image) for n, image in point.pictures.items()}
         if pictures:
-            own.log(pictures, step=point.epoch)
-        own.summary.update({f"scores/{name}": value for name, value in point.scores.items()})
-        own.summary.update({"status": point.status, "said": point.said})
+            point_run.log(pictures, step=point.epoch)
+        point_run.summary.update({f"scores/{name}": value for name, value in point.scores.items()})
+        point_run.summary.update({"status": point.status, "said": point.message})
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def _started(
         x_disable_meta=True,
         x_save_requirements=False,
     )
-    own = wandb.init(
+    started_run = wandb.init(
         project=_project(),
         id=identity(run.name, part),
         group=run.name,
@@ -124,7 +124,7 @@ def _started(
     )
     done = False
     try:
-        yield own
+        yield started_run
         done = True
     finally:
-        own.finish(exit_code=int(failed or not done))
+        started_run.finish(exit_code=int(failed or not done))

@@ -201,12 +201,12 @@ def _picture(picture: Picture) -> str:
 
 
 def _config(config: Mapping[str, Any]) -> str:
-    """Folded; the paths by their first word."""
+    """The configuration as HTML that is folded: a list for each section of its paths."""
     groups: dict[str, list[str]] = {}
     for path, value in config.items():
         section, _, name = path.rpartition(".")
-        said = value if isinstance(value, str) else json.dumps(value, default=str)
-        pair = f"<dt>{html.escape(name)}</dt><dd>{html.escape(said)}</dd>"
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        pair = f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>"
         groups.setdefault(section, []).append(pair)
     lists = [
         f"<div><h3>{html.escape(section or 'general')}</h3><dl>{''.join(pairs)}</dl></div>"

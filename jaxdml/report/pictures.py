@@ -36,8 +36,8 @@ def of_scores(
     groups: Sequence[Group],
     paths: Sequence[str],
     baselines: Sequence[Mapping[str, Any]],
-    wanted: Sequence[Measure],
-    asked: Questions,
+    score_measures: Sequence[Measure],
+    study_questions: Questions,
     chance: float | None,
     into: Path,
 ) -> list[Drawn]:
@@ -46,15 +46,15 @@ def of_scores(
     Args:
       groups, paths: all results by setting, and the grid's paths.
       baselines: rows like results, of what has no network; they are plotted like settings.
-      wanted: the scores to plot against the number of labels.
-      asked: what the study asks; the scores of the first kind of embedding answer.
+      score_measures: the scores to plot against the number of labels.
+      study_questions: what the study asks; the scores of the first kind of embedding answer.
       chance: the accuracy of who knows nothing, if there is one for all.
       into: the folder to write.
     """
-    by_labels = _labels([*groups, *_beside(baselines, paths)], paths, wanted)
+    by_labels = _labels([*groups, *_baseline_groups(baselines, paths)], paths, score_measures)
     return _drawn(
         into,
-        ("questions", _QUESTIONS, _questions(groups, wanted, asked, chance)),
+        ("questions", _QUESTIONS, _questions(groups, score_measures, study_questions, chance)),
         ("labels", _LABELS, by_labels),
     )
 
@@ -77,36 +77,41 @@ def of_points(
     """
     embedded = [point for point in points if point.arrays]
     galleries = {_lines(p.name): p.gallery for p in points if p.gallery}
-    made = [
+    figures = [
         ("latent", _LATENT, _latent(embedded, planes, classes)),
         ("curves", _CURVES, _curves(points)),
     ]
     if dataset is not None and galleries:
         part = splits.scored(dataset, points[0].result["config"])
-        own = points[0].gallery
+        first_gallery = points[0].gallery
         many = len(dataset.classes) > MOST_CLASSES
         few = f" Of {len(dataset.classes)} classes the first are shown." * many
-        made += [
+        figures += [
             ("data", _DATA.format(dataset.name, dataset.source) + few, _data(dataset, part)),
             ("reconstructions", _RECONSTRUCTIONS, _rows(
-                galleries, "reconstructions", first=own and own.images)),
+                galleries, "reconstructions", first=first_gallery and first_gallery.images)),
             ("samples", _SAMPLES, _rows(galleries, "samples")),
             ("pseudo_inputs", _PSEUDO, _rows(galleries, "pseudo_inputs")),
             ("neighbours", _NEAR + few, _neighbours(embedded, dataset, part)),
         ]  # fmt: skip
-    return _drawn(into, *made)
+    return _drawn(into, *figures)
 
 
 def in_order(drawn: Sequence[Drawn]) -> list[Drawn]:
-    """As a report shows them."""
+    """Sorts figures into the order in which a report shows them.
+
+    >>> drawn = [Drawn("Losses over epochs", "", ()), Drawn("Latent space", "", ())]
+    >>> [figure.title for figure in in_order(drawn)]
+    ['Latent space', 'Losses over epochs']
+    """
     return sorted(drawn, key=lambda one: list(FIGURES.values()).index(one.title))
 
 
-def _drawn(into: Path, *made: tuple[str, str, Any]) -> list[Drawn]:
+def _drawn(into: Path, *figures: tuple[str, str, Any]) -> list[Drawn]:
     """Figures on disk: name, caption, and the figure, or `None` where there is none."""
     return [
         Drawn(FIGURES[name], caption, style.save(figure, into, name))
-        for name, caption, figure in made
+        for name, caption, figure in figures
         if figure is not None
     ]
 
@@ -137,13 +142,19 @@ _NEAR = (
 
 
 def _questions(
-    groups: Sequence[Group], wanted: Sequence[Measure], asked: Questions, chance: float | None
+    groups: Sequence[Group],
+    score_measures: Sequence[Measure],
+    study_questions: Questions,
+    chance: float | None,
 ) -> style.Figure | None:
-    if not wanted or not asked:
+    if not score_measures or not study_questions:
         return None
     results = [result for group in groups for result in group.results]
-    by = {one.words: answer(asked, results, one) for one in measures(wanted)}
-    return questions.draw(by, chance if wanted[0].metric == "accuracy" else None)
+    by = {
+        measure.words: answer(study_questions, results, measure)
+        for measure in measures(score_measures)
+    }
+    return questions.draw(by, chance if score_measures[0].metric == "accuracy" else None)
 
 
 def _latent(
@@ -184,11 +195,16 @@ def _score(point: Representative) -> list[str]:
     return [f"{summary.measure(s).words} {s['value']:.3f} (seed {seed})" for s in scores]
 
 
-def _ellipses(own: Gallery | None, plane: Plane) -> latent.Ellipses | None:
+def _ellipses(gallery: Gallery | None, plane: Plane) -> latent.Ellipses | None:
     """The prior's components by the map of the embeddings, where that is linear."""
-    if own is None or own.components is None or plane.matrix is None or plane.origin is None:
+    if (
+        gallery is None
+        or gallery.components is None
+        or plane.matrix is None
+        or plane.origin is None
+    ):
         return None
-    means, logvars = np.asarray(own.components.means), np.asarray(own.components.logvars)
+    means, logvars = np.asarray(gallery.components.means), np.asarray(gallery.components.logvars)
     if len(means) > latent.MOST_COMPONENTS:
         return None
     covariances = np.einsum("di,kd,dj->kij", plane.matrix, np.exp(logvars), plane.matrix)
@@ -196,26 +212,26 @@ def _ellipses(own: Gallery | None, plane: Plane) -> latent.Ellipses | None:
 
 
 def _labels(
-    groups: Sequence[Group], paths: Sequence[str], wanted: Sequence[Measure]
+    groups: Sequence[Group], paths: Sequence[str], score_measures: Sequence[Measure]
 ) -> style.Figure | None:
     used = [path for path in LABELS if path in paths]
     if len(used) != 1:
         return None
     panels: dict[str, dict[str, labels.Line]] = {}
-    for one in wanted:
+    for measure in score_measures:
         lines: dict[str, dict[float, Any]] = {}
         for method, cells in comparison.methods(groups, paths).items():
             for (space, _), group in cells.items():
-                values, given = list(group.values(one).values()), group.setting[used[0]]
-                if values and given is not None:
-                    name = " ".join((method, *comparison.said(space, paths)))
-                    lines.setdefault(name, {})[float(given)] = estimate(values)
-        panels[one.words] = dict(lines)
+                values, label_amount = list(group.values(measure).values()), group.setting[used[0]]
+                if values and label_amount is not None:
+                    name = " ".join((method, *comparison.space_words(space, paths)))
+                    lines.setdefault(name, {})[float(label_amount)] = estimate(values)
+        panels[measure.words] = dict(lines)
     units = ("labelled, % of the training images", "labelled images", "labelled images a class")
     return labels.draw(panels, units[LABELS.index(used[0])])
 
 
-def _beside(baselines: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Group]:
+def _baseline_groups(baselines: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Group]:
     """Baselines as settings, where the system is what tells them from others."""
     return summary.groups(baselines, paths) if "system" in paths else []
 
@@ -266,8 +282,12 @@ def classes(dataset: Dataset, each: int = 12) -> style.Figure:
 def _rows(
     galleries: Mapping[str, Gallery], field: str, first: np.ndarray | None = None
 ) -> style.Figure | None:
-    found = {name: getattr(own, field) for name, own in galleries.items()}
-    rows = [images.Row(name, own[:SAMPLES]) for name, own in found.items() if own is not None]
+    array_by_name = {name: getattr(gallery, field) for name, gallery in galleries.items()}
+    rows = [
+        images.Row(name, array[:SAMPLES])
+        for name, array in array_by_name.items()
+        if array is not None
+    ]
     if not rows:
         return None
     if first is not None:
@@ -285,9 +305,9 @@ def _neighbours(points: Sequence[Representative], dataset: Dataset, part: Split)
     near = neighbours.nearest(best.arrays["test"], NEIGHBOURS)
     rows, y = [], np.asarray(part.y)
     for row in examples(part):
-        all_of_it = np.concatenate([[row], near[row]])
-        wrong = y[all_of_it] != y[row]
-        rows.append(images.Row(dataset.classes[y[row]], part.x[all_of_it], wrong))
+        shown_rows = np.concatenate([[row], near[row]])
+        wrong = y[shown_rows] != y[row]
+        rows.append(images.Row(dataset.classes[y[row]], part.x[shown_rows], wrong))
     figure = images.rows(rows, ["query", *map(str, range(1, NEIGHBOURS + 1))], apart=True)
     figure.suptitle(best.name, fontsize=8, y=0.995)
     return figure

@@ -36,12 +36,11 @@ def representatives(
     load: loading.LoadDataset,
     note: Callable[[str], None],
 ) -> tuple[list[Representative], Dataset | None, bool]:
-    """One point of each setting, of at most twelve; and their data set, if it is one and is here.
+    """Returns one point of each setting, of at most twelve, with the data set that they share.
 
-    The third value says whether anything could be shown if its data, its parameters or its
-    embeddings were here.
-
-    It is one only if the same part of it is scored in all of them.
+    The data set is `None` if it is not here, or if settings differ in it or in the part of it that
+    is scored. The third value says whether anything could be shown if its data, its parameters or
+    its embeddings were here.
 
     Args:
       groups: of results that hold their `folder`.
@@ -53,7 +52,7 @@ def representatives(
     if len(chosen) > MOST:
         note(f"pictures show {MOST} of {len(chosen)} settings")
         chosen = chosen[:MOST]
-    found: list[Representative] = []
+    points: list[Representative] = []
     kinds = {
         (
             loading.described(result["config"]),
@@ -70,21 +69,21 @@ def representatives(
     for name, group, result in chosen:
         run_folder, c = result["folder"], result["config"]
         arrays = run_folder.embeddings(result["point"])
-        own = None
+        point_gallery = None
         if not arrays:
             missing.setdefault(f"{run_folder.path} keeps scores and losses only", [])
         elif len(kinds) == 1:
             try:
-                here = load(c)
+                loaded_dataset = load(c)
                 trainer = trainers.setdefault(run_folder, ChunkTrainer(run_folder, load))
-                own = _gallery(run_folder, result, here, trainer)
-                dataset = here
+                point_gallery = _gallery(run_folder, result, loaded_dataset, trainer)
+                dataset = loaded_dataset
             except ConfigError as error:
                 missing.setdefault(str(error), []).append(result["point"])
-        found.append(Representative(name, group, result, arrays, own))
+        points.append(Representative(name, group, result, arrays, point_gallery))
     for why, ids in missing.items():
         note(f"no images{f' of {listed(ids)}' if ids else ' and embeddings'}: {why}")
-    return found, dataset, bool(missing)
+    return points, dataset, bool(missing)
 
 
 def as_bytes(images: np.ndarray) -> np.ndarray:
@@ -108,12 +107,12 @@ def examples(part: Split, each: int = 1) -> np.ndarray:
 def _gallery(
     run_folder: folder.Folder, result: Mapping[str, Any], dataset: Dataset, trainer: ChunkTrainer
 ) -> gallery.Gallery:
-    own = run_folder.result(result["point"])
-    assert own is not None
+    stored_result = run_folder.result(result["point"])
+    assert stored_result is not None
     channels = dataset.train.x.shape[3]
     if channels not in (1, 3):
         raise ConfigError(f"an image of {channels} channels is no picture: 1 and 3 are")
-    _, point, _, network = rescoring.trained_point(run_folder, own, trainer)
+    _, point, _, network = rescoring.trained_point(run_folder, stored_result, trainer)
     c = point.setting
     method = c.on(dataset).method
     logits = c.get("reconstruction.name") == "bernoulli"

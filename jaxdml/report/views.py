@@ -39,8 +39,8 @@ def examples(
     rows = rows[np.argsort(rank[rows], kind="stable")]
     x = jnp.asarray(dataset.train.x[rows])
     x = x / 255 if x.dtype == jnp.uint8 else x
-    made = [augment.POLICIES[name](shape, invariances) for name in COLUMNS]
-    images = [np.asarray(view(jax.random.key(i), x)) for i, view in enumerate(made)]
+    view_functions = [augment.POLICIES[name](shape, invariances) for name in COLUMNS]
+    images = [np.asarray(view(jax.random.key(i), x)) for i, view in enumerate(view_functions)]
     heads = ["plain" if name == "none" else name for name in COLUMNS]
     names = [dataset.classes[label] if label >= 0 else "no label" for label in y[rows]]
     return names, list(zip(heads, images, strict=True))

@@ -65,22 +65,28 @@ def report(
     results = folds.pooled(trained)
     groups, named = summary.groups(results, paths), _classes(run_folders, results)
     notes: list[str] = []
-    beside_them = folds.pooled(baselines.results(run_folders, trained, load, notes.append))
-    shown_paths = _with_system(paths) if beside_them else paths
-    scores = comparison.score_tables([*results, *beside_them], shown_paths)
+    baseline_results = folds.pooled(baselines.results(run_folders, trained, load, notes.append))
+    shown_paths = _with_system(paths) if baseline_results else paths
+    scores = comparison.score_tables([*results, *baseline_results], shown_paths)
     compared = [m for m in summary.measures(results) if m.metric in ("accuracy", "map_at_r")]
     firsts = list({(m.protocol, m.embedding): m for m in reversed(compared)}.values())[::-1]
     compared_ones = [comparison.table(results, paths, measure) for measure in firsts]
-    beside = [published.table(name, results) for name in published.touched(results)]
-    asked = questions.read(run_folders[0]) if len(run_folders) == 1 else {}
-    if asked:
+    further_tables = [published.table(name, results) for name in published.touched(results)]
+    study_questions = questions.read(run_folders[0]) if len(run_folders) == 1 else {}
+    if study_questions:
         by = answers.measures(firsts)
-        beside += [answers.table(answers.answer(asked, results, one), one) for one in by]
+        further_tables += [
+            answers.table(answers.answer(study_questions, results, m), m) for m in by
+        ]
     recalls = [classes.table(results, paths, m, named) for m in firsts]
-    guards = [guard.table([*results, *beside_them], shown_paths, m) for m in firsts]
-    beside = [*(one for one in guards if one is not None), *beside]
-    tables = [*scores, *(one for one in (*recalls, *compared_ones) if one is not None), *beside]
-    tables.append(summary.every([*results, *beside_them], shown_paths))
+    guards = [guard.table([*results, *baseline_results], shown_paths, m) for m in firsts]
+    further_tables = [*(one for one in guards if one is not None), *further_tables]
+    tables = [
+        *scores,
+        *(one for one in (*recalls, *compared_ones) if one is not None),
+        *further_tables,
+    ]
+    tables.append(summary.every([*results, *baseline_results], shown_paths))
     points, dataset, lost = representatives(groups, load, notes.append)
     embedded = [point for point in points if point.arrays]
     planes = [
@@ -94,9 +100,11 @@ def report(
             drawn, lost = [], True
         else:
             chance, new = _chance(run_folders, results), Path(scratch)
-            told = pictures.of_scores(groups, paths, beside_them, firsts, asked, chance, new)
-            seen = pictures.of_points(points, planes, dataset, named, new)
-            drawn = pictures.in_order([*told, *seen])
+            score_figures = pictures.of_scores(
+                groups, paths, baseline_results, firsts, study_questions, chance, new
+            )
+            point_figures = pictures.of_points(points, planes, dataset, named, new)
+            drawn = pictures.in_order([*score_figures, *point_figures])
         missing = _figures(into) - {d.files[0].stem for d in drawn}
         if lost and missing:
             full, into = into, into.with_name(f"{into.name}_without_images")
@@ -120,31 +128,33 @@ def report(
 
     names = _names(run_folders)
     title = " and ".join(names.values())
-    known = dict.fromkeys(
+    run_notes = dict.fromkeys(
         note for run_folder in run_folders for note in run_folder.plan().get("notes", ())
     )
-    known |= dict.fromkeys(dataset.notes if dataset is not None else ())
-    said = PROTOCOLS + SCORES * any(m.protocol == "scores" for m in summary.measures(results))
-    about = "\n\n".join([_about(trained), *(f"{note}." for note in known)])
+    run_notes |= dict.fromkeys(dataset.notes if dataset is not None else ())
+    protocol_text = PROTOCOLS + SCORES * any(
+        m.protocol == "scores" for m in summary.measures(results)
+    )
+    about = "\n\n".join([_about(trained), *(f"{note}." for note in run_notes)])
     configs = {
         names[run_folder]: folder.read_json(run_folder.path / "config.json")
         for run_folder in run_folders
     }
-    given = configs if len(run_folders) > 1 else next(iter(configs.values()))
+    shown_config = configs if len(run_folders) > 1 else next(iter(configs.values()))
     scatters, images = _scatters(embedded, planes, dataset)
     content = page.Content(
         title=title,
-        summary=f"{about}\n\n{said}",
+        summary=f"{about}\n\n{protocol_text}",
         tables=tables,
         pictures=[page.Picture(d.title, d.caption, d.files[0].read_bytes()) for d in drawn],
         scatters=scatters,
         images=images,
         classes=named,
-        config=flatten(given),
+        config=flatten(shown_config),
         warnings=[_lost(result) for result in results if result["status"] != "ok"],
     )
     folder.write(into / "report.html", page.render(content).encode())
-    lines = [f"# {title}", "", about, "", said, ""]
+    lines = [f"# {title}", "", about, "", protocol_text, ""]
     for one in tables[:-1]:
         lines += [f"## {one.title}", ""]
         if len(one.body) > LONG:
@@ -156,10 +166,10 @@ def report(
         lines += [f"## {d.title}", "", f"![{d.title}]({d.files[0].name})", "", d.caption, ""]
     lines += ["<details><summary>Base configuration</summary>", ""]
     lines += ["What the table's columns name differs from it; a system reads only some of it.", ""]
-    lines += ["```json", json.dumps(given, indent=1), "```", "", "</details>", ""]
+    lines += ["```json", json.dumps(shown_config, indent=1), "```", "", "</details>", ""]
     folder.write(into / "report.md", "\n".join(lines).encode())
     return Report(
-        "\n\n".join([*map(table.markdown, scores), *map(_titled, beside)]),
+        "\n\n".join([*map(table.markdown, scores), *map(_titled, further_tables)]),
         into / "report.md",
         into / "report.html",
         tuple(path for d in drawn for path in d.files),
@@ -221,13 +231,13 @@ def _classes(
     run_folders: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]
 ) -> tuple[str, ...]:
     """The names of the classes, or their numbers where data sets have different ones."""
-    known = {
+    classes_by_dataset = {
         name: tuple(c)
         for run_folder in run_folders
         for name, c in run_folder.plan()["classes"].items()
     }
     names = {dataset_name(r["config"]) for r in results}
-    used = {known[name] for name in names if name in known}
+    used = {classes_by_dataset[name] for name in names if name in classes_by_dataset}
     if len(used) == 1:
         return used.pop()
     return tuple(str(i) for i in range(max(map(len, used), default=0)))
@@ -236,13 +246,13 @@ def _classes(
 def _chance(
     run_folders: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]
 ) -> float | None:
-    """The accuracy of who knows nothing, where all data sets have as many classes."""
-    known = {
+    """The accuracy of a guess; `None` where data sets differ in their number of classes."""
+    count_by_dataset = {
         name: len(c)
         for run_folder in run_folders
         for name, c in run_folder.plan()["classes"].items()
     }
-    counts = {known.get(dataset_name(r["config"])) for r in results}
+    counts = {count_by_dataset.get(dataset_name(r["config"])) for r in results}
     count = counts.pop() if len(counts) == 1 else None
     return 1 / count if count else None
 
@@ -255,31 +265,31 @@ def _scatters(
         return [], None
     random = np.random.default_rng(0)
     few = [np.sort(random.permutation(len(p.arrays["labelled"]))[:MOST_LABELLED]) for p in points]
-    some = np.sort(random.permutation(len(points[0].arrays["test"]))[:MOST_TEST])
+    test_rows = np.sort(random.permutation(len(points[0].arrays["test"]))[:MOST_TEST])
     chosen = [p.arrays["labelled_index"][f] for p, f in zip(points, few, strict=True)]
     rows = np.unique(np.concatenate(chosen))  # of the training set
     images = None
     if dataset is not None:
         scored = splits.scored(dataset, points[0].result["config"])
-        images = as_bytes(np.concatenate([scored.x[some], dataset.train.x[rows]]))
+        images = as_bytes(np.concatenate([scored.x[test_rows], dataset.train.x[rows]]))
     scatters = []
     for point, plane, labelled, index in zip(points, planes, few, chosen, strict=True):
         arrays, (test, training) = point.arrays, plane.positions
-        here = some[some < len(test)]
-        both = np.concatenate([arrays["test"][here], arrays["labelled"][labelled]])
+        point_rows = test_rows[test_rows < len(test)]
+        embeddings = np.concatenate([arrays["test"][point_rows], arrays["labelled"][labelled]])
         scatters.append(
             page.Scatter(
                 title=point.name,
                 space=plane.name,
-                position=np.concatenate([test[here], training[labelled]]),
+                position=np.concatenate([test[point_rows], training[labelled]]),
                 labels=np.concatenate(
-                    [arrays["test_labels"][here], arrays["labelled_labels"][labelled]]
+                    [arrays["test_labels"][point_rows], arrays["labelled_labels"][labelled]]
                 ),
-                labelled=np.arange(len(both)) >= len(here),
+                labelled=np.arange(len(embeddings)) >= len(point_rows),
                 image=np.concatenate(
-                    [np.arange(len(here)), len(some) + np.searchsorted(rows, index)]
+                    [np.arange(len(point_rows)), len(test_rows) + np.searchsorted(rows, index)]
                 ),
-                neighbours=neighbours.nearest(both, NEIGHBOURS),
+                neighbours=neighbours.nearest(embeddings, NEIGHBOURS),
             )
         )
     return scatters, images
@@ -291,10 +301,10 @@ def _lost(result: Mapping[str, Any]) -> str:
 
 def _about(results: Sequence[Mapping[str, Any]]) -> str:
     versions = {(dataset_name(r["config"]), r["config"]["model.latent_dim"]) for r in results}
-    said = "; ".join(
+    versions_text = "; ".join(
         f"{name}, {latent_dim}-D latent space" for name, latent_dim in sorted(versions)
     )
-    return f"{len(results)} point{'s' * (len(results) != 1)} on {said}."
+    return f"{len(results)} point{'s' * (len(results) != 1)} on {versions_text}."
 
 
 PROTOCOLS = (

@@ -31,15 +31,19 @@ def draw(settings: Sequence[Curves]) -> Figure | None:
       `None` if nothing was trained for more than one epoch.
     """
     shown = [
-        one for one in settings if len(one.epochs) > 1 and any(_read(one, q) for q in QUANTITIES)
+        setting
+        for setting in settings
+        if len(setting.epochs) > 1 and any(_read(setting, q) for q in QUANTITIES)
     ]
     if not shown:
         return None
     across = min(len(shown), ACROSS)
     blocks = [shown[start : start + across] for start in range(0, len(shown), across)]
-    names = [[q for q in QUANTITIES if any(_read(one, q) for one in block)] for block in blocks]
+    names = [
+        [q for q in QUANTITIES if any(_read(setting, q) for setting in block)] for block in blocks
+    ]
     rows = [len(read) for read in names]
-    phases = list(dict.fromkeys(phase for one in shown for phase in one.phases))
+    phases = list(dict.fromkeys(phase for setting in shown for phase in setting.phases))
     figure = Figure(
         figsize=(1.0 + 3.0 * across, 0.6 + 1.8 * sum(rows)), layout="constrained", dpi=110
     )
@@ -48,14 +52,16 @@ def draw(settings: Sequence[Curves]) -> Figure | None:
         axes = part.subplots(len(read), across, squeeze=False, sharex=True, sharey="row")
         for axis in axes.flat:
             axis.set_visible(False)
-        for column, one in enumerate(block):
-            panels = [(axes[read.index(name), column], name) for name in read if _read(one, name)]
+        for column, setting in enumerate(block):
+            panels = [
+                (axes[read.index(name), column], name) for name in read if _read(setting, name)
+            ]
             for axis, name in panels:
                 axis.set_visible(True)
-                _panel(axis, one, name, phases)
+                _panel(axis, setting, name, phases)
                 axis.set_ylabel(name, fontsize=8)
                 axis.tick_params(labelleft=True)
-            panels[0][0].set_title(one.title, fontsize=9)
+            panels[0][0].set_title(setting.title, fontsize=9)
             panels[-1][0].set_xlabel("epoch", fontsize=8)
             panels[-1][0].tick_params(labelbottom=True)
     handles = [Patch(label=phase, **_shade(i)) for i, phase in enumerate(phases)]
@@ -64,21 +70,21 @@ def draw(settings: Sequence[Curves]) -> Figure | None:
     return figure
 
 
-def _read(one: Curves, name: str) -> bool:
-    return name in one.losses and not np.isnan(one.losses[name]).all()
+def _read(setting: Curves, name: str) -> bool:
+    return name in setting.losses and not np.isnan(setting.losses[name]).all()
 
 
-def _panel(axis: Axes, one: Curves, name: str, phases: Sequence[str]) -> None:
+def _panel(axis: Axes, setting: Curves, name: str, phases: Sequence[str]) -> None:
     axis.tick_params(labelsize=7)
     axis.spines[["top", "right"]].set_visible(False)
     axis.margins(x=0)
-    for epoch, phase in zip(one.epochs, one.phases, strict=True):
+    for epoch, phase in zip(setting.epochs, setting.phases, strict=True):
         axis.axvspan(epoch - 0.5, epoch + 0.5, **_shade(phases.index(phase)))
-    values, colour = one.losses[name], style.colour(2 * QUANTITIES.index(name))
-    known = ~np.isnan(values).all(axis=0)
+    values, colour = setting.losses[name], style.colour(2 * QUANTITIES.index(name))
+    mask = ~np.isnan(values).all(axis=0)
     for seed in values:
-        axis.plot(one.epochs[known], seed[known], color=colour, lw=0.7, alpha=0.6)
-    axis.plot(one.epochs[known], np.nanmean(values[:, known], axis=0), color=colour, lw=1.8)
+        axis.plot(setting.epochs[mask], seed[mask], color=colour, lw=0.7, alpha=0.6)
+    axis.plot(setting.epochs[mask], np.nanmean(values[:, mask], axis=0), color=colour, lw=1.8)
 
 
 def _shade(i: int) -> dict[str, Any]:

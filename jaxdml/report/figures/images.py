@@ -16,11 +16,11 @@ class Row(NamedTuple):
     wrong: np.ndarray | None = None  # bool[n]: these have a frame
 
 
-def rows(given: Sequence[Row], heads: Sequence[str] = (), apart: bool = False) -> Figure:
+def rows(image_rows: Sequence[Row], heads: Sequence[str] = (), apart: bool = False) -> Figure:
     """One figure, one row below the other, as one large image.
 
     Args:
-      given: at least one; images of one size.
+      image_rows: at least one; images of one size.
       heads: what stands above the columns.
       apart: whether the first column stands apart, as a query does from its neighbours.
 
@@ -28,19 +28,19 @@ def rows(given: Sequence[Row], heads: Sequence[str] = (), apart: bool = False) -
     >>> figure.axes[0].images[0].get_array().shape
     (17, 26)
     """
-    height, width = given[0].images.shape[1:3]
+    height, width = image_rows[0].images.shape[1:3]
     gap = max(1, width // 14)
-    columns = max(len(row.images) for row in given)
-    tops = [i * (height + gap) for i in range(len(given))]
+    columns = max(len(row.images) for row in image_rows)
+    tops = [i * (height + gap) for i in range(len(image_rows))]
     lefts = [j * (width + gap) + (2 * gap if apart and j else 0) for j in range(columns)]
     size = tops[-1] + height, lefts[-1] + width
-    sheet = np.ones((*size, given[0].images.shape[3]))
-    for row, top in zip(given, tops, strict=True):
+    sheet = np.ones((*size, image_rows[0].images.shape[3]))
+    for row, top in zip(image_rows, tops, strict=True):
         scale = 255 if row.images.dtype == np.uint8 else 1
         for image, left in zip(row.images, lefts, strict=False):
             sheet[top : top + height, left : left + width] = image / scale
     inch = 0.68 / width  # of a pixel
-    margin = 0.2 + 0.068 * max(len(line) for row in given for line in row.name.split("\n"))
+    margin = 0.2 + 0.068 * max(len(line) for row in image_rows for line in row.name.split("\n"))
     above = 0.4 if heads else 0.05
     inches = margin + inch * size[1] + 0.05, above + inch * size[0] + 0.05
     figure = Figure(figsize=inches, dpi=110)
@@ -54,7 +54,7 @@ def rows(given: Sequence[Row], heads: Sequence[str] = (), apart: bool = False) -
     )
     axis.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
     axis.set_axis_off()
-    for row, top in zip(given, tops, strict=True):
+    for row, top in zip(image_rows, tops, strict=True):
         axis.text(
             -gap, top + height / 2, row.name, fontsize=8, ha="right", va="center", clip_on=False
         )

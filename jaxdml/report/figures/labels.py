@@ -62,8 +62,8 @@ def draw(panels: Mapping[str, Mapping[str, Line]], unit: str) -> Figure | None:
 
 
 def _legend(axes: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
-    found: dict[str, Artist] = {}
+    handle_by_name: dict[str, Artist] = {}
     for axis in axes:
         for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
-            found.setdefault(name, handle)
-    return list(found.values()), list(found)
+            handle_by_name.setdefault(name, handle)
+    return list(handle_by_name.values()), list(handle_by_name)

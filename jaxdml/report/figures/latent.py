@@ -79,11 +79,11 @@ def draw(panels: Sequence[Panel], classes: Sequence[str]) -> Figure:
 
 def _scatter(axis: Axes, panel: Panel, classes: int) -> None:
     random = np.random.default_rng(0)
-    some = random.permutation(len(panel.test))[:_POINTS_SHOWN]
+    test_rows = random.permutation(len(panel.test))[:_POINTS_SHOWN]
     few = random.permutation(len(panel.labelled))[: LABELLED_SHOWN * classes]
-    size = float(np.clip(4000 / max(len(some), 1), 3, 14))
+    size = float(np.clip(4000 / max(len(test_rows), 1), 3, 14))
     for i in range(classes):
-        x, y = panel.test[some[panel.test_labels[some] == i]].T
+        x, y = panel.test[test_rows[panel.test_labels[test_rows] == i]].T
         axis.scatter(x, y, s=size, alpha=0.6, linewidths=0, rasterized=True, **_look(i))
         x, y = panel.labelled[few[panel.labelled_labels[few] == i]].T
         axis.scatter(x, y, s=26, edgecolors="black", linewidths=0.8, **_look(i))
@@ -108,7 +108,7 @@ def _scatter(axis: Axes, panel: Panel, classes: int) -> None:
 
 
 def _look(i: int) -> dict[str, Any]:
-    """Of class i."""
+    """The colour and the marker of class i."""
     return {"color": style.colour(i), "marker": style.marker(i)}
 
 

@@ -13,7 +13,7 @@ from jaxdml.report.tables.statistics import EQUIVALENT
 FIRST = "what the others are compared with"
 _COLOUR = {"better": 0, "worse": 1, EQUIVALENT: 4}
 _MARKER = {"better": "^", "worse": "v", EQUIVALENT: "D", "undecided": "o", "": ".", FIRST: "s"}
-_SAID = {
+_LABEL = {
     FIRST: FIRST,
     "better": "better at equal seeds",
     "worse": "worse",
@@ -35,7 +35,7 @@ def draw(answered: Mapping[str, Sequence[Answered]], chance: float | None = None
       `None` if there is nothing to show.
     """
     rows = {measure: _rows(questions) for measure, questions in answered.items()}
-    if not any(one and one.score for column in rows.values() for _, one in column):
+    if not any(answer and answer.score for column in rows.values() for _, answer in column):
         return None
     named = next(iter(rows.values()))
     size = 3.6 + 4.4 * len(rows), 0.6 + 0.2 * len(named)
@@ -45,16 +45,21 @@ def draw(answered: Mapping[str, Sequence[Answered]], chance: float | None = None
         _panel(axis, column, chance)
         axis.set_xlabel(measure, fontsize=9)
     axes[0].set_yticks(range(len(named)), [name for name, _ in named], fontsize=7.5)
-    for (_, one), tick in zip(named, axes[0].get_yticklabels(), strict=True):
-        if one is None:
+    for (_, answer), tick in zip(named, axes[0].get_yticklabels(), strict=True):
+        if answer is None:
             tick.set_fontweight("bold")
     axes[0].set_ylim(len(named) - 0.4, -0.6)
-    said: dict[str, Any] = {}
+    line_by_label: dict[str, Any] = {}
     for axis in axes:
         lines, labels = axis.get_legend_handles_labels()
-        said |= dict(zip(labels, lines, strict=True))
+        line_by_label |= dict(zip(labels, lines, strict=True))
     figure.legend(
-        said.values(), said.keys(), loc="outside lower center", ncols=5, fontsize=8, frameon=False
+        line_by_label.values(),
+        line_by_label.keys(),
+        loc="outside lower center",
+        ncols=5,
+        fontsize=8,
+        frameon=False,
     )
     return figure
 
@@ -63,29 +68,31 @@ def _rows(questions: Sequence[Answered]) -> list[tuple[str, Answer | None]]:
     """A row for each question, and one for each of its settings."""
     rows: list[tuple[str, Answer | None]] = []
     for question, answers, _ in questions:
-        rows += [(question, None), *((one.name, one) for one in answers)]
+        rows += [(question, None), *((answer.name, answer) for answer in answers)]
     return rows
 
 
 def _panel(axis: Axes, rows: Sequence[tuple[str, Answer | None]], chance: float | None) -> None:
-    seen = set()
-    for y, (_, one) in enumerate(rows):
-        if one is None:
+    kinds_in_legend = set()
+    for y, (_, answer) in enumerate(rows):
+        if answer is None:
             continue
         axis.annotate(
-            f"{one.score.mean:.3f}" if one.score else "none", (1.01, y),
+            f"{answer.score.mean:.3f}" if answer.score else "none", (1.01, y),
             xycoords=("axes fraction", "data"), va="center", fontsize=7.5, annotation_clip=False,
         )  # fmt: skip
-        if one.score is None:
+        if answer.score is None:
             continue
-        kind = FIRST if one.difference is None else one.verdict
+        kind = FIRST if answer.difference is None else answer.verdict
         colour = style.colour(_COLOUR.get(kind, 3))
-        if one.score.shown is not None:
-            axis.plot(one.score.shown, [y, y], color=colour, lw=2, alpha=0.5, solid_capstyle="butt")
-        label = None if kind in seen else _SAID[kind]
-        seen.add(kind)
+        if answer.score.shown is not None:
+            axis.plot(
+                answer.score.shown, [y, y], color=colour, lw=2, alpha=0.5, solid_capstyle="butt"
+            )
+        label = None if kind in kinds_in_legend else _LABEL[kind]
+        kinds_in_legend.add(kind)
         mark = _MARKER[kind]
-        axis.plot([one.score.mean], [y], mark, color=colour, ms=5.5, label=label)
+        axis.plot([answer.score.mean], [y], mark, color=colour, ms=5.5, label=label)
     if chance is not None:
         axis.axvline(chance, color="0.4", lw=0.9, ls=":", label="chance")
     axis.tick_params(axis="x", labelsize=8)

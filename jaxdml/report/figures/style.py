@@ -18,17 +18,29 @@ mpl.rcParams["text.parse_math"] = False  # a name may hold a dollar
 
 
 def colour(i: int) -> Any:
-    """Of class or line i."""
+    """The colour of class or line i.
+
+    >>> colour(0) == colour(10)
+    True
+    """
     return _COLOURS[i % len(_COLOURS)]
 
 
 def marker(i: int) -> str:
-    """Of class or line i."""
+    """The marker of class or line i.
+
+    >>> marker(0), marker(1), marker(9)
+    ('o', 's', 'o')
+    """
     return _MARKERS[i % len(_MARKERS)]
 
 
 def line(i: int) -> Any:
-    """Of line i."""
+    """The dashes of line i.
+
+    >>> line(0), line(1)
+    ('-', '--')
+    """
     return _LINES[i % len(_LINES)]
 
 

@@ -12,14 +12,14 @@ MOST_CLASSES = 20  # that have a column each
 def table(
     results: Sequence[Mapping[str, Any]],
     paths: Sequence[str],
-    wanted: summary.Measure,
+    measure: summary.Measure,
     classes: Sequence[str],
 ) -> Table | None:
     """The recall of each class: the share of its scored images that are right.
 
     Args:
       results, paths: as for `summary.tables`.
-      wanted: an accuracy.
+      measure: an accuracy.
       classes: the name of class i.
 
     Returns:
@@ -31,14 +31,17 @@ def table(
     settings = list(rows[0].setting) if rows else []
     body = []
     for group in rows:
-        found = [
+        recalls = [
             score["recalls"]
             for result in group.ok
             for score in result["scores"]
-            if summary.measure(score) == wanted and score.get("recalls")
+            if summary.measure(score) == measure and score.get("recalls")
         ]
-        if found:
-            each = [[one[str(i)] for one in found if str(i) in one] for i in range(len(classes))]
+        if recalls:
+            each = [
+                [by_class[str(i)] for by_class in recalls if str(i) in by_class]
+                for i in range(len(classes))
+            ]
             body.append(
                 [*summary.cells(group), *(summary.average(values, len(values)) for values in each)]
             )
@@ -46,5 +49,5 @@ def table(
         return None
     heading = [*(summary.short(path, settings) for path in settings), *classes]
     notes = ["The share of each class's scored images that are right, mean ± standard deviation."]
-    title = f"Recall of each class, {wanted.words}"
+    title = f"Recall of each class, {measure.words}"
     return Table(title, heading, body, len(settings), notes)

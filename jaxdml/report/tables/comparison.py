@@ -16,7 +16,7 @@ MOST_TESTED = 64  # of which the leading ones are sought
 
 
 def table(
-    results: Sequence[Mapping[str, Any]], paths: Sequence[str], wanted: Measure
+    results: Sequence[Mapping[str, Any]], paths: Sequence[str], measure: Measure
 ) -> Table | None:
     """A row for each two methods, and a column for each number of labels.
 
@@ -27,7 +27,7 @@ def table(
     Args:
       results: as `result.json` holds them.
       paths: the grid's.
-      wanted: which score.
+      measure: which score.
 
     Returns:
       `None` if there are no two methods with a pair of equal seeds.
@@ -38,14 +38,19 @@ def table(
     if not few:
         first = next(iter(these))
         pairs = [(first, other) for other in these if other != first]
-    found = differences(these, pairs, wanted)
-    spaces = dict.fromkeys(space for _, _, space, _ in found)
-    labels = dict.fromkeys(given for cells in these.values() for _, given in cells)
+    difference_by_key = differences(these, pairs, measure)
+    spaces = dict.fromkeys(space for _, _, space, _ in difference_by_key)
+    labels = dict.fromkeys(label_words for cells in these.values() for _, label_words in cells)
     body = [
-        [a, b, *space, *(_cell(found.get((a, b, space, given))) for given in labels)]
+        [
+            a,
+            b,
+            *space,
+            *(_cell(difference_by_key.get((a, b, space, label_words))) for label_words in labels),
+        ]
         for a, b in pairs
         for space in spaces
-        if any((a, b, space, given) in found for given in labels)
+        if any((a, b, space, label_words) in difference_by_key for label_words in labels)
     ]
     if not body:
         return None
@@ -58,19 +63,19 @@ def table(
         + f" Verdicts are by Holm's procedure at 5 % on the paired t-tests of a column ({compared})"
         f"; fewer than {FEWEST} pairs give none."
     ]
-    none = "all labelled" if len(labels) > 1 else wanted.metric
-    columns = [*heading, *(given or none for given in labels)]
-    return Table(f"Differences in {wanted.words}", columns, body, len(heading), notes)
+    none = "all labelled" if len(labels) > 1 else measure.metric
+    columns = [*heading, *(label_words or none for label_words in labels)]
+    return Table(f"Differences in {measure.words}", columns, body, len(heading), notes)
 
 
 def score_tables(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Table]:
     """`summary.tables`, with the leading settings marked."""
 
-    def marked(groups: Sequence[Group], wanted: Measure) -> list[bool] | None:
-        found = leading([group for group in groups if not group.baseline], paths, wanted)
-        if found is None:
+    def marked(groups: Sequence[Group], measure: Measure) -> list[bool] | None:
+        group_leads = leading([group for group in groups if not group.baseline], paths, measure)
+        if group_leads is None:
             return None
-        leads = iter(found)
+        leads = iter(group_leads)
         return [not group.baseline and next(leads) for group in groups]
 
     return summary.tables(results, paths, marked)
@@ -88,32 +93,34 @@ Key = tuple[str, str, Space, str]  # A, B, what they share, labels
 
 
 def differences(
-    these: Mapping[str, "Cells"], pairs: Sequence[tuple[str, str]], wanted: Measure
+    these: Mapping[str, "Cells"], pairs: Sequence[tuple[str, str]], measure: Measure
 ) -> dict[Key, Difference]:
     """The differences of some pairs of methods, wherever both were measured at equal seeds.
 
     Those at one number of labels are one family of tests.
     """
     values = {
-        (name, at): group.values(wanted)
+        (name, at): group.values(measure)
         for name, cells in these.items()
         for at, group in cells.items()
     }
     families: dict[str, dict[Key, Estimate]] = {}
     for a, b in pairs:
         for at in these[a]:
-            one = paired(values[a, at], values.get((b, at), {}))
-            if one:
-                space, given = at
-                families.setdefault(given, {})[a, b, space, given] = one
+            estimate = paired(values[a, at], values.get((b, at), {}))
+            if estimate:
+                space, label_words = at
+                families.setdefault(label_words, {})[a, b, space, label_words] = estimate
     return {
-        key: Difference(one, verdict)
+        key: Difference(estimate, verdict)
         for family in families.values()
-        for (key, one), verdict in zip(family.items(), verdicts(list(family.values())), strict=True)
+        for (key, estimate), verdict in zip(
+            family.items(), verdicts(list(family.values())), strict=True
+        )
     }
 
 
-def leading(groups: Sequence[Group], paths: Sequence[str], wanted: Measure) -> list[bool] | None:
+def leading(groups: Sequence[Group], paths: Sequence[str], measure: Measure) -> list[bool] | None:
     """Whether a group is the highest, or not told apart from it by the test of all pairs.
 
     Groups are compared where they have the same labels and share what `shared` names. None leads
@@ -126,28 +133,32 @@ def leading(groups: Sequence[Group], paths: Sequence[str], wanted: Measure) -> l
     these = methods(groups, paths)
     if len(these) > MOST_TESTED:
         return None
-    found = differences(these, list(itertools.combinations(these, 2)), wanted)
-    tested = {key: one.verdict for key, one in found.items() if one.verdict}
+    difference_by_key = differences(these, list(itertools.combinations(these, 2)), measure)
+    tested = {
+        key: difference.verdict
+        for key, difference in difference_by_key.items()
+        if difference.verdict
+    }
     if not tested:
         return None
     means: dict[tuple[Space, str], dict[str, float]] = {}  # of the methods that are tested there
-    for a, b, space, given in tested:
+    for a, b, space, label_words in tested:
         for name in (a, b):
-            values = these[name][space, given].values(wanted).values()
-            means.setdefault((space, given), {})[name] = statistics.fmean(values)
+            values = these[name][space, label_words].values(measure).values()
+            means.setdefault((space, label_words), {})[name] = statistics.fmean(values)
     highest = {at: max(by_name.items(), key=_second)[0] for at, by_name in means.items()}
     below = {
-        (loser, space, given)
-        for (a, b, space, given), verdict in tested.items()
+        (loser, space, label_words)
+        for (a, b, space, label_words), verdict in tested.items()
         for winner, loser, expected in ((a, b, "better"), (b, a, "worse"))
-        if verdict == expected and highest[space, given] == winner
+        if verdict == expected and highest[space, label_words] == winner
     }
-    apart = {(space, given) for _, space, given in below}
+    apart = {(space, label_words) for _, space, label_words in below}
     return [
-        (space, given) in apart
-        and name in means[space, given]
-        and (name, space, given) not in below
-        for name, space, given in _names(groups, paths)
+        (space, label_words) in apart
+        and name in means[space, label_words]
+        and (name, space, label_words) not in below
+        for name, space, label_words in _names(groups, paths)
     ]
 
 
@@ -168,43 +179,43 @@ def shared(paths: Sequence[str]) -> list[str]:
     return [path for path in alike if path not in (*LABELS, *REPEATS)]
 
 
-def said(space: Sequence[str], paths: Sequence[str]) -> list[str]:
+def space_words(space: Sequence[str], paths: Sequence[str]) -> list[str]:
     """What settings share, in words: numbers, and yes or no, with what they are.
 
-    >>> said(("mnist", "10"), ["data.name", "model.latent_dim", "system"])
+    >>> space_words(("mnist", "10"), ["data.name", "model.latent_dim", "system"])
     ['mnist', 'latent_dim=10']
-    >>> said(("mnist", "True"), ["data.name", "data.stratified"])
+    >>> space_words(("mnist", "True"), ["data.name", "data.stratified"])
     ['mnist', 'stratified=True']
     """
-    here = ((p, v) for p, v in zip(shared(paths), space, strict=True) if v != summary.cell(None))
+    pairs = ((p, v) for p, v in zip(shared(paths), space, strict=True) if v != summary.cell(None))
     return [
         f"{summary.short(p, paths)}={v}" if v[:1].isdigit() or v in ("True", "False") else v
-        for p, v in here
+        for p, v in pairs
     ]
 
 
 def methods(groups: Sequence[Group], paths: Sequence[str]) -> dict[str, Cells]:
     """Groups by method, and inside it by where they are compared: what they share, and labels."""
-    found: dict[str, Cells] = {}
-    for group, (name, space, given) in zip(groups, _names(groups, paths), strict=True):
-        found.setdefault(name, {})[space, given] = group
-    return found
+    cells_by_method: dict[str, Cells] = {}
+    for group, (name, space, label_words) in zip(groups, _names(groups, paths), strict=True):
+        cells_by_method.setdefault(name, {})[space, label_words] = group
+    return cells_by_method
 
 
 def _names(groups: Sequence[Group], paths: Sequence[str]) -> list[tuple[str, Space, str]]:
     """Of each group the method, what it shares with others, and its labels."""
-    here = shared(paths)
-    varied = [path for path in paths if path not in (*here, *LABELS, *REPEATS)]
+    shared_paths = shared(paths)
+    varied = [path for path in paths if path not in (*shared_paths, *LABELS, *REPEATS)]
     varied = summary.telling([{path: group.setting[path] for path in varied} for group in groups])
-    found = []
+    names = []
     for group in groups:
         words = [_word(path, group.setting[path], varied) for path in varied]
-        space = tuple(summary.cell(group.setting[p]) for p in here)
+        space = tuple(summary.cell(group.setting[p]) for p in shared_paths)
         labels = [summary.label(path, group.setting.get(path)) for path in LABELS]
-        found.append(
+        names.append(
             (" ".join(filter(None, words)) or "this", space, " ".join(filter(None, labels)))
         )
-    return found
+    return names
 
 
 def _word(path: str, value: Any, among: Sequence[str]) -> str:
@@ -215,11 +226,11 @@ def _word(path: str, value: Any, among: Sequence[str]) -> str:
     )
 
 
-def _cell(found: Difference | None) -> str:
-    if found is None:
+def _cell(difference: Difference | None) -> str:
+    if difference is None:
         return "–"
-    one = found.estimate
-    text = f"{one.mean:+.3f}"
-    if one.low is not None and one.high is not None:
-        text += f" [{one.low:+.3f}, {one.high:+.3f}]"
-    return f"{text} ({one.n}) {found.verdict}".rstrip()
+    estimate = difference.estimate
+    text = f"{estimate.mean:+.3f}"
+    if estimate.low is not None and estimate.high is not None:
+        text += f" [{estimate.low:+.3f}, {estimate.high:+.3f}]"
+    return f"{text} ({estimate.n}) {difference.verdict}".rstrip()

@@ -10,7 +10,7 @@ Result = Mapping[str, Any]
 
 
 def pooled(results: Sequence[Result]) -> list[Result]:
-    """Results with one in the place of all folds of a setting and seed.
+    """Replaces the results of all folds of a setting and seed by one result.
 
     It has the scores of all held-out images together: accuracy, with which of them are right, and
     from the recalls of each class balanced accuracy. It counts only if each of its folds does. Its
@@ -25,8 +25,8 @@ def pooled(results: Sequence[Result]) -> list[Result]:
     ...     return {"point": str(number), "status": "ok", "note": None, "scores": [score],
     ...             "config": {"data.fold": number}, "scored": 2, "scored_per_class": {"0": 2},
     ...             "folds": 2}
-    >>> [one] = pooled([fold(0, 1), fold(1, 2)])
-    >>> one["scores"][0]["value"], one["scored"]
+    >>> [result] = pooled([fold(0, 1), fold(1, 2)])
+    >>> result["scores"][0]["value"], result["scored"]
     (0.75, 4)
     """
     folds: dict[str, list[Result]] = {}
@@ -36,14 +36,14 @@ def pooled(results: Sequence[Result]) -> list[Result]:
             folds.setdefault(_setting(result), []).append(result)
         elif not result.get("scored", 1):
             last[_setting(result)] = result
-    found: list[Result] = []
+    pooled_results: list[Result] = []
     for result in results:
         setting = _setting(result)
         if setting not in folds:
-            found.append(result)
+            pooled_results.append(result)
         elif folds[setting][0] is result:
-            found.append(_one(folds[setting], last.get(setting)))
-    return found
+            pooled_results.append(_pool(folds[setting], last.get(setting)))
+    return pooled_results
 
 
 def standard_error(result: Result, accuracy: float) -> float | None:
@@ -62,7 +62,7 @@ def _setting(result: Result) -> str:
     return f"{result.get('folder')} {sorted(config.items())}"
 
 
-def _one(folds: Sequence[Result], last: Result | None) -> Result:
+def _pool(folds: Sequence[Result], last: Result | None) -> Result:
     lost = next((result for result in folds if result["status"] != "ok"), None)
     if lost is None and len(folds) < folds[0]["folds"]:
         why = f"{len(folds)} of its {folds[0]['folds']} folds are finished"
@@ -71,9 +71,9 @@ def _one(folds: Sequence[Result], last: Result | None) -> Result:
     if last is not None:
         notes.append(f"the point trained with all labels, to be used, is {last['point']}")
     folds = sorted(folds, key=lambda result: result["config"][FOLD])
-    one = dict(lost or folds[0])
+    base_result = dict(lost or folds[0])
     counts = [result.get("scored_per_class", {}) for result in folds]
-    return one | {
+    return base_result | {
         "pooled": True,
         "scored": sum(result["scored"] for result in folds),
         "note": "; ".join(dict.fromkeys(notes)) or None,
@@ -83,7 +83,7 @@ def _one(folds: Sequence[Result], last: Result | None) -> Result:
 
 def _scores(folds: Sequence[Result], counts: Sequence[Mapping[str, int]]) -> list[dict[str, Any]]:
     """Accuracies and balanced accuracies of all images together."""
-    found: list[dict[str, Any]] = []
+    scores: list[dict[str, Any]] = []
     for score in folds[0]["scores"]:
         if score["metric"] != "accuracy":
             continue
@@ -95,21 +95,25 @@ def _scores(folds: Sequence[Result], counts: Sequence[Mapping[str, int]]) -> lis
             continue  # of some folds there is no such score
         right: dict[str, float] = {}
         images: dict[str, int] = {}
-        for one, count in zip(each, counts, strict=True):
-            for label, recall in one["recalls"].items():
+        for fold_score, count in zip(each, counts, strict=True):
+            for label, recall in fold_score["recalls"].items():
                 right[label] = right.get(label, 0.0) + recall * count[label]
                 images[label] = images.get(label, 0) + count[label]
         recalls = {label: right[label] / images[label] for label in sorted(right, key=int)}
         accuracy = sum(right.values()) / sum(images.values())
         balanced = sum(recalls.values()) / len(recalls)
-        each_right = {"right": "".join(one["right"] for one in each)} if _told(each) else {}
-        found += [
+        each_right = (
+            {"right": "".join(fold_score["right"] for fold_score in each)}
+            if _has_right(each)
+            else {}
+        )
+        scores += [
             kind | {"value": accuracy, "recalls": recalls} | each_right,
             kind | {"metric": "balanced_accuracy", "value": balanced},
         ]
-    return found
+    return scores
 
 
-def _told(scores: Sequence[Mapping[str, Any]]) -> bool:
+def _has_right(scores: Sequence[Mapping[str, Any]]) -> bool:
     """Whether each score says which images are right; runs of older versions do not."""
     return all("right" in score for score in scores)

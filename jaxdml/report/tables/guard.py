@@ -19,8 +19,8 @@ from jaxdml.report.tables.table import Table
 TOO_FEW = "too few labels to tell"
 
 
-class Beside(NamedTuple):
-    """One method beside another one, on the same images."""
+class Disagreements(NamedTuple):
+    """How many images only one of two methods has right."""
 
     only_first: int  # images that the first one alone has right
     only_other: int
@@ -29,31 +29,34 @@ class Beside(NamedTuple):
     def p(self) -> float:
         """Of the two-sided exact test that each of these images is as likely of either kind.
 
-        >>> round(Beside(5, 1).p, 5), Beside(0, 0).p
+        >>> round(Disagreements(5, 1).p, 5), Disagreements(0, 0).p
         (0.21875, 1.0)
         """
         return sign_test(*self)
 
 
-def beside(first: str, other: str) -> Beside:
-    """Two methods on the same images, in the same order: "1" for one that is right, else "0".
+def disagreements(first: str, other: str) -> Disagreements:
+    """Counts the images that only one of two methods has right.
 
-    >>> beside("1101", "0111")
-    Beside(only_first=1, only_other=1)
+    Args:
+      first, other: a letter for each image, in the same order: "1" if it is right, else "0".
+
+    >>> disagreements("1101", "0111")
+    Disagreements(only_first=1, only_other=1)
     """
     pairs = list(zip(first, other, strict=True))
-    return Beside(pairs.count(("1", "0")), pairs.count(("0", "1")))
+    return Disagreements(pairs.count(("1", "0")), pairs.count(("0", "1")))
 
 
 def table(
-    results: Sequence[Mapping[str, Any]], paths: Sequence[str], wanted: Measure
+    results: Sequence[Mapping[str, Any]], paths: Sequence[str], measure: Measure
 ) -> Table | None:
     """A row for each method, the best first, each but the best one held against it.
 
     Args:
       results: pooled ones, see `folds.pooled`, and those of baselines.
       paths: the grid's, with that of the system.
-      wanted: which accuracy.
+      measure: which accuracy.
 
     Returns:
       `None` where labelled images do not take turns, there is one method only, or methods have not
@@ -62,7 +65,7 @@ def table(
     settings: dict[str, str] = {}
     images_of: set[str] = set()
     for group in summary.groups(results, paths):
-        for result, right in _first_right(group.ok, wanted):
+        for result, right in _first_right(group.ok, measure):
             settings[_name(group.setting, paths)] = right
             images_of.add(_images(result["config"]))
     if len(settings) < 2 or len(images_of) != 1:
@@ -70,22 +73,26 @@ def table(
     images = len(next(iter(settings.values())))
     best, *others = sorted(settings, key=lambda name: -settings[name].count("1"))
     pairs = list(itertools.combinations([best, *others], 2))
-    found = {pair: beside(settings[pair[0]], settings[pair[1]]) for pair in pairs}
-    adjusted = dict(zip(pairs, holm([one.p for one in found.values()]), strict=True))
+    disagreements_by_pair = {
+        pair: disagreements(settings[pair[0]], settings[pair[1]]) for pair in pairs
+    }
+    adjusted = dict(
+        zip(pairs, holm([counts.p for counts in disagreements_by_pair.values()]), strict=True)
+    )
     body = [[best, "the best here", f"{settings[best].count('1')} of {images}", "–", "–", "–"]]
     for name in others:
-        one, p = found[best, name], adjusted[best, name]
-        counts = [f"{settings[name].count('1')} of {images}", *map(str, one)]
+        disagreement_counts, p = disagreements_by_pair[best, name], adjusted[best, name]
+        counts = [f"{settings[name].count('1')} of {images}", *map(str, disagreement_counts)]
         body.append([name, "worse" if p <= LEVEL else TOO_FEW, *counts, f"{p:.2g}"])
     undecided = [name for name in others if adjusted[best, name] > LEVEL]
-    title = f"Which method for these labels, {wanted.words}"
+    title = f"Which method for these labels, {measure.words}"
     heading = ["method", "verdict", "right", "only the best right", "only this right", "p"]
     notes = [_conclusion(best, undecided, images), NOTE]
     return Table(title, heading, body, 2, notes)
 
 
 def _first_right(
-    results: Sequence[Mapping[str, Any]], wanted: Measure
+    results: Sequence[Mapping[str, Any]], measure: Measure
 ) -> list[tuple[Mapping[str, Any], str]]:
     """The first seed, and which images are right there; nothing where it is not told."""
     return [
@@ -93,7 +100,7 @@ def _first_right(
         for result in results
         if result.get("pooled")
         for score in result["scores"]
-        if summary.measure(score) == wanted and score.get("right")
+        if summary.measure(score) == measure and score.get("right")
     ][:1]
 
 
@@ -112,16 +119,16 @@ def _name(setting: Mapping[str, Any], paths: Sequence[str]) -> str:
     >>> _name({"system": "dml", "loss.view": None, "train.steps": 9}, ["system"])
     'dml, train.steps 9'
     """
-    said = [
+    words = [
         str(value) if path == "system" else f"{summary.short(path, paths)} {value}"
         for path, value in setting.items()
         if value is not None
     ]
-    return ", ".join(said) or "the setting"
+    return ", ".join(words) or "the setting"
 
 
 def _conclusion(best: str, undecided: Sequence[str], images: int) -> str:
-    """What to do.
+    """The sentence that says which method is the best, or that there are too few labels to tell.
 
     >>> _conclusion("few", [], 50)
     'few is the best on the 50 held-out labelled images, and better than each other one.'

@@ -77,7 +77,7 @@ def cells(name: str) -> tuple[Cell, ...]:
         / "published"
         / f"table_{name.replace('.', '_')}.csv"
     )
-    found = []
+    table_cells = []
     for row in csv.DictReader(file.read_text().splitlines()):
         weight = {f"routine.{p}": _number(row[p]) for p in ("alpha", "gamma") if p in row}
         setting = {
@@ -93,8 +93,8 @@ def cells(name: str) -> tuple[Cell, ...]:
         for column in list(row):
             if column.endswith(("_accuracy", "_ami")):
                 classifier, metric = column.split("_")
-                found.append(Cell(setting, classifier, metric, float(row[column])))
-    return tuple(found)
+                table_cells.append(Cell(setting, classifier, metric, float(row[column])))
+    return tuple(table_cells)
 
 
 def table(name: str, results: Sequence[Mapping[str, Any]]) -> Table:
@@ -108,19 +108,19 @@ def table(name: str, results: Sequence[Mapping[str, Any]]) -> Table:
       name: one of `NAMES`.
       results: as `result.json` holds them; those that are not `ok` do not count.
     """
-    all_of_it = cells(name)
+    all_cells = cells(name)
     weight = "routine.gamma" if name == "6.6" else "routine.alpha"
     index = ("data.name", "data.labelled_percent", "model.latent_dim", weight)
-    first = min(cell.setting[weight] for cell in all_of_it if cell.setting[weight] is not None)
-    blocks = list(dict.fromkeys(_block(cell, all_of_it) for cell in all_of_it))
+    first = min(cell.setting[weight] for cell in all_cells if cell.setting[weight] is not None)
+    blocks = list(dict.fromkeys(_block(cell, all_cells) for cell in all_cells))
     rows: dict[tuple[Any, ...], dict[str, Cell]] = {}
-    for cell in all_of_it:
-        place = [cell.setting[path] for path in index[:-1]]
-        given = cell.setting[weight]
-        row = rows.setdefault((*place, first if given is None else given), {})
-        row[_block(cell, all_of_it)] = cell
+    for cell in all_cells:
+        row_key = [cell.setting[path] for path in index[:-1]]
+        weight_value = cell.setting[weight]
+        row = rows.setdefault((*row_key, first if weight_value is None else weight_value), {})
+        row[_block(cell, all_cells)] = cell
     body, matched, several = [], 0, False
-    sampled = _sampled(all_of_it, blocks, results)
+    sampled = _sampled(all_cells, blocks, results)
     for key, row in sorted(rows.items()):
         line = [key[0], *(f"{value:g}" for value in key[1:])]
         for block in blocks:
@@ -130,8 +130,8 @@ def table(name: str, results: Sequence[Mapping[str, Any]]) -> Table:
             several |= len({_setting(result) for result in ours}) > 1
             line += [f"{row[block].value:g}", _average(values)] if block in row else ["", ""]
             if block in sampled:
-                found = _values(row[block], ours, "sample") if block in row else []
-                line.append(_average(found) if block in row else "")
+                sample_values = _values(row[block], ours, "sample") if block in row else []
+                line.append(_average(sample_values) if block in row else "")
         body.append(line)
     notes = [NOTES[name], *([THIRD] if name in ("6.3", "6.4", "6.5") else [])]
     if several:
@@ -154,7 +154,9 @@ def like(cell: Cell, results: Sequence[Mapping[str, Any]]) -> list[Mapping[str, 
         if result["status"] == "ok"
         and result["config"].get("eval.split", "test") == "test"
         and (cell.classifier != "knn" or result["config"].get("eval.neighbours", 5) == 5)
-        and all(_agrees(path, wanted, result["config"]) for path, wanted in cell.setting.items())
+        and all(
+            _agrees(path, expected, result["config"]) for path, expected in cell.setting.items()
+        )
     ]
 
 
@@ -170,38 +172,38 @@ def touched(results: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _agrees(path: str, wanted: Any, config: Mapping[str, Any]) -> bool:
+def _agrees(path: str, expected: Any, config: Mapping[str, Any]) -> bool:
     if path == "data.labelled_percent":
-        given = {p: config.get(p) for p in LABELS if config.get(p) is not None}
-        return given == {path: wanted} or (wanted == 100 and not given)
-    if wanted is None:
+        labels_by_path = {p: config.get(p) for p in LABELS if config.get(p) is not None}
+        return labels_by_path == {path: expected} or (expected == 100 and not labels_by_path)
+    if expected is None:
         return True
     value = config.get(path)
-    return abs(value - wanted) < 1e-6 if isinstance(value, float) else bool(value == wanted)
+    return abs(value - expected) < 1e-6 if isinstance(value, float) else bool(value == expected)
 
 
 def _sampled(
-    all_of_it: Sequence[Cell], blocks: Sequence[str], results: Sequence[Mapping[str, Any]]
+    all_cells: Sequence[Cell], blocks: Sequence[str], results: Sequence[Mapping[str, Any]]
 ) -> set[str]:
     """Columns of which samples were scored too."""
     return {
         block
         for block in blocks
-        for cell in all_of_it
-        if _block(cell, all_of_it) == block and _values(cell, like(cell, results), "sample")
+        for cell in all_cells
+        if _block(cell, all_cells) == block and _values(cell, like(cell, results), "sample")
     }
 
 
 def _values(
     cell: Cell, results: Sequence[Mapping[str, Any]], embedding: str = "mean"
 ) -> list[float]:
-    wanted = {"protocol": "thesis", "classifier": cell.classifier, "metric": cell.metric}
-    wanted["embedding"] = embedding
+    kind = {"protocol": "thesis", "classifier": cell.classifier, "metric": cell.metric}
+    kind["embedding"] = embedding
     return [
         score["value"]
         for result in results
         for score in result["scores"]
-        if wanted.items() <= score.items()
+        if kind.items() <= score.items()
     ]
 
 
@@ -220,8 +222,8 @@ def _block(cell: Cell, among: Sequence[Cell]) -> str:
     """What a column is of: the system, what tells it from others in its table, and the metric."""
     words = [_WORDS[cell.setting["system"]]]
     for path in ("loss.name", "prior.name"):
-        own = {c.setting[path] for c in among if c.setting["system"] == cell.setting["system"]}
-        words += [cell.setting[path]] if len(own) > 1 else []
+        values = {c.setting[path] for c in among if c.setting["system"] == cell.setting["system"]}
+        words += [cell.setting[path]] if len(values) > 1 else []
     words += [_WORDS.get(word, word) for word in (cell.classifier, cell.metric)]
     return " ".join(words)
 

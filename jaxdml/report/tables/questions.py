@@ -12,9 +12,14 @@ MARGIN = "margin"
 NO_PATHS = ("embedding", MARGIN)  # of a setting, beside its configuration
 
 
-def measures(wanted: Sequence[Measure]) -> list[Measure]:
-    """Those that answer: of the first kind of embedding, under each protocol."""
-    return [one for one in wanted if one.embedding == wanted[0].embedding]
+def measures(all_measures: Sequence[Measure]) -> list[Measure]:
+    """The measures that answer questions: those of the same embedding as the first one.
+
+    >>> mean = Measure("thesis", "knn", "mean", "accuracy")
+    >>> measures([mean, mean._replace(embedding="sample")]) == [mean]
+    True
+    """
+    return [measure for measure in all_measures if measure.embedding == all_measures[0].embedding]
 
 
 class Answer(NamedTuple):
@@ -38,28 +43,28 @@ class Answered(NamedTuple):
 def answer(
     questions: Mapping[str, Mapping[str, Mapping[str, Any]]],
     results: Sequence[Mapping[str, Any]],
-    wanted: Measure,
+    measure: Measure,
 ) -> list[Answered]:
-    """What the points say.
+    """Answers each question by the scores of the points of its settings.
 
     Args:
       questions: text → name of a setting → its resolved configuration, seeds aside; the first
         setting is what the others are compared with. A configuration's `embedding` says which one
-        is scored, where it is not the one that is `wanted`; the first one's `margin`, below which
+        is scored, where it is not that of `measure`; the first one's `margin`, below which
         difference another one is `equivalent`.
       results: as `result.json` holds them.
-      wanted: which score.
+      measure: which score.
 
     >>> def result(seed, alpha, value):
     ...     return {"status": "ok", "config": {"seed": seed, "alpha": alpha},
-    ...             "scores": [{**wanted._asdict(), "value": value}]}
-    >>> wanted = Measure("thesis", "knn", "mean", "accuracy")
+    ...             "scores": [{**measure._asdict(), "value": value}]}
+    >>> measure = Measure("thesis", "knn", "mean", "accuracy")
     >>> results = [result(s, a, a / 2 + s * a / 100) for s in range(3) for a in (0.0, 1.0)]
-    >>> asked = {"Does α matter?": {"no": {"alpha": 0.0}, "yes": {"alpha": 1.0}}}
-    >>> [one.verdict for one in answer(asked, results, wanted)[0].answers]
+    >>> questions = {"Does α matter?": {"no": {"alpha": 0.0}, "yes": {"alpha": 1.0}}}
+    >>> [one.verdict for one in answer(questions, results, measure)[0].answers]
     ['', 'better']
     """
-    found = []
+    answered = []
     for question, settings in questions.items():
         answers: list[Answer] = []
         first: Mapping[Any, float] = {}
@@ -68,22 +73,24 @@ def answer(
         for i, (name, setting) in enumerate(settings.items()):
             expected = {path: value for path, value in setting.items() if path not in NO_PATHS}
             group = Group({}, [r for r in results if _is(expected, r["config"])])
-            measure = wanted._replace(embedding=setting.get("embedding", wanted.embedding))
-            values = group.values(measure)
+            setting_measure = measure._replace(
+                embedding=setting.get("embedding", measure.embedding)
+            )
+            values = group.values(setting_measure)
             score = estimate(list(values.values())) if values else None
             lost = len(group.results) - len(group.ok)
             answers.append(Answer(name, score, lost, paired(values, first) if i else None, ""))
             first = values if i == 0 else first
             families.setdefault(tuple(setting.get(path) for path in LABELS), []).append(i)
         for family in families.values():
-            said = verdicts([answers[i].difference for i in family], margin)
-            for i, verdict in zip(family, said, strict=True):
+            family_verdicts = verdicts([answers[i].difference for i in family], margin)
+            for i, verdict in zip(family, family_verdicts, strict=True):
                 answers[i] = answers[i]._replace(verdict=verdict)
-        found.append(Answered(question, answers, margin))
-    return found
+        answered.append(Answered(question, answers, margin))
+    return answered
 
 
-def table(answered: Sequence[Answered], wanted: Measure) -> Table:
+def table(answered: Sequence[Answered], measure: Measure) -> Table:
     """A row for each setting of each question."""
     body = []
     for question, answers, _ in answered:
@@ -113,8 +120,8 @@ def table(answered: Sequence[Answered], wanted: Measure) -> Table:
         "one-sided t-tests, and Holm's procedure at 5 %."
         for margin, names in margins.items()
     ]
-    heading = ["question", "setting", "than the first", wanted.words, "difference"]
-    return Table(f"Questions by {wanted.words}", heading, body, 3, notes)
+    heading = ["question", "setting", "than the first", measure.words, "difference"]
+    return Table(f"Questions by {measure.words}", heading, body, 3, notes)
 
 
 def _is(expected: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
@@ -123,22 +130,24 @@ def _is(expected: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
     Fields that there were none of when it was trained do not count.
     """
 
-    def training(one: Mapping[str, Any]) -> dict[str, Any]:
+    def training(values: Mapping[str, Any]) -> dict[str, Any]:
         return {
             path: list(value) if isinstance(value, tuple) else value
-            for path, value in one.items()
+            for path, value in values.items()
             if path not in REPEATS and not path.startswith("eval.") and path != "run"
         }
 
-    own = training(config)
-    return own == {path: value for path, value in training(expected).items() if path in own}
+    trained_values = training(config)
+    return trained_values == {
+        path: value for path, value in training(expected).items() if path in trained_values
+    }
 
 
-def _interval(found: Estimate | None, form: str, lost: int) -> str:
+def _interval(estimated: Estimate | None, form: str, lost: int) -> str:
     without = f" ({lost} without a score)" if lost else ""
-    if found is None:
+    if estimated is None:
         return f"–{without}"
-    text = form.format(found.mean)
-    if found.low is not None and found.high is not None:
-        text += f" [{form.format(found.low)}, {form.format(found.high)}]"
-    return f"{text} ({found.n}){without}"
+    text = form.format(estimated.mean)
+    if estimated.low is not None and estimated.high is not None:
+        text += f" [{form.format(estimated.low)}, {form.format(estimated.high)}]"
+    return f"{text} ({estimated.n}){without}"

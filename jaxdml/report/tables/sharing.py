@@ -10,14 +10,14 @@ LABELS = ("data.labelled_percent", "data.labelled_count", "data.labels_per_class
 
 
 def shared_labels(configs: Sequence[Mapping[str, Any]]) -> str | None:
-    """What to say where the seeds of a setting have the same labelled images, if some do.
+    """A sentence on how many settings have the same labelled images for all seeds; or `None`.
 
     Args:
       configs: resolved configurations of points.
 
     >>> base = {"data.labelled_count": 60, "data.labels_seed": 0}
-    >>> said = shared_labels([base | {"seed": 0}, base | {"seed": 1}])
-    >>> said.partition(":")[0]
+    >>> message = shared_labels([base | {"seed": 0}, base | {"seed": 1}])
+    >>> message.partition(":")[0]
     'in 1 of 1 settings all seeds share their labelled images'
     >>> shared_labels([base | {"seed": i, "data.labels_seed": i} for i in range(2)]) is None
     True
@@ -29,8 +29,8 @@ def shared_labels(configs: Sequence[Mapping[str, Any]]) -> str | None:
             setting = str(sorted((p, str(v)) for p, v in config.items() if not _apart(p)))
             chosen = config.get("seed"), config.get("data.labels_seed")
             seeds.setdefault(setting, set()).add(chosen)
-    several = [found for found in seeds.values() if len(found) > 1]
-    shared = [found for found in several if len({labels for _, labels in found}) == 1]
+    several = [pairs for pairs in seeds.values() if len(pairs) > 1]
+    shared = [pairs for pairs in several if len({labels for _, labels in pairs}) == 1]
     if not shared:
         return None
     return (

@@ -55,9 +55,9 @@ def estimate(values: Sequence[float]) -> Estimate:
     Args:
       values: finite, at least one; the order does not matter.
 
-    >>> found = estimate([0.1, 0.2, 0.3])
-    >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3), round(found.p, 3)
-    (0.2, -0.048, 0.448, 0.074)
+    >>> estimated = estimate([0.1, 0.2, 0.3])
+    >>> [round(value, 3) for value in (estimated.mean, estimated.low, estimated.high, estimated.p)]
+    [0.2, -0.048, 0.448, 0.074]
     >>> estimate([0.25]).low is None
     True
     """
@@ -86,11 +86,11 @@ def paired(a: Mapping[Any, float], b: Mapping[Any, float]) -> Estimate | None:
     >>> paired({0: 0.75, 1: 0.5, 2: 0.0}, {0: 0.25, 1: 0.0}).mean
     0.5
     """
-    both = [key for key in a if key in b]
-    return estimate([a[key] - b[key] for key in both]) if both else None
+    shared_keys = [key for key in a if key in b]
+    return estimate([a[key] - b[key] for key in shared_keys]) if shared_keys else None
 
 
-def equivalence(one: Estimate, margin: float) -> float:
+def equivalence(difference: Estimate, margin: float) -> float:
     """P-value of the test that a mean is at least `margin` away from 0; small: it is nearer.
 
     These are two one-sided t-tests, of which the larger p-value counts (Schuirmann, "A comparison
@@ -98,19 +98,20 @@ def equivalence(one: Estimate, margin: float) -> float:
     90 % interval of the mean lies within ± `margin`.
 
     Args:
-      one: of a difference. Equal values tell no spread: they are near only if all of them are 0.
+      difference: its mean over pairs. Equal values tell no spread: they are near only if all of
+        them are 0.
       margin: above 0, in the units of the mean.
 
     >>> close = estimate([0.001, -0.002, 0.0, 0.001])
     >>> round(equivalence(close, 0.005), 4), round(equivalence(close, 0.001), 4)
     (0.0029, 0.1261)
     """
-    if one.std is None:
+    if difference.std is None:
         return 1.0
-    if one.std == 0:
-        return 1.0 if one.mean else 0.0
-    error = one.std / math.sqrt(one.n)
-    return float(stdtr(one.n - 1, (abs(one.mean) - margin) / error))
+    if difference.std == 0:
+        return 1.0 if difference.mean else 0.0
+    error = difference.std / math.sqrt(difference.n)
+    return float(stdtr(difference.n - 1, (abs(difference.mean) - margin) / error))
 
 
 def sign_test(more: int, less: int) -> float:
@@ -131,7 +132,7 @@ def holm(p: Sequence[float]) -> list[float]:
     multiplied by m + 1 − k; none is below an adjusted smaller one, and none above 1. It holds
     however the tests depend on each other.
 
-    >>> [round(one, 3) for one in holm([0.01, 0.04, 0.03])]
+    >>> [round(adjusted, 3) for adjusted in holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
     """
     adjusted = [0.0] * len(p)
@@ -159,13 +160,17 @@ def verdicts(family: Sequence[Estimate | None], margin: float | None = None) -> 
     >>> verdicts(family), verdicts(family, margin=0.3)
     (['better', 'undecided', ''], ['equivalent', 'undecided', ''])
     """
-    tested = [(i, one) for i, one in enumerate(family) if one is not None and one.n >= FEWEST]
-    found = [""] * len(family)
-    adjusted = holm([1.0 if one.p is None else one.p for _, one in tested])
-    for (i, one), p in zip(tested, adjusted, strict=True):
-        found[i] = VERDICTS[int(np.sign(one.mean)) if p <= LEVEL else 0]
+    tested = [
+        (i, difference)
+        for i, difference in enumerate(family)
+        if difference is not None and difference.n >= FEWEST
+    ]
+    texts = [""] * len(family)
+    adjusted = holm([1.0 if difference.p is None else difference.p for _, difference in tested])
+    for (i, difference), p in zip(tested, adjusted, strict=True):
+        texts[i] = VERDICTS[int(np.sign(difference.mean)) if p <= LEVEL else 0]
     if margin is not None:
-        adjusted = holm([equivalence(one, margin) for _, one in tested])
+        adjusted = holm([equivalence(difference, margin) for _, difference in tested])
         for (i, _), p in zip(tested, adjusted, strict=True):
-            found[i] = EQUIVALENT if p <= LEVEL else found[i]
-    return found
+            texts[i] = EQUIVALENT if p <= LEVEL else texts[i]
+    return texts

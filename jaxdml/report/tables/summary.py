@@ -60,7 +60,12 @@ def _word(name: str) -> str:
 
 
 def measure(score: Mapping[str, Any]) -> Measure:
-    """What a score is one of."""
+    """The measure of a score: its protocol, classifier, embedding and metric.
+
+    >>> measure({"protocol": "thesis", "classifier": "knn", "embedding": "mean", "metric": "ami",
+    ...          "value": 0.5})
+    Measure(protocol='thesis', classifier='knn', embedding='mean', metric='ami')
+    """
     return Measure(*(score[field] for field in Measure._fields))
 
 
@@ -85,25 +90,25 @@ class Group(NamedTuple):
         """Whether these are no points, but what has no network: raw pixels, or their PCA."""
         return any(result.get("baseline") for result in self.results)
 
-    def values(self, wanted: Measure) -> dict[tuple[Any, ...], float]:
+    def values(self, measured: Measure) -> dict[tuple[Any, ...], float]:
         """The seeds of the points that count and were measured so → value."""
         return {
             tuple(result["config"].get(path) for path in SEEDS): score["value"]
             for result in self.ok
             for score in result["scores"]
-            if measure(score) == wanted
+            if measure(score) == measured
         }
 
 
 def groups(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Group]:
     """Results by their setting: the grid paths that are no seeds, in order of first appearance."""
     settings = [path for path in paths if path not in REPEATS]
-    found: dict[tuple[str, ...], Group] = {}
+    group_by_key: dict[tuple[str, ...], Group] = {}
     for result in results:
         setting = {path: result["config"].get(path) for path in settings}
         key = tuple(map(str, setting.values()))
-        found.setdefault(key, Group(setting, [])).results.append(result)
-    return list(found.values())
+        group_by_key.setdefault(key, Group(setting, [])).results.append(result)
+    return list(group_by_key.values())
 
 
 def tables(
@@ -134,8 +139,8 @@ def tables(
     if len(columns) > MOST_COLUMNS:
         used = dict.fromkeys(column.protocol for column in columns)
         parts = {f"Scores, {_word(p)}": [c for c in columns if c.protocol == p] for p in used}
-    marks = {c: found for c in columns if (found := leading(rows, c)) is not None}
-    made = [
+    marks = {c: leads for c in columns if (leads := leading(rows, c)) is not None}
+    score_tables = [
         Table(
             title,
             [*(short(path, settings) for path in settings), "n", *(c.words for c in part)],
@@ -145,7 +150,7 @@ def tables(
         for title, part in parts.items()
     ]
     notes = _notes(results, rows, settings, tested=bool(marks))
-    return [*made[:-1], made[-1]._replace(notes=notes)]
+    return [*score_tables[:-1], score_tables[-1]._replace(notes=notes)]
 
 
 def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
@@ -153,10 +158,10 @@ def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
     rows = groups(results, paths)
     settings = list(rows[0].setting) if rows else []
     body = [
-        [*cells(group), *wanted, *_numbers(estimate(list(values.values())))]
+        [*cells(group), *measured, *_numbers(estimate(list(values.values())))]
         for group in rows
-        for wanted in measures(group.ok)
-        if (values := group.values(wanted))
+        for measured in measures(group.ok)
+        if (values := group.values(measured))
     ]
     heading = [*(short(path, settings) for path in settings), *Measure._fields]
     numbers = ["n", "average", "std", "95 % from", "to"]
@@ -165,13 +170,13 @@ def every(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Table:
 
 def _row(group: Group, columns: Sequence[Measure], marks: Mapping[Measure, bool]) -> list[str]:
     count, total = len(group.ok), len(group.results)
-    found = [
+    averages = [
         average(values := list(group.values(column).values()), count)
         + _standard_error(group, column, values)
         + MARK * marks.get(column, False)
         for column in columns
     ]
-    return [*cells(group), str(count) if count == total else f"{count} of {total}", *found]
+    return [*cells(group), str(count) if count == total else f"{count} of {total}", *averages]
 
 
 def _standard_error(group: Group, column: Measure, values: Sequence[float]) -> str:
@@ -247,23 +252,23 @@ def label(path: str, value: Any) -> str:
     }[path]
 
 
-def names(found: Sequence[Group]) -> list[str]:
+def names(all_groups: Sequence[Group]) -> list[str]:
     """Settings in words: what tells them from each other.
 
     >>> a = Group({"system": "dml", "data.labelled_count": 60, "loss.name": "triplet"}, [])
     >>> names([a, Group(a.setting | {"data.labelled_count": 6}, [])])
     ['60 labelled', '6 labelled']
     """
-    paths = telling([group.setting for group in found])
+    paths = telling([group.setting for group in all_groups])
     labelled = any(path in LABELS for path in paths)
 
     def name(group: Group) -> str:
-        said = [_in_words(p, group.setting[p]) for p in paths if group.setting[p] is not None]
+        words = [_in_words(p, group.setting[p]) for p in paths if group.setting[p] is not None]
         if labelled and all(group.setting.get(path) is None for path in LABELS):
-            said.append("all labelled")
-        return " · ".join(said) or "one setting"
+            words.append("all labelled")
+        return " · ".join(words) or "one setting"
 
-    return [name(group) for group in found]
+    return [name(group) for group in all_groups]
 
 
 def telling(settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -310,9 +315,9 @@ def cells(group: Group) -> list[str]:
     return [cell(value) for value in group.setting.values()]
 
 
-def _numbers(found: Estimate) -> list[str]:
-    values = (found.mean, found.std, found.low, found.high)
-    return [str(found.n), *("–" if value is None else f"{value:.4f}" for value in values)]
+def _numbers(estimated: Estimate) -> list[str]:
+    values = (estimated.mean, estimated.std, estimated.low, estimated.high)
+    return [str(estimated.n), *("–" if value is None else f"{value:.4f}" for value in values)]
 
 
 def average(values: Sequence[float], points: int) -> str:
