@@ -11,10 +11,10 @@ from jaxdml.export.records import Embedding
 def test_a_plane_lies_in_three_dimensions(dimensions, tmp_path):
     z = np.random.default_rng(0).standard_normal((7, dimensions), np.float32)
     projector.write(Embedding(z, ["a\tb"] * 7, np.arange(7), None), tmp_path)
-    found = np.loadtxt(tmp_path / "projector" / "tensors.tsv", "f")
-    np.testing.assert_array_equal(found[:, :dimensions], z)
-    assert not found[:, dimensions:].any()
-    assert found.shape[1] == max(3, dimensions)
+    vectors = np.loadtxt(tmp_path / "projector" / "tensors.tsv", "f")
+    np.testing.assert_array_equal(vectors[:, :dimensions], z)
+    assert not vectors[:, dimensions:].any()
+    assert vectors.shape[1] == max(3, dimensions)
     labels = (tmp_path / "projector" / "metadata.tsv").read_text().splitlines()
     assert labels[1:] == [f"a b\t{i}" for i in range(7)]
     assert "sprite" not in (tmp_path / "projector_config.pbtxt").read_text()

@@ -3,7 +3,7 @@ import numpy as np
 from jaxdml.report.tables import comparison, summary
 from jaxdml.report.tables.summary import Measure
 
-WANTED = Measure("thesis", "knn", "mean", "accuracy")
+MEASURE = Measure("thesis", "knn", "mean", "accuracy")
 PATHS = ["system", "routine.alpha", "data.labelled_count", "seed", "data.labels_seed"]
 
 
@@ -11,13 +11,13 @@ def point(value, system, labels, seed, alpha=None, status="ok"):
     config = {"system": system, "data.labelled_count": labels, "seed": seed,
               "data.labels_seed": seed}  # fmt: skip
     config |= {"routine.alpha": alpha} if alpha is not None else {}
-    scores = [WANTED._asdict() | {"value": value}]
+    scores = [MEASURE._asdict() | {"value": value}]
     return {"point": f"{system}{labels}{seed}{alpha}", "status": status, "config": config,
             "scores": scores if status == "ok" else []}  # fmt: skip
 
 
 def rows(results):
-    table = comparison.table(results, PATHS, WANTED)
+    table = comparison.table(results, PATHS, MEASURE)
     return [dict(zip(table.heading, row, strict=True)) for row in table.body]
 
 
@@ -53,19 +53,19 @@ def test_verdicts_are_corrected_for_the_pairs_of_their_column():
         random = np.random.default_rng(1)
         values = {name: random.normal(0.8, 0.01, 3) for name in systems}
         values["b"] = values["a"] + np.array([0.010, 0.012, 0.017])
-        found = [
+        results = [
             point(value, name, 60, seed)
-            for name, own in values.items()
-            for seed, value in enumerate(own)
+            for name, seed_values in values.items()
+            for seed, value in enumerate(seed_values)
         ]
-        return {(row["A"], row["B"]): row["accuracy"] for row in rows_of(found)}
+        return {(row["A"], row["B"]): row["accuracy"] for row in rows_of(results)}
 
     assert column("ab")["a", "b"].endswith(" worse")
     assert column("abcde")["a", "b"].endswith(" undecided")
 
 
 def rows_of(results):
-    table = comparison.table(results, ["system", "seed"], WANTED)
+    table = comparison.table(results, ["system", "seed"], MEASURE)
     return [dict(zip(table.heading, row, strict=True)) for row in table.body]
 
 
@@ -89,9 +89,9 @@ def test_of_many_methods_each_is_compared_with_the_first_whatever_it_scores():
         for i in (4, 0, 1, 2, 3, 5, 6, 7, 8)
         for seed in range(3)
     ]
-    found = rows(results)
-    assert len(found) == 8
-    assert {row["A"] for row in found} == {"alpha=0.4"}
+    table_rows = rows(results)
+    assert len(table_rows) == 8
+    assert {row["A"] for row in table_rows} == {"alpha=0.4"}
 
 
 def test_the_highest_and_what_is_not_told_apart_from_it_lead():
@@ -99,29 +99,29 @@ def test_the_highest_and_what_is_not_told_apart_from_it_lead():
     results = [
         point(value + 0.001 * labels, name, labels, seed)
         for labels in (6, 60)
-        for name, own in values.items()
-        for seed, value in enumerate(own)
+        for name, seed_values in values.items()
+        for seed, value in enumerate(seed_values)
         if labels == 6 or name != "high" or seed == 0
     ]
     groups = summary.groups(results, PATHS)
-    found = comparison.leading(groups, PATHS, WANTED)
+    group_leads = comparison.leading(groups, PATHS, MEASURE)
     named = [(g.setting["system"], g.setting["data.labelled_count"]) for g in groups]
-    assert [name for name, leads in zip(named, found, strict=True) if leads] == [
+    assert [name for name, leads in zip(named, group_leads, strict=True) if leads] == [
         ("near", 6), ("high", 6), ("near", 60)
     ]  # fmt: skip  # with 60 labels the high one has a single seed, and is not tested
     alike = [one for one in results if one["config"]["system"] != "low"]
-    assert not any(comparison.leading(summary.groups(alike, PATHS), PATHS, WANTED))
+    assert not any(comparison.leading(summary.groups(alike, PATHS), PATHS, MEASURE))
     [table] = comparison.score_tables(results, PATHS)
     marks = [row[-1].endswith(summary.MARK) for row in table.body]
-    assert marks == found
+    assert marks == group_leads
     assert table.notes[-1] == summary.LEADING
     few = [one for one in results if one["config"]["seed"] < 2]
-    assert comparison.leading(summary.groups(few, PATHS), PATHS, WANTED) is None
+    assert comparison.leading(summary.groups(few, PATHS), PATHS, MEASURE) is None
     assert summary.LEADING not in comparison.score_tables(few, PATHS)[0].notes
 
 
 def test_there_is_nothing_to_compare_without_a_second_method():
-    assert comparison.table([point(0.5, "ae", 60, 0)], PATHS, WANTED) is None
+    assert comparison.table([point(0.5, "ae", 60, 0)], PATHS, MEASURE) is None
 
 
 def test_what_is_evaluated_in_another_way_is_not_compared():
@@ -129,4 +129,4 @@ def test_what_is_evaluated_in_another_way_is_not_compared():
     results += [point(0.7, "dml", 60, seed) for seed in range(3)]
     for other in results[3:]:
         other["config"]["eval.split"] = "validation"
-    assert comparison.table(results, [*PATHS, "eval.split"], WANTED) is None
+    assert comparison.table(results, [*PATHS, "eval.split"], MEASURE) is None

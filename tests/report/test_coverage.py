@@ -30,16 +30,16 @@ def residuals():
       The deviations of accuracies and mutual informations from their setting's mean, in units of
       its standard deviation; and these standard deviations.
     """
-    found, scales = [], []
+    deviations, scales = [], []
     kept = archive.Archive(ROOT / "study_both")
     results = kept.results()
     for group in summary.groups(results, kept.plan()["grid_paths"]):
-        for wanted in summary.measures(results):
-            values = np.array(list(group.values(wanted).values()))
+        for measure in summary.measures(results):
+            values = np.array(list(group.values(measure).values()))
             if len(values) == 10:
                 scales.append(values.std(ddof=1))
-                found.append((values - values.mean()) / scales[-1])
-    return np.concatenate(found), np.array(scales)
+                deviations.append((values - values.mean()) / scales[-1])
+    return np.concatenate(deviations), np.array(scales)
 
 
 def normal(random, shape):
@@ -55,8 +55,8 @@ def drawn(random, shape):
 def covered(seeds, draw):
     """Of 100 intervals, how many hold the true mean; those that are not shown do not count."""
     random = np.random.default_rng(seeds)
-    found = [estimate(x) for x in draw(random, (REPEATS["interval"], seeds))]
-    shown = [one for one in found if one.low is not None]
+    estimates = [estimate(x) for x in draw(random, (REPEATS["interval"], seeds))]
+    shown = [one for one in estimates if one.low is not None]
     return 100 * float(np.mean([one.low <= 0 <= one.high for one in shown]))
 
 
@@ -90,11 +90,11 @@ def test_without_a_difference_six_families_in_100_at_most_have_a_verdict(seeds, 
     assert false(seeds, normal, pairs) <= 6
 
 
-@pytest.mark.parametrize(("seeds", "said"), [*zip(SEEDS, COVERED, strict=True)])
-def test_with_deviations_of_the_committed_results_coverage_is_what_is_said(seeds, said):
-    assert covered(seeds, drawn) == pytest.approx(said, abs=1.5)
+@pytest.mark.parametrize(("seeds", "percent"), [*zip(SEEDS, COVERED, strict=True)])
+def test_with_deviations_of_the_committed_results_coverage_is_what_is_said(seeds, percent):
+    assert covered(seeds, drawn) == pytest.approx(percent, abs=1.5)
 
 
-@pytest.mark.parametrize(("seeds", "said"), [*zip(SEEDS, FALSE, strict=True)])
-def test_with_deviations_of_the_committed_results_false_verdicts_are_what_is_said(seeds, said):
-    assert false(seeds, drawn, ALL_PAIRS) == pytest.approx(said, abs=1.5)
+@pytest.mark.parametrize(("seeds", "percent"), [*zip(SEEDS, FALSE, strict=True)])
+def test_with_deviations_of_the_committed_results_false_verdicts_are_what_is_said(seeds, percent):
+    assert false(seeds, drawn, ALL_PAIRS) == pytest.approx(percent, abs=1.5)

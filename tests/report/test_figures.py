@@ -32,27 +32,37 @@ def test_the_prior_is_one_standard_deviation_of_each_component(random):
     turn = np.array([[0.8, -0.6], [0.6, 0.8]])
     prior = latent.Ellipses(np.array([[1.0, 2.0]]), (turn @ covariance @ turn.T)[None])
     figure = latent.draw([panel(random, prior)], [str(i) for i in range(11)])
-    [found] = [p for p in figure.axes[0].patches if isinstance(p, Ellipse)]
+    [ellipse] = [p for p in figure.axes[0].patches if isinstance(p, Ellipse)]
     edge = np.array([1.0, 2.0]) + 2.0 * turn[:, 0]  # one standard deviation along the wide axis
-    outline = found.get_path().interpolated(50).transformed(found.get_patch_transform()).vertices
+    outline = (
+        ellipse.get_path().interpolated(50).transformed(ellipse.get_patch_transform()).vertices
+    )
     assert np.abs(outline - edge).sum(axis=1).min() < 0.05
-    assert max(found.width, found.height) == pytest.approx(4.0)
-    assert min(found.width, found.height) == pytest.approx(2.0)
+    assert max(ellipse.width, ellipse.height) == pytest.approx(4.0)
+    assert min(ellipse.width, ellipse.height) == pytest.approx(2.0)
 
 
 def test_a_phase_is_the_background_of_its_epochs_and_what_is_not_read_leaves_a_gap():
     losses = {"metric": np.array([[1.0, np.nan, 3.0], [3.0, np.nan, 1.0]])}
-    one = curves.Curves("a", np.arange(1, 4), ["supervised", "unsupervised", "supervised"], losses)
-    axis = curves.draw([one]).axes[0]
+    setting = curves.Curves(
+        "a", np.arange(1, 4), ["supervised", "unsupervised", "supervised"], losses
+    )
+    axis = curves.draw([setting]).axes[0]
     seed, _, mean = axis.lines
     assert seed.get_xdata().tolist() == [1, 3]
     assert mean.get_ydata().tolist() == [2.0, 2.0]
     first, second, third = (patch.get_facecolor() for patch in axis.patches)
     assert first == third != second
-    assert curves.draw([one._replace(epochs=np.array([1]))]) is None
-    both = one._replace(losses=losses | {"reconstruction": np.ones((2, 3))})
-    neither = one._replace(losses=losses | {"reconstruction": np.full((2, 3), np.nan)})
-    panels = [axis for axis in curves.draw([neither, both]).axes if axis.get_visible()]
+    assert curves.draw([setting._replace(epochs=np.array([1]))]) is None
+    with_reconstruction = setting._replace(losses=losses | {"reconstruction": np.ones((2, 3))})
+    without_reconstruction = setting._replace(
+        losses=losses | {"reconstruction": np.full((2, 3), np.nan)}
+    )
+    panels = [
+        axis
+        for axis in curves.draw([without_reconstruction, with_reconstruction]).axes
+        if axis.get_visible()
+    ]
     assert [axis.get_ylabel() for axis in panels] == ["metric", "metric", "reconstruction"]
 
 
@@ -85,10 +95,10 @@ def test_a_line_goes_through_the_means_and_its_band_is_the_interval():
 
 
 def test_the_same_figure_is_the_same_file(tmp_path, random):
-    one = panel(random)
+    drawn_panel = panel(random)
 
     def files(folder):
-        figure = latent.draw([one], [str(i) for i in range(11)])
+        figure = latent.draw([drawn_panel], [str(i) for i in range(11)])
         return [path.read_bytes() for path in style.save(figure, tmp_path / folder, "x")]
 
     first = files("a")

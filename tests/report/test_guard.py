@@ -25,11 +25,11 @@ def rows(results):
 
 @given(st.lists(st.sampled_from(["00", "01", "10", "11"]), min_size=1, max_size=40))
 def test_p_is_that_of_the_exact_test(pairs):
-    found = guard.beside(*("".join(side) for side in zip(*pairs, strict=True)))
+    counts = guard.disagreements(*("".join(side) for side in zip(*pairs, strict=True)))
     a, b = pairs.count("10"), pairs.count("01")
-    assert tuple(found) == (a, b)
+    assert tuple(counts) == (a, b)
     expected = binomtest(a, a + b).pvalue if a + b else 1.0
-    assert found.p == pytest.approx(expected)
+    assert counts.p == pytest.approx(expected)
 
 
 def test_the_best_is_told_from_what_is_clearly_worse_only():
@@ -39,13 +39,13 @@ def test_the_best_is_told_from_what_is_clearly_worse_only():
         result("few", few),
         result("ae", "1" * 36 + "0000", baseline=True),
     ]
-    table, found = rows(results)
+    table, row_by_method = rows(results)
     assert [row[0] for row in table.body] == ["few", "ae", "pca"]
-    assert found["few"][:2] == ["the best here", "38 of 40"]
-    assert found["ae"] == [guard.TOO_FEW, "36 of 40", "2", "0", "0.5"]
+    assert row_by_method["few"][:2] == ["the best here", "38 of 40"]
+    assert row_by_method["ae"] == [guard.TOO_FEW, "36 of 40", "2", "0", "0.5"]
     # three pairs: the smallest p counts three times
-    assert found["pca"][0] == "worse"
-    assert float(found["pca"][-1]) == pytest.approx(3 * binomtest(28, 28).pvalue, rel=0.05)
+    assert row_by_method["pca"][0] == "worse"
+    assert float(row_by_method["pca"][-1]) == pytest.approx(3 * binomtest(28, 28).pvalue, rel=0.05)
     assert table.notes[0].startswith("few is the best on the 40 held-out labelled images, but")
     assert "from ae: label more images" in table.notes[0]
 
@@ -62,13 +62,13 @@ def test_the_procedure_covers_the_choice_of_the_best():
 
 
 def test_nothing_is_compared_without_folds_or_with_one_method():
-    one = result("few", "101")
-    assert guard.table([one], ["system"], KNN) is None
-    apart = [r | {"pooled": False} for r in (one, result("ae", "111"))]
+    few = result("few", "101")
+    assert guard.table([few], ["system"], KNN) is None
+    apart = [r | {"pooled": False} for r in (few, result("ae", "111"))]
     assert guard.table(apart, ["system"], KNN) is None
     other = result("ae", "111")
-    assert guard.table([one, other], ["system"], KNN) is not None
+    assert guard.table([few, other], ["system"], KNN) is not None
     other["config"]["data.path"] = "elsewhere"
-    assert guard.table([one, other], ["system"], KNN) is None
+    assert guard.table([few, other], ["system"], KNN) is None
     lost = result("ae", "111") | {"status": "failed"}
-    assert guard.table([one, lost], ["system"], KNN) is None
+    assert guard.table([few, lost], ["system"], KNN) is None

@@ -163,12 +163,12 @@ def test_many_warnings_are_folded():
 
 
 def test_arrays_come_back_as_they_were(full):
-    for told, meant in zip(full.data()["scatters"], FULL["scatters"], strict=True):
+    for scatter_data, meant in zip(full.data()["scatters"], FULL["scatters"], strict=True):
         for name in ("position", "labels", "labelled", "image", "neighbours"):
-            packed = told[name]
+            packed = scatter_data[name]
             array = np.frombuffer(base64.b64decode(packed["base64"]), TYPES[packed["type"]])
             np.testing.assert_array_equal(array, np.ravel(getattr(meant, name)))
-        assert told["k"] == 3
+        assert scatter_data["k"] == 3
     assert full.data()["scatters"][0]["neighbours"]["type"] == "Uint16Array"
     assert full.data()["scatters"][1]["neighbours"]["type"] == "Uint8Array"
     assert full.data()["scatters"][1]["title"] == "dml, accuracy 0.9"
@@ -218,10 +218,10 @@ def visit(browser, tmp_path):
     """Opens a report from disk; what it said and asked for is looked at afterwards."""
     path = tmp_path / "report.html"
     tab = browser.new_page(viewport={"width": 1200, "height": 1000}, color_scheme="light")
-    said, asked = [], []
-    tab.on("console", lambda message: said.append(message.text))
-    tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.on("request", lambda request: asked.append(request.url))
+    messages, requested_urls = [], []
+    tab.on("console", lambda message: messages.append(message.text))
+    tab.on("pageerror", lambda error: messages.append(str(error)))
+    tab.on("request", lambda request: requested_urls.append(request.url))
 
     def opened(**changes):
         path.write_text(page.render(page.Content(**FULL | changes)), "utf-8")
@@ -230,8 +230,8 @@ def visit(browser, tmp_path):
 
     yield opened
     tab.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
+    assert messages == []
+    assert [url for url in requested_urls if not url.startswith("data:")] == [path.as_uri()]
 
 
 def test_a_reader_sorts_and_filters(visit):
@@ -280,19 +280,19 @@ def test_a_reader_explores_by_pointer(visit):
 
 def test_a_reader_explores_by_keyboard(visit):
     opened = visit()
-    said = opened.locator("#said")
+    announcement = opened.locator("#said")
     opened.locator("#plot").focus()
     opened.keyboard.press("ArrowUp")  # the middle
     opened.keyboard.press("ArrowUp")
-    before = said.text_content()
+    before = announcement.text_content()
     assert before.startswith(("class 1, ", "zero, "))
     opened.keyboard.press("ArrowDown")
-    assert said.text_content().startswith("zero, ")
+    assert announcement.text_content().startswith("zero, ")
     opened.keyboard.press("ArrowRight")
     opened.keyboard.press("Shift+ArrowLeft")
     opened.keyboard.press("Enter")
     sentence = "2 of 3 nearest neighbours are of the same class: zero, zero, class 1"
-    assert said.text_content().endswith(sentence)
+    assert announcement.text_content().endswith(sentence)
     assert opened.locator("#chosen li").count() == 3
     opened.keyboard.press("Escape")
     assert opened.locator("#chosen li").count() == 0

@@ -5,8 +5,8 @@ import pytest
 
 from jaxdml.report.tables import published
 
-HERE = Path(published.__file__).parent / "published"
-GIVEN = Path(__file__).parents[3] / "shared" / "reference"
+SHIPPED = Path(published.__file__).parent / "published"
+COLLECTED = Path(__file__).parents[3] / "shared" / "reference"
 
 
 def rows(path):
@@ -24,15 +24,17 @@ def test_every_published_value_is_in_its_table_at_its_place(name):
     table = published.table(name, [])
     shown = [dict(zip(table.heading, row, strict=True)) for row in table.body]
     count = 0
-    for row in rows(HERE / f"table_{name.replace('.', '_')}.csv"):
+    for row in rows(SHIPPED / f"table_{name.replace('.', '_')}.csv"):
         weight = "gamma" if name == "6.6" else "alpha"
-        place = {
+        key_cells = {
             "data set": row["dataset"],
             "labelled %": row["labelled_percent"],
             "latent_dim": row["latent_dim"],
         }
-        found = [r for r in shown if place.items() <= r.items()]
-        found = [r for r in found if not row[weight] or float(r[weight]) == float(row[weight])]
+        matching_rows = [r for r in shown if key_cells.items() <= r.items()]
+        matching_rows = [
+            r for r in matching_rows if not row[weight] or float(r[weight]) == float(row[weight])
+        ]
         system = {"dml": "DML ", "dml_ae": "DML-AE", "dml_prior": "DML-prior", "mvae": "MVAE"}
         names = {"knn": "kNN", "rf": "forest", "linear": "linear", "ami": "AMI"}
         for column, value in row.items():
@@ -41,20 +43,20 @@ def test_every_published_value_is_in_its_table_at_its_place(name):
             classifier, metric = column.split("_")
             tail = f"{names[classifier]} {names.get(metric, metric)}, published"
             prior = {"mixture": "hypercube"}.get(row["prior"], row["prior"])
-            said = prior if row["system"] == "dml_prior" else row["loss"] if name == "6.5" else ""
+            word = prior if row["system"] == "dml_prior" else row["loss"] if name == "6.5" else ""
             heads = [h for h in table.heading if h.startswith(system[row["system"]])]
-            [head] = [h for h in heads if h.endswith(tail) and said in h]
-            assert float(found[0][head]) == float(value)
+            [head] = [h for h in heads if h.endswith(tail) and word in h]
+            assert float(matching_rows[0][head]) == float(value)
             count += 1
     cells = [cell for r in shown for head, cell in r.items() if head.endswith("published")]
     assert sum(bool(cell) for cell in cells) == count == len(published.cells(name))
 
 
-@pytest.mark.skipif(not GIVEN.is_dir(), reason="the collection of published values is not here")
+@pytest.mark.skipif(not COLLECTED.is_dir(), reason="the collection of published values is not here")
 @pytest.mark.parametrize("name", published.NAMES)
 def test_the_values_that_ship_are_the_collected_ones(name):
     file = f"table_{name.replace('.', '_')}.csv"
-    assert rows(HERE / file) == rows(GIVEN / file)
+    assert rows(SHIPPED / file) == rows(COLLECTED / file)
 
 
 def test_points_stand_beside_the_cell_that_they_are_like():
@@ -84,9 +86,11 @@ def test_points_stand_beside_the_cell_that_they_are_like():
 
 @pytest.mark.parametrize(("filled", "shown"), [(0.4, []), (0.6, ["6.1"])])
 def test_a_table_is_shown_only_where_most_of_its_cells_are_filled(filled, shown):
-    all_of_it = published.cells("6.1")
-    some = all_of_it[: round(filled * len(all_of_it))]
-    results = [result(0.5, **{p: v for p, v in c.setting.items() if v is not None}) for c in some]
+    all_cells = published.cells("6.1")
+    filled_cells = all_cells[: round(filled * len(all_cells))]
+    results = [
+        result(0.5, **{p: v for p, v in c.setting.items() if v is not None}) for c in filled_cells
+    ]
     assert published.touched(results) == shown
 
 
@@ -94,11 +98,11 @@ def test_all_labels_may_be_said_in_two_ways():
     config = {"data.name": "mnist", "system": "mvae", "prior.name": "vamp", "model.latent_dim": 2,
               "routine.name": "joint_gamma", "routine.gamma": 2.0}  # fmt: skip
     for percent in (None, 100.0):
-        [found] = published.like(
+        [matching_result] = published.like(
             next(c for c in published.cells("6.6") if c.setting["routine.gamma"] == 2),
             [result(0.5, **config, **{"data.labelled_percent": percent})],
         )
-        assert found
+        assert matching_result
 
 
 def test_scores_of_samples_have_a_column_where_there_are_any():
@@ -107,9 +111,11 @@ def test_scores_of_samples_have_a_column_where_there_are_any():
         "model.latent_dim": 2, "routine.name": "alternate", "routine.alpha": 0.33,
         "data.labelled_percent": 0.1,
     }  # fmt: skip
-    one = result(0.75, **config)
-    one["scores"].append(one["scores"][0] | {"embedding": "sample", "value": 0.125})
-    table = published.table("6.3", [one])
+    sampled_result = result(0.75, **config)
+    sampled_result["scores"].append(
+        sampled_result["scores"][0] | {"embedding": "sample", "value": 0.125}
+    )
+    table = published.table("6.3", [sampled_result])
     assert [h for h in table.heading if h.endswith("sampled")] == [
         "DML-prior unit kNN accuracy, sampled"
     ]

@@ -10,19 +10,19 @@ from jaxdml.report.tables.statistics import equivalence, estimate, holm, paired,
 
 def test_mean_and_deviation_are_those_of_the_standard_library():
     values = [0.91, 0.94, 0.90, 0.97]
-    found = estimate(values)
-    assert found.n == 4
-    assert found.mean == pytest.approx(plain.mean(values))
-    assert found.std == pytest.approx(plain.stdev(values))
+    estimated = estimate(values)
+    assert estimated.n == 4
+    assert estimated.mean == pytest.approx(plain.mean(values))
+    assert estimated.std == pytest.approx(plain.stdev(values))
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 20])
 def test_interval_and_p_value_are_those_of_the_t_test(count):
     values = np.random.default_rng(count).normal(0.1, 0.2, count)
-    found, expected = estimate(values), stats.ttest_1samp(values, 0)
+    estimated, expected = estimate(values), stats.ttest_1samp(values, 0)
     interval = expected.confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-9)
-    assert found.p == pytest.approx(expected.pvalue, rel=1e-9)
+    assert (estimated.low, estimated.high) == pytest.approx((interval.low, interval.high), rel=1e-9)
+    assert estimated.p == pytest.approx(expected.pvalue, rel=1e-9)
 
 
 @pytest.mark.parametrize("mean", [-0.02, 0.0, 0.004, 0.03])
@@ -30,10 +30,10 @@ def test_equivalence_is_two_one_sided_t_tests(mean):
     values = np.random.default_rng(5).normal(mean, 0.01, 6)
     above = stats.ttest_1samp(values, -0.01, alternative="greater").pvalue
     below = stats.ttest_1samp(values, 0.01, alternative="less").pvalue
-    found = equivalence(estimate(values), 0.01)
-    assert found == pytest.approx(max(above, below), rel=1e-9)
-    lies_within = stats.ttest_1samp(values, 0).confidence_interval(0.9)
-    assert (found <= 0.05) == (lies_within.low > -0.01 and lies_within.high < 0.01)
+    p = equivalence(estimate(values), 0.01)
+    assert p == pytest.approx(max(above, below), rel=1e-9)
+    interval = stats.ttest_1samp(values, 0).confidence_interval(0.9)
+    assert (p <= 0.05) == (interval.low > -0.01 and interval.high < 0.01)
 
 
 def test_what_is_equivalent_may_be_better_too_and_what_tells_no_spread_is_neither():
@@ -48,10 +48,10 @@ def test_what_is_equivalent_may_be_better_too_and_what_tells_no_spread_is_neithe
 
 
 def test_equal_values_have_no_interval_and_equal_differences_no_verdict_but_undecided():
-    found = estimate([0.1 + 0.2, 0.3, 0.3])  # equal but for rounding
-    assert (found.std, found.low, found.p) == (0.0, None, None)
+    estimated = estimate([0.1 + 0.2, 0.3, 0.3])  # equal but for rounding
+    assert (estimated.std, estimated.low, estimated.p) == (0.0, None, None)
     assert estimate([0.0, 0.0]).p == 1
-    assert verdicts([found, estimate([0.0] * 5)]) == ["undecided", "undecided"]
+    assert verdicts([estimated, estimate([0.0] * 5)]) == ["undecided", "undecided"]
 
 
 def test_order_changes_nothing_and_no_accident_decides():
@@ -88,7 +88,7 @@ def test_fewer_than_three_pairs_have_no_verdict_and_count_for_nothing():
 
 
 def test_only_what_both_have_is_compared():
-    found = paired({0: 0.9, 1: 0.8, 2: 0.7}, {1: 0.5, 2: 0.5, 3: 0.0})
-    assert found.n == 2
-    assert found.mean == pytest.approx(0.25)
+    difference = paired({0: 0.9, 1: 0.8, 2: 0.7}, {1: 0.5, 2: 0.5, 3: 0.0})
+    assert difference.n == 2
+    assert difference.mean == pytest.approx(0.25)
     assert paired({0: 1.0}, {1: 1.0}) is None

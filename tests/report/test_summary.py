@@ -15,8 +15,8 @@ def result(point, value, status="ok", reason=None, **config):
 
 
 def text_of(results, paths):
-    [found] = summary.tables(results, paths)
-    return table.markdown(found)
+    [scores_table] = summary.tables(results, paths)
+    return table.markdown(scores_table)
 
 
 RESULTS = [
@@ -38,8 +38,8 @@ def test_seeds_are_averaged_and_what_a_system_does_not_read_is_empty():
 
 
 def test_points_that_do_not_count_are_left_out_of_the_mean_visibly():
-    said = "Left out of every mean:\n\n- c (system dml, seed 2): diverged, metric was not finite"
-    assert said in text_of(RESULTS, PATHS)
+    note = "Left out of every mean:\n\n- c (system dml, seed 2): diverged, metric was not finite"
+    assert note in text_of(RESULTS, PATHS)
     assert "Left out" not in text_of(RESULTS[:2], PATHS)
 
 
@@ -74,15 +74,21 @@ def test_many_scores_are_a_table_for_each_protocol():
         results[0]["scores"] += [
             score | {"protocol": protocol} for score in results[0]["scores"][:2]
         ]
-    found = summary.tables(results, PATHS)
+    tables = summary.tables(results, PATHS)
     names = ("thesis", "labelled", "full", "cluster", "retrieval")
-    assert [t.title for t in found] == [f"Scores, {name}" for name in names]
-    assert found[1].heading == ["system", "alpha", "n", "labelled kNN accuracy", "labelled kNN AMI"]
+    assert [t.title for t in tables] == [f"Scores, {name}" for name in names]
+    assert tables[1].heading == [
+        "system",
+        "alpha",
+        "n",
+        "labelled kNN accuracy",
+        "labelled kNN AMI",
+    ]
 
 
 def test_every_mean_has_its_interval():
-    found = summary.every(RESULTS, PATHS)
-    rows = [dict(zip(found.heading, row, strict=True)) for row in found.body]
+    all_scores = summary.every(RESULTS, PATHS)
+    rows = [dict(zip(all_scores.heading, row, strict=True)) for row in all_scores.body]
     assert [row["n"] for row in rows] == ["2", "2", "1", "1"]
     assert rows[0] | {"average": "0.9200", "95 % from": "0.6659", "to": "1.1741"} == rows[0]
     assert rows[2]["to"] == "–"

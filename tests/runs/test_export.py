@@ -43,15 +43,15 @@ def contents(path):
 
 def history(run_folder, result):
     """name → (epoch, value), of what is finite, as the file itself has it."""
-    found = {}
+    values_by_name = {}
     with (run_folder.point(result["point"]) / "history.csv").open() as file:
         for row in csv.DictReader(file):
             epoch = int(row.pop("epoch"))
             del row["phase"]
             for name, value in row.items():
                 if value:
-                    found.setdefault(name, []).append((epoch, float(value)))
-    return found
+                    values_by_name.setdefault(name, []).append((epoch, float(value)))
+    return values_by_name
 
 
 def scores(result):
@@ -85,26 +85,26 @@ def test_scalars_are_the_losses_and_the_scores(run_folder, events):
     results = run_folder.results()
     assert set(events) == {result["point"] for result in results}
     for result in results:
-        wanted = {f"training/{name}": v for name, v in history(run_folder, result).items()}
+        expected = {f"training/{name}": v for name, v in history(run_folder, result).items()}
         last = BASE["train.epochs"]
-        wanted |= {f"scores/{name}": [(last, v)] for name, v in scores(result).items()}
+        expected |= {f"scores/{name}": [(last, v)] for name, v in scores(result).items()}
         reader = events[result["point"]]
-        assert set(reader.Tags()["scalars"]) == set(wanted)
-        for tag, values in wanted.items():
-            found = [(event.step, event.value) for event in reader.Scalars(tag)]
-            np.testing.assert_array_equal(np.array(found), np.array(values).astype("f"))
+        assert set(reader.Tags()["scalars"]) == set(expected)
+        for tag, values in expected.items():
+            read_values = [(event.step, event.value) for event in reader.Scalars(tag)]
+            np.testing.assert_array_equal(np.array(read_values), np.array(values).astype("f"))
 
 
 def test_texts_say_how_each_point_ended_and_what_it_was(run_folder, events):
     for result in run_folder.results():
-        said = {
+        texts = {
             name: events[result["point"]].Tensors(f"{name}/text_summary")[0]
             .tensor_proto.string_val[0].decode() for name in ("status", "configuration")
         }  # fmt: skip
-        assert said["status"].startswith(f"**{result['status']}**")
-        assert (result["reason"] or "") in said["status"]
+        assert texts["status"].startswith(f"**{result['status']}**")
+        assert (result["reason"] or "") in texts["status"]
         for path, value in result["config"].items():
-            assert f"| `{path}` | {value} |" in said["configuration"]
+            assert f"| `{path}` | {value} |" in texts["configuration"]
 
 
 def test_hyperparameters_are_a_row_each_with_the_status(run_folder, written, events):
@@ -134,12 +134,12 @@ def test_hyperparameters_are_a_row_each_with_the_status(run_folder, written, eve
 
 
 def test_images_are_shown_of_the_first_point_of_a_setting(run_folder, events):
-    found = {
+    titles_by_point = {
         f"{result['config']['system']} {result['status']} {result['config']['seed']}":
         {tag.removeprefix("images/") for tag in events[result["point"]].Tags()["images"]}
         for result in run_folder.results()
     }  # fmt: skip
-    assert found == {
+    assert titles_by_point == {
         "mvae ok 0": {"reconstructions", "samples", "pseudo_inputs"},
         "mvae diverged 0": set(),
         "dml ok 0": {"test_images"},
@@ -152,23 +152,23 @@ def test_the_projector_has_the_embeddings_their_classes_and_their_images(run_fol
     from PIL import Image
     from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-    found = sorted(written.glob("*/projector_config.pbtxt"))
+    config_files = sorted(written.glob("*/projector_config.pbtxt"))
     shown = [r for r in run_folder.results() if r["status"] == "ok" and r["config"]["seed"] == 0]
-    assert {path.parent.name[-12:] for path in found} == {r["point"] for r in shown}
+    assert {path.parent.name[-12:] for path in config_files} == {r["point"] for r in shown}
     dataset = loading.loader(None)(resolve(BASE | {"system": "ae"}))
-    for path in found:
-        [said] = text_format.Parse(path.read_text(), ProjectorConfig()).embeddings
+    for path in config_files:
+        [embedding] = text_format.Parse(path.read_text(), ProjectorConfig()).embeddings
         with np.load(run_folder.point(path.parent.name[-12:]) / "embeddings.npz") as arrays:
-            z = np.loadtxt(path.parent / said.tensor_path, "f", delimiter="\t")
+            z = np.loadtxt(path.parent / embedding.tensor_path, "f", delimiter="\t")
             np.testing.assert_array_equal(z, arrays["test"])
-            heading, *rows = (path.parent / said.metadata_path).read_text().splitlines()
+            heading, *rows = (path.parent / embedding.metadata_path).read_text().splitlines()
             assert heading == "class\timage"
             assert rows == [
                 f"{dataset.classes[y]}\t{i}" for i, y in enumerate(arrays["test_labels"])
             ]
-        width, height = said.sprite.single_image_dim
+        width, height = embedding.sprite.single_image_dim
         assert (width, height) == (5, 5)
-        sprite = np.asarray(Image.open(path.parent / said.sprite.image_path))
+        sprite = np.asarray(Image.open(path.parent / embedding.sprite.image_path))
         across = sprite.shape[1] // width
         for i, image in enumerate(dataset.test.x):
             top, left = i // across * height, i % across * width
@@ -188,7 +188,7 @@ def records(path):
     """What Weights & Biases keeps: protocol buffers in LevelDB's log format."""
     from wandb.proto.wandb_internal_pb2 import Record
 
-    content, found, parts = path.read_bytes(), [], b""
+    content, parsed_records, parts = path.read_bytes(), [], b""
     assert content[:4] == b":W&B"
     at = 7
     while at + 7 <= len(content):
@@ -199,9 +199,9 @@ def records(path):
         parts += content[at + 7 : at + 7 + length]
         at += 7 + length
         if kind in (1, 4):  # whole, or its last part
-            found.append(Record.FromString(parts))
+            parsed_records.append(Record.FromString(parts))
             parts = b""
-    return found
+    return parsed_records
 
 
 def updates(items):
@@ -239,15 +239,19 @@ def test_offline_there_is_a_run_for_each_point_and_one_for_the_report(run_folder
 
 def test_a_run_has_losses_by_epoch_scores_status_and_configuration(run_folder, offline):
     for result in run_folder.results():
-        found, path = offline[result["point"]]
-        [run] = [r.run for r in found if r.WhichOneof("record_type") == "run"]
+        point_records, path = offline[result["point"]]
+        [run] = [r.run for r in point_records if r.WhichOneof("record_type") == "run"]
         assert (run.project, run.run_group, run.job_type) == ("jaxdml", "one", "point")
         assert run.notes == (result["reason"] or result["note"] or "")
-        given = {item.key: json.loads(item.value_json) for item in run.config.update}
+        config = {item.key: json.loads(item.value_json) for item in run.config.update}
         for name, value in result["config"].items():
             section, _, last = name.rpartition(".")
-            assert (given[section][last] if section else given[name]) == value
-        rows = [updates(r.history.item) for r in found if r.WhichOneof("record_type") == "history"]
+            assert (config[section][last] if section else config[name]) == value
+        rows = [
+            updates(r.history.item)
+            for r in point_records
+            if r.WhichOneof("record_type") == "history"
+        ]
         curves = {}
         for row in rows:
             for name, value in row.items():
@@ -258,14 +262,14 @@ def test_a_run_has_losses_by_epoch_scores_status_and_configuration(run_folder, o
             for name, v in history(run_folder, result).items()
         }
         summary = {}
-        for record in found:
+        for record in point_records:
             if record.WhichOneof("record_type") == "summary":
                 summary |= updates(record.summary.update)
         assert summary["status"] == result["status"]
         assert {n: v for n, v in summary.items() if n.startswith("scores/")} == {
             f"scores/{name}": value for name, value in scores(result).items()
         }
-        [ended] = [r.exit for r in found if r.WhichOneof("record_type") == "exit"]
+        [ended] = [r.exit for r in point_records if r.WhichOneof("record_type") == "exit"]
         assert ended.exit_code == (result["status"] != "ok")
         shown = result["status"] == "ok" and result["config"]["seed"] == 0
         assert bool(list(path.glob("files/media/**/*.png"))) == shown

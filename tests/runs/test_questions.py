@@ -16,8 +16,8 @@ from tests.runs.small import BASE
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
-WANTED = Measure("thesis", "knn", "mean", "accuracy")
-ASKED = {
+MEASURE = Measure("thesis", "knn", "mean", "accuracy")
+QUESTIONS = {
     "Does the prior help?": {
         "no prior": {"system": "dml", "margin": 2.0},
         "a weak one": {"kl.beta": 0.01},
@@ -38,9 +38,9 @@ def run_folder(tmp_path_factory):
         {"system": ("dml",), "seed": (0, 1, 2)},
         {"kl.beta": (1.0, 0.01), "seed": (0, 1, 2)},
     )
-    found = execute.run(base, grid, path / "run", path)
-    questions.write(found, questions.resolve(base, ASKED))
-    return found
+    trained_folder = execute.run(base, grid, path / "run", path)
+    questions.write(trained_folder, questions.resolve(base, QUESTIONS))
+    return trained_folder
 
 
 def scores(run_folder, embedding="mean", **setting):
@@ -54,17 +54,17 @@ def scores(run_folder, embedding="mean", **setting):
 
 
 def test_the_points_of_a_setting_answer_at_equal_seeds(run_folder):
-    first, second = answers.answer(questions.read(run_folder), run_folder.results(), WANTED)
+    first, second = answers.answer(questions.read(run_folder), run_folder.results(), MEASURE)
     without, weak = scores(run_folder, system="dml"), scores(run_folder, **{"kl.beta": 0.01})
     assert [one.score.n for one in first.answers] == [3, 3]
     assert first.answers[0].score.mean == pytest.approx(np.mean(list(without.values())))
-    found = first.answers[1].difference
+    estimated = first.answers[1].difference
     difference = [weak[seed] - without[seed] for seed in range(3)]
-    assert found.mean == pytest.approx(np.mean(difference))
+    assert estimated.mean == pytest.approx(np.mean(difference))
     expected = stats.ttest_1samp(difference, 0).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx(tuple(expected))
+    assert (estimated.low, estimated.high) == pytest.approx(tuple(expected))
     assert (first.margin, first.answers[1].verdict) == (2.0, "equivalent")  # no accuracy is so far
-    assert "equivalent in 'Does the prior help?'" in answers.table([first], WANTED).notes[1]
+    assert "equivalent in 'Does the prior help?'" in answers.table([first], MEASURE).notes[1]
     assert second.margin is None
     mean, sample, _ = (one.score for one in second.answers)
     assert mean.mean == pytest.approx(
@@ -75,10 +75,10 @@ def test_the_points_of_a_setting_answer_at_equal_seeds(run_folder):
 
 
 def test_a_setting_without_points_is_shown_as_such(run_folder):
-    found = answers.answer(questions.read(run_folder), run_folder.results(), WANTED)
-    assert found[1].answers[2] == answers.Answer("no such point", None, 0, None, "")
-    assert answers.table(found, WANTED).body[-1][1:] == ["no such point", "", "–", "–"]
-    axis = figure.draw({"accuracy": found}).axes[0]
+    answered = answers.answer(questions.read(run_folder), run_folder.results(), MEASURE)
+    assert answered[1].answers[2] == answers.Answer("no such point", None, 0, None, "")
+    assert answers.table(answered, MEASURE).body[-1][1:] == ["no such point", "", "–", "–"]
+    axis = figure.draw({"accuracy": answered}).axes[0]
     assert [text.get_text() == "none" for text in axis.texts] == [False] * 4 + [True]
 
 
@@ -93,16 +93,16 @@ def test_a_setting_without_points_is_shown_as_such(run_folder):
 )
 def test_a_verdict_is_that_of_the_paired_t_test(values, verdict):
     def result(seed, system, value):
-        score = {**WANTED._asdict(), "value": value}
+        score = {**MEASURE._asdict(), "value": value}
         return {"status": "ok", "config": {"system": system, "seed": seed}, "scores": [score]}
 
     results = [result(i, "a", 1.0) for i in range(3)]
     results += [result(i, "b", 1.0 + value) for i, value in enumerate(values)]
-    asked = {"Is b better?": {"a": {"system": "a", "margin": 0.1}, "b": {"system": "b"}}}
-    [found] = answers.answer(asked, results, WANTED)
-    assert found.answers[1].verdict == verdict
-    assert answers.table([found], WANTED).body[1][2] == verdict
-    drawn = figure.draw({"accuracy": [found], "MAP@R": [found]}, 0.1)
+    study_questions = {"Is b better?": {"a": {"system": "a", "margin": 0.1}, "b": {"system": "b"}}}
+    [answered] = answers.answer(study_questions, results, MEASURE)
+    assert answered.answers[1].verdict == verdict
+    assert answers.table([answered], MEASURE).body[1][2] == verdict
+    drawn = figure.draw({"accuracy": [answered], "MAP@R": [answered]}, 0.1)
     texts = [tick.get_text() for tick in drawn.axes[0].get_yticklabels()]
     assert texts == ["Is b better?", "a", "b"]
     assert [axis.get_xlabel() for axis in drawn.axes] == ["accuracy", "MAP@R"]
@@ -113,9 +113,9 @@ def test_each_number_of_labels_is_a_family_of_its_own():
 
     def verdicts(counts):
         def result(seed, system, count, value):
-            score = {**WANTED._asdict(), "value": value}
-            own = {"system": system, "seed": seed, "data.labelled_count": count}
-            return {"status": "ok", "config": own, "scores": [score]}
+            score = {**MEASURE._asdict(), "value": value}
+            config = {"system": system, "seed": seed, "data.labelled_count": count}
+            return {"status": "ok", "config": config, "scores": [score]}
 
         weak, none = (0.10, 0.11, 0.16), (-0.1, 0.0, 0.1)
         results, settings = [], {}
@@ -124,8 +124,8 @@ def test_each_number_of_labels_is_a_family_of_its_own():
             settings[name] = {"system": name, "data.labelled_count": count}
             gains = (0, 0, 0) if i == 0 else weak if i == 1 else none
             results += [result(seed, name, count, 0.5 + g) for seed, g in enumerate(gains)]
-        [found] = answers.answer({"Which?": settings}, results, WANTED)
-        return [one.verdict for one in found.answers]
+        [answered] = answers.answer({"Which?": settings}, results, MEASURE)
+        return [one.verdict for one in answered.answers]
 
     assert verdicts((60, 60, 60)) == ["", "undecided", "undecided", "undecided"]
     assert verdicts((60, 6, 6)) == ["", "better", "undecided", "undecided"]
@@ -135,10 +135,10 @@ def test_points_that_do_not_count_are_counted(run_folder):
     results = [
         r | {"status": "failed"} if r["config"]["seed"] == 1 else r for r in run_folder.results()
     ]
-    found = answers.answer(questions.read(run_folder), results, WANTED)
-    assert [(one.score.n, one.lost) for one in found[0].answers] == [(2, 1), (2, 1)]
-    assert found[0].answers[1].verdict == ""  # two pairs are too few
-    assert "(2) (1 without a score)" in answers.table(found, WANTED).body[0][3]
+    answered = answers.answer(questions.read(run_folder), results, MEASURE)
+    assert [(one.score.n, one.lost) for one in answered[0].answers] == [(2, 1), (2, 1)]
+    assert answered[0].answers[1].verdict == ""  # two pairs are too few
+    assert "(2) (1 without a score)" in answers.table(answered, MEASURE).body[0][3]
 
 
 def test_the_report_answers_also_from_what_is_kept(run_folder):

@@ -64,10 +64,10 @@ def test_every_figure_that_there_is_something_for_is_drawn(run_folder, written):
 def test_points_that_do_not_count_are_named_and_in_no_mean(run_folder, written):
     lost = [r for r in run_folder.results() if r["status"] == "diverged"]
     assert len(lost) == 2
-    for said in (written.text.read_text(), text(written.page)):
+    for report_text in (written.text.read_text(), text(written.page)):
         for result in lost:
-            assert result["point"] in said
-            assert result["reason"] in said
+            assert result["point"] in report_text
+            assert result["reason"] in report_text
     with (run_folder.report / "tables" / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["n"] for row in rows] == ["2", "0 of 2", "2", "2", "2"]  # two of them baselines
@@ -78,20 +78,20 @@ def test_points_that_do_not_count_are_named_and_in_no_mean(run_folder, written):
 
 
 def test_the_page_holds_the_configuration_and_the_tables(run_folder, written):
-    said = text(written.page)
+    page_text = text(written.page)
     for row in json.loads((run_folder.path / "config.json").read_text()):
-        assert row.rpartition(".")[2] in said
+        assert row.rpartition(".")[2] in page_text
     for word in ("Differences in thesis kNN accuracy", "mvae", "All scores", "Pseudo-inputs"):
-        assert word in said
+        assert word in page_text
 
 
 def test_several_runs_are_compared_by_their_name(run_folder, tmp_path):
     other = execute.run(
         BASE | {"train.epochs": 3}, ({"system": ("dml",), **SEEDS},), tmp_path / "two", tmp_path
     )
-    both = write.report([run_folder, other], tmp_path / "both", loading.loader(tmp_path))
-    assert both.notes == ()
-    lines = both.table.splitlines()
+    report = write.report([run_folder, other], tmp_path / "both", loading.loader(tmp_path))
+    assert report.notes == ()
+    lines = report.table.splitlines()
     assert [cell.strip() for cell in lines[0].split("|")[1:4]] == ["run", "epochs", "system"]
     assert sum(line.startswith("| one") for line in lines) == 3 + 2  # with two baselines
     assert sum(line.startswith("| two") for line in lines) == 1 + 2
@@ -102,16 +102,16 @@ def test_without_the_data_what_needs_no_image_is_drawn(run_folder, tmp_path):
     def load(resolved):
         raise ConfigError("there is no such file")
 
-    found = write.report([run_folder], tmp_path, load)
-    assert {path.stem for path in found.pictures} == {"latent", "curves"}
-    assert any("there is no such file" in note for note in found.notes)
+    report = write.report([run_folder], tmp_path, load)
+    assert {path.stem for path in report.pictures} == {"latent", "curves"}
+    assert any("there is no such file" in note for note in report.notes)
 
 
 def test_the_reports_of_a_run_are_the_same_files(run_folder, written, tmp_path):
     again = write.report([run_folder], tmp_path, loading.loader(run_folder.path))
     assert again.page.read_bytes() == written.page.read_bytes()
-    for one, other in zip(written.pictures, again.pictures, strict=True):
-        assert one.read_bytes() == other.read_bytes(), one.name
+    for picture, other in zip(written.pictures, again.pictures, strict=True):
+        assert picture.read_bytes() == other.read_bytes(), picture.name
 
 
 def test_what_an_earlier_report_said_besides_is_gone_and_what_is_not_its_own_is_left(
@@ -119,31 +119,31 @@ def test_what_an_earlier_report_said_besides_is_gone_and_what_is_not_its_own_is_
 ):
     (tmp_path / "tables").mkdir()
     old = [tmp_path / "tables" / "scores_full.csv", tmp_path / "labels.png"]
-    own = [tmp_path / "tables" / "mine.csv", tmp_path / "mine.png"]
-    for path in old + own:
+    user_files = [tmp_path / "tables" / "mine.csv", tmp_path / "mine.png"]
+    for path in old + user_files:
         path.touch()
     write.report([run_folder], tmp_path, loading.loader(run_folder.path))
     assert not any(path.exists() for path in old)
-    assert all(path.exists() for path in own)
+    assert all(path.exists() for path in user_files)
 
 
 def test_of_different_parts_no_image_is_shown_and_no_difference_is_drawn(tmp_path):
     grid = ({"system": ("dml",), **SEEDS},)
     base = BASE | {"data.name": "digits", "data.validation": 40, "eval.protocols": ("cluster",)}
-    places = [
+    run_folders = [
         execute.run(base | {"eval.split": split}, grid, tmp_path / split, tmp_path)
         for split in ("test", "validation")
     ]
-    both = write.report(places, tmp_path / "both", loading.loader(tmp_path))
-    assert any("scored on different parts" in note for note in both.notes)
-    assert {path.stem for path in both.pictures} == {"latent", "curves"}
-    assert "Differences" not in both.text.read_text()
-    assert "| split " in both.table
+    report = write.report(run_folders, tmp_path / "both", loading.loader(tmp_path))
+    assert any("scored on different parts" in note for note in report.notes)
+    assert {path.stem for path in report.pictures} == {"latent", "curves"}
+    assert "Differences" not in report.text.read_text()
+    assert "| split " in report.table
 
 
 def test_a_name_may_hold_what_others_read_as_a_formula(run_folder, tmp_path):
     shutil.copytree(run_folder.path, tmp_path / "x$_^$<b>")
     renamed = folder.Folder(tmp_path / "x$_^$<b>")
-    both = write.report([run_folder, renamed], tmp_path / "both", loading.loader(run_folder.path))
-    assert "x$_^$<b>" in both.table
-    assert "<b>" not in both.page.read_text().partition("<main")[2].partition("<script")[0]
+    report = write.report([run_folder, renamed], tmp_path / "both", loading.loader(run_folder.path))
+    assert "x$_^$<b>" in report.table
+    assert "<b>" not in report.page.read_text().partition("<main")[2].partition("<script")[0]
