@@ -173,7 +173,10 @@ def test_a_protocol_sees_nothing_that_it_does_not_ask_for():
         (f"{HERE}:nothing", "must return a jaxdml.evaluate.protocols.Protocol, but returns a None"),
         (f"{HERE}:no_way", "must have one of task, predict and measure"),
         (f"{HERE}:both_ways", "must have one of task, predict and measure"),
-        (f"{HERE}:other_needs", "needs must be some of labelled, train, train_labels, class_scores, lab"),
+        (
+            f"{HERE}:other_needs",
+            "needs must be some of labelled, train, train_labels, class_scores, lab",
+        ),
     ],
 )
 def test_what_is_no_protocol_is_refused_in_a_sentence(name, said):
