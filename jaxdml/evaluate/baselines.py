@@ -43,9 +43,11 @@ def pca(train: np.ndarray) -> Features:
 
     flat = pixels(train)
     rows = np.random.default_rng(0).permutation(len(train))[:MOST_FITTED]
-    some = flat(train[np.sort(rows)])
-    solver = "covariance_eigh" if some.shape[1] <= 1000 < len(some) else "auto"
-    fitted = PCA(min(COMPONENTS, *some.shape), svd_solver=solver, random_state=0).fit(some)
+    flat_images = flat(train[np.sort(rows)])
+    solver = "covariance_eigh" if flat_images.shape[1] <= 1000 < len(flat_images) else "auto"
+    fitted = PCA(min(COMPONENTS, *flat_images.shape), svd_solver=solver, random_state=0).fit(
+        flat_images
+    )
     return lambda x: np.asarray(fitted.transform(flat(x)), np.float32)
 
 

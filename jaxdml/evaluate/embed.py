@@ -46,8 +46,8 @@ def encoder(model: Model, batch_size: int = 1000) -> Encode:
         size = max(1, min(batch_size, count, MOST_VALUES // math.prod(x.shape[1:])))
         parts = []
         for start in range(0, max(1, count), size):
-            some = slice(start, start + size)
-            part = x[some] if rows is None else x[rows[some]]
+            batch_slice = slice(start, start + size)
+            part = x[batch_slice] if rows is None else x[rows[batch_slice]]
             padded = np.pad(part, [(0, size - len(part))] + [(0, 0)] * (x.ndim - 1))
             # waited for: batches that are only asked for would all lie on the device
             parts.append(jax.device_get(encode(params, padded)))

@@ -47,20 +47,20 @@ def gallery(
         return model.encode(params["model"], x)
 
     def decode(z: jax.Array) -> np.ndarray | None:
-        found = model.decode(params["model"], z)
-        return None if found is None else np.asarray(as_image(found))
+        decoded = model.decode(params["model"], z)
+        return None if decoded is None else np.asarray(as_image(decoded))
 
     drawn = pseudo_inputs = components = None
     if priors:
         name, make = priors[0]
-        prior, own = make(model.latent_dim, method.classes), params["terms"][name]
-        drawn = decode(prior.sample(own, jax.random.key(0), samples, encode))
-        if isinstance(own, dict) and "pseudo_inputs" in own:
-            pseudo_inputs = np.clip(np.asarray(own["pseudo_inputs"]), 0, 1)
+        prior, prior_params = make(model.latent_dim, method.classes), params["terms"][name]
+        drawn = decode(prior.sample(prior_params, jax.random.key(0), samples, encode))
+        if isinstance(prior_params, dict) and "pseudo_inputs" in prior_params:
+            pseudo_inputs = np.clip(np.asarray(prior_params["pseudo_inputs"]), 0, 1)
         try:
-            found = prior.components(own, encode)
+            prior_components = prior.components(prior_params, encode)
         except ValueError:  # too many to list
-            found = None
-        if found is not None and len(found.means) <= MOST_COMPONENTS:
-            components = jax.tree.map(np.asarray, found)
+            prior_components = None
+        if prior_components is not None and len(prior_components.means) <= MOST_COMPONENTS:
+            components = jax.tree.map(np.asarray, prior_components)
     return Gallery(np.asarray(x), decode(encode(x)[0]), drawn, pseudo_inputs, components)

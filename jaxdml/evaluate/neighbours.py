@@ -69,18 +69,20 @@ class KNeighbors:
         centre = self.z.mean(axis=0, dtype=np.float64)  # distances stay, rounding shrinks
         fit, scored = ((a - centre).astype(np.float32) for a in (self.z, z))
         largest = np.square(fit).sum(axis=1).max()
-        wanted = min(self.k + SPARE, len(fit))
+        candidate_count = min(self.k + SPARE, len(fit))
         rows = max(1, ENTRIES // len(fit))
         classes, votes = np.unique(self.y, return_inverse=True)
         predicted = []
         for start in range(0, len(z), rows):
             part = scored[start : start + rows]
             padded = np.pad(part, ((0, min(rows, len(z)) - len(part)), (0, 0)))
-            near, limit = (np.array(a)[: len(part)] for a in _candidates(fit, padded, wanted))
+            near, limit = (
+                np.array(a)[: len(part)] for a in _candidates(fit, padded, candidate_count)
+            )
             exact = _squared(z[start : start + rows, None], self.z[near])
             order = np.argsort(exact, axis=1, kind="stable")[:, : self.k]
             nearest = np.take_along_axis(near, order, axis=1)
-            if wanted < len(fit):
+            if candidate_count < len(fit):
                 last = np.take_along_axis(exact, order, axis=1)[:, -1]
                 rounding = (fit.shape[1] + 8) * 2.0**-23 * (np.square(part).sum(axis=1) + largest)
                 unsure = ~(last < limit - rounding)  # also where float32 overflows

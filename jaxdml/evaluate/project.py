@@ -29,8 +29,8 @@ def check(method: str) -> None:
     >>> check("pca")
     """
     one_of("method", method, METHODS)
-    here = sys.modules["umap"] if "umap" in sys.modules else importlib.util.find_spec("umap")
-    if method == "umap" and here is None:
+    umap = sys.modules["umap"] if "umap" in sys.modules else importlib.util.find_spec("umap")
+    if method == "umap" and umap is None:
         raise ConfigError("umap is not installed: pip install 'jaxdml[umap]'")
 
 
@@ -48,8 +48,8 @@ def plane(*embeddings: np.ndarray, method: str = "pca") -> Plane:
     Raises:
       ValueError: if there is no such method. ConfigError: if it is not installed.
 
-    >>> found = plane(np.zeros((4, 2)))
-    >>> found.positions[0].shape, found.name
+    >>> flat = plane(np.zeros((4, 2)))
+    >>> flat.positions[0].shape, flat.name
     ((4, 2), 'latent space')
     """
     check(method)
@@ -76,12 +76,12 @@ def plane(*embeddings: np.ndarray, method: str = "pca") -> Plane:
         from sklearn.manifold import TSNE
 
         perplexity = min(30.0, (len(together) - 1) / 3)
-        found = TSNE(2, perplexity=perplexity, random_state=0).fit_transform(together)
+        all_positions = TSNE(2, perplexity=perplexity, random_state=0).fit_transform(together)
     else:
         umap = importlib.import_module("umap")
-        found = umap.UMAP(random_state=0, n_jobs=1).fit_transform(together)
+        all_positions = umap.UMAP(random_state=0, n_jobs=1).fit_transform(together)
     ends = np.cumsum([len(z) for z in embeddings])[:-1]
-    return Plane(f"{space}, by {_NAMES[method]}", np.split(found, ends), None, None)
+    return Plane(f"{space}, by {_NAMES[method]}", np.split(all_positions, ends), None, None)
 
 
 _NAMES = {"tsne": "t-SNE", "umap": "UMAP"}

@@ -184,31 +184,31 @@ def find_protocol(name: str) -> Protocol:
     >>> find_protocol("cluster").classifier
     'kmeans'
     """
-    return PROTOCOLS[name] if name in PROTOCOLS else _own(name)
+    return PROTOCOLS[name] if name in PROTOCOLS else _user_protocol(name)
 
 
 @functools.cache
-def _own(name: str) -> Protocol:
-    makes = {known: functools.partial(PROTOCOLS.__getitem__, known) for known in PROTOCOLS}
+def _user_protocol(name: str) -> Protocol:
+    makes = {key: functools.partial(PROTOCOLS.__getitem__, key) for key in PROTOCOLS}
     make = find("eval.protocols", name, makes)
     if needed := required(make):
         raise ConfigError(
             f"eval.protocols={name} must take no argument, but needs {listed(needed)}"
         )
-    made = make()
-    if not isinstance(made, Protocol):
+    protocol = make()
+    if not isinstance(protocol, Protocol):
         raise ConfigError(
             f"eval.protocols={name} must return a jaxdml.evaluate.protocols.Protocol, but returns "
-            f"a {type(made).__name__}"
+            f"a {type(protocol).__name__}"
         )
-    if sum(way is not None for way in (made.task, made.predict, made.measure)) != 1:
+    if sum(way is not None for way in (protocol.task, protocol.predict, protocol.measure)) != 1:
         raise ConfigError(f"eval.protocols={name} must have one of task, predict and measure")
-    if unknown := [need for need in made.needs if need not in NEEDS]:
+    if unknown := [need for need in protocol.needs if need not in NEEDS]:
         raise ConfigError(
             f"eval.protocols={name}: needs must be some of {listed(NEEDS)}, but holds "
             f"{listed(unknown)}"
         )
-    return made
+    return protocol
 
 
 def needed(names: Sequence[str]) -> frozenset[str]:
@@ -226,9 +226,9 @@ def what_it_needs(name: str, embedded: Embedded) -> Embedded:
     Raises:
       ValueError: if what it needs is missing.
     """
-    wanted, without = find_protocol(name).needs, embedded
+    needs, without = find_protocol(name).needs, embedded
     for field in NEEDS[1:]:
-        if field not in wanted:
+        if field not in needs:
             nothing: dict[str, Any] = {field: None}
             without = without._replace(**nothing)
         elif getattr(embedded, field) is None:
@@ -247,10 +247,10 @@ def unscorable(name: str, embedded: Embedded) -> str | None:
     if embedded.fold and not protocol.folds:
         why: str | None = "labelled images take turns as test images, a few of them at a time"
     else:
-        seen = what_it_needs(name, embedded)
-        why = protocol.why_not(seen)
+        protocol_input = what_it_needs(name, embedded)
+        why = protocol.why_not(protocol_input)
         if not why and protocol.task is not None:
-            task = protocol.task(seen)
+            task = protocol.task(protocol_input)
             if not np.isin(task.score_labels, task.fit_labels).any():
                 why = "no test image is of a class that a classifier could learn"
     return why and f"{name} is not scored: {why}"
@@ -268,16 +268,16 @@ def remarks(names: Sequence[str], embedded: Embedded) -> list[str]:
     >>> remarks(["labelled"], Embedded(z, y, z[:2], y[:2]))
     ['labelled: 2 of 4 test images are of 1 class that no classifier could learn: they are wrong']
     """
-    found = []
+    messages = []
     for name in names:
         if lost := unscorable(name, embedded):
-            found.append(lost)
+            messages.append(lost)
             continue
-        protocol, seen = find_protocol(name), what_it_needs(name, embedded)
-        said = [protocol.remark(seen)]
+        protocol, protocol_input = find_protocol(name), what_it_needs(name, embedded)
+        protocol_remarks = [protocol.remark(protocol_input)]
         if protocol.task is not None:
-            task = protocol.task(seen)
+            task = protocol.task(protocol_input)
             why = "that no classifier could learn"
-            said.append(reasons.wrong(task.score_labels, task.fit_labels, why))
-        found += [f"{name}: {one}" for one in said if one]
-    return found
+            protocol_remarks.append(reasons.wrong(task.score_labels, task.fit_labels, why))
+        messages += [f"{name}: {remark}" for remark in protocol_remarks if remark]
+    return messages

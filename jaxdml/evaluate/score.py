@@ -70,15 +70,15 @@ def evaluate(
 
     >>> z = np.repeat(np.eye(3), 6, axis=0)
     >>> y = np.repeat(np.arange(3), 6)
-    >>> found = evaluate({"mean": Embedded(z, y, z, y)}, ["thesis"], ["knn"])
-    >>> [score.value for score in found], found[0].recalls
+    >>> scores = evaluate({"mean": Embedded(z, y, z, y)}, ["thesis"], ["knn"])
+    >>> [score.value for score in scores], scores[0].recalls
     ([1.0, 1.0, 1.0], {'0': 1.0, '1': 1.0, '2': 1.0})
     """
     scores: list[Score] = []
     with _libraries().limit(limits=1):
-        for kind, given in embedded.items():
-            _embedded(*given[:6], given.class_scores, given.labelled_rows)
-            part = in_range(given)
+        for kind, embeddings in embedded.items():
+            _embedded(*embeddings[:6], embeddings.class_scores, embeddings.labelled_rows)
+            part = in_range(embeddings)
             for protocol in protocols:
                 if not unscorable(protocol, part):
                     scores += _by(protocol, kind, part, classifiers, options, table)
@@ -94,23 +94,23 @@ def _by(
     table: Table,
 ) -> list[Score]:
     """Scores of one protocol."""
-    protocol, seen = find_protocol(name), what_it_needs(name, embedded)
+    protocol, protocol_input = find_protocol(name), what_it_needs(name, embedded)
     labels, fold = embedded.test_labels, embedded.fold
     if protocol.measure is not None:
         return [
             Score(name, protocol.classifier, kind, metric, _finite(name, metric, value))
-            for metric, value in protocol.measure(seen).items()
+            for metric, value in protocol.measure(protocol_input).items()
         ]
     if protocol.predict is not None:
-        predicted = np.asarray(protocol.predict(seen))
+        predicted = np.asarray(protocol.predict(protocol_input))
         must_have(f"the prediction of {name}", predicted, labels.shape, "a label for each image")
         score = functools.partial(Score, name, protocol.classifier, kind)
         return _of_labels(score, labels, predicted, fold)
     assert protocol.task is not None
-    task = protocol.task(seen)
+    task = protocol.task(protocol_input)
     most = len(task.fit) if task.most_neighbours is None else task.most_neighbours
     options = options._replace(neighbours=min(options.neighbours, most))
-    found: list[Score] = []
+    scores: list[Score] = []
     for classifier in classifiers:
         model = make_classifier(classifier, options, table)
         try:
@@ -120,8 +120,8 @@ def _by(
                 raise
             raise ConfigError(f"eval.classifiers={classifier} under {name}: {error}") from error
         score = functools.partial(Score, name, classifier, kind)
-        found += _of_labels(score, task.score_labels, predicted, fold)
-    return found
+        scores += _of_labels(score, task.score_labels, predicted, fold)
+    return scores
 
 
 def _of_labels(
@@ -132,13 +132,13 @@ def _of_labels(
 
     right = predicted == labels
     recalls = {str(c): float(right[labels == c].mean()) for c in np.unique(labels)}
-    found = [
+    scores = [
         score("accuracy", float(right.mean()), recalls, _digits(right) if fold else None),
         score("balanced_accuracy", float(np.mean(list(recalls.values())))),
     ]
     if not fold:
-        found.append(score("ami", float(adjusted_mutual_info_score(labels, predicted))))
-    return found
+        scores.append(score("ami", float(adjusted_mutual_info_score(labels, predicted))))
+    return scores
 
 
 def _digits(flags: np.ndarray) -> str:

@@ -50,8 +50,8 @@ def nearest(embeddings: Float[np.ndarray, "rows dim"], k: int) -> Neighbours:
     Raises:
       ValueError: for a k below 1, or embeddings that are not finite.
 
-    >>> found = nearest(np.array([[0.0], [1.0], [3.0]]), 1)
-    >>> found.rows.tolist(), found.distances.tolist()
+    >>> neighbours = nearest(np.array([[0.0], [1.0], [3.0]]), 1)
+    >>> neighbours.rows.tolist(), neighbours.distances.tolist()
     ([[1], [0], [1]], [[1.0], [1.0], [2.0]])
     """
     at_least("k", k, 1)
@@ -74,9 +74,9 @@ def _distinct(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     data = np.ascontiguousarray(z).view(np.dtype((np.void, z.itemsize * z.shape[1])))[:, 0]
     _, first, group = np.unique(data, return_index=True, return_inverse=True)
     order = np.argsort(first)
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    return first[order], place[group]
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return first[order], rank[group]
 
 
 def _search(z: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -114,17 +114,17 @@ def _by_products(
     def fill(mine: list[np.ndarray]) -> list[np.ndarray]:
         values = np.empty((min(ROWS, len(todo)), len(table)), table.dtype)
         left = []
-        for some in mine:
-            near, limit = _candidates(table, some, k + SPARE, values[: len(some)])
+        for block in mine:
+            near, limit = _candidates(table, block, k + SPARE, values[: len(block)])
             near.sort(axis=1)  # of equal distances the lower row comes first
-            exact = _squares(z[near], z[some, None])
+            exact = _squares(z[near], z[block, None])
             order = np.argsort(exact, axis=1, kind="stable")[:, :k]
-            rows[some] = np.take_along_axis(near, order, axis=1)
-            squares[some] = np.take_along_axis(exact, order, axis=1)
+            rows[block] = np.take_along_axis(near, order, axis=1)
+            squares[block] = np.take_along_axis(exact, order, axis=1)
             # another row b of at most twice the length of a is off by 5 |a|² at most; a longer one
             # is at least |b| / 2 away, so that its error is a share of its distance
-            limit = (limit + lengths[some] * (1 - 5 * rounding)) * (1 - 4 * rounding)
-            left.append(some[~(squares[some, -1] < limit)])
+            limit = (limit + lengths[block] * (1 - 5 * rounding)) * (1 - 4 * rounding)
+            left.append(block[~(squares[block, -1] < limit)])
         return left
 
     left = [todo[:0]]
@@ -133,16 +133,18 @@ def _by_products(
     return np.sort(np.concatenate(left))
 
 
-def _in_threads(work: Callable[[list[T]], R], tasks: list[T]) -> list[R]:
-    """What `work` makes of each share of the tasks, on as many threads as BLAS may have now.
+def _in_threads(function: Callable[[list[T]], R], tasks: list[T]) -> list[R]:
+    """What `function` makes of each share of the tasks, on as many threads as BLAS may have now.
 
     BLAS itself has one meanwhile: its own threads wait for each other at each small product.
     """
     libraries = _libraries()
-    found = [one["num_threads"] for one in libraries.info() if one["user_api"] == "blas"]
-    threads = max(1, min([MOST_THREADS, len(tasks), *found]))
+    blas_threads = [
+        library["num_threads"] for library in libraries.info() if library["user_api"] == "blas"
+    ]
+    threads = max(1, min([MOST_THREADS, len(tasks), *blas_threads]))
     with libraries.limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, [tasks[i::threads] for i in range(threads)]))
+        return list(pool.map(function, [tasks[i::threads] for i in range(threads)]))
 
 
 @functools.cache
@@ -152,29 +154,31 @@ def _libraries() -> ThreadpoolController:
 
 
 def _candidates(
-    table: np.ndarray, some: np.ndarray, count: int, values: np.ndarray
+    table: np.ndarray, rows: np.ndarray, count: int, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The columns [R, count] with the least |b|² − 2ab for rows a, and the largest of these values.
 
     The smallest `count` values lie in the `count` groups of columns with the smallest minima.
     All values are written to `values`.
     """
-    own = np.concatenate([-2 * table[some, :-1], np.ones((len(some), 1), table.dtype)], axis=1)
-    least = np.empty((len(some), len(table) // GROUP), table.dtype)
+    left_factor = np.concatenate(
+        [-2 * table[rows, :-1], np.ones((len(rows), 1), table.dtype)], axis=1
+    )
+    least = np.empty((len(rows), len(table) // GROUP), table.dtype)
     across = COLUMNS // GROUP  # column j of a tile is in its group j % across
     for number, start in enumerate(range(0, len(table), COLUMNS)):
         tile = values[:, start : start + COLUMNS]
-        np.matmul(own, table[start : start + COLUMNS].T, out=tile)
-        inside = np.flatnonzero((some >= start) & (some < start + COLUMNS))
-        tile[inside, some[inside] - start] = np.inf
-        grouped = tile.reshape(len(some), GROUP, across)
+        np.matmul(left_factor, table[start : start + COLUMNS].T, out=tile)
+        inside = np.flatnonzero((rows >= start) & (rows < start + COLUMNS))
+        tile[inside, rows[inside] - start] = np.inf
+        grouped = tile.reshape(len(rows), GROUP, across)
         np.min(grouped, axis=1, out=least[:, number * across : (number + 1) * across])
     groups = np.argpartition(least, min(count, least.shape[1]) - 1, axis=1)[:, :count]
     first = groups // across * COLUMNS + groups % across
-    members = (first[:, :, None] + across * np.arange(GROUP)).reshape(len(some), -1)
-    found = np.take_along_axis(values, members, axis=1)
-    order = np.argpartition(found, count - 1, axis=1)[:, :count]
-    limit = np.take_along_axis(found, order[:, -1:], axis=1)[:, 0].astype(np.float64)
+    members = (first[:, :, None] + across * np.arange(GROUP)).reshape(len(rows), -1)
+    member_values = np.take_along_axis(values, members, axis=1)
+    order = np.argpartition(member_values, count - 1, axis=1)[:, :count]
+    limit = np.take_along_axis(member_values, order[:, -1:], axis=1)[:, 0].astype(np.float64)
     return np.take_along_axis(members, order, axis=1), limit
 
 
@@ -203,19 +207,19 @@ def _expanded(
     members = np.where(
         there, order[np.minimum(start[:, None] + at, count - 1)], count
     )  # [G, k + 1]
-    rows, found = np.empty((count, k), np.int64), np.empty((count, k))
+    rows, row_squares = np.empty((count, k), np.int64), np.empty((count, k))
     for begin in range(0, groups, ROWS):
-        some = np.arange(begin, min(begin + ROWS, groups))
-        sources = np.concatenate([some[:, None], near[some]], axis=1)
-        distance = np.concatenate([np.zeros((len(some), 1)), squares[some]], axis=1)
-        others = members[sources].reshape(len(some), -1)  # `count`: nobody
+        block = np.arange(begin, min(begin + ROWS, groups))
+        sources = np.concatenate([block[:, None], near[block]], axis=1)
+        distance = np.concatenate([np.zeros((len(block), 1)), squares[block]], axis=1)
+        others = members[sources].reshape(len(block), -1)  # `count`: nobody
         apart = np.where(others < count, np.repeat(distance, k + 1, axis=1), np.inf)
         first = np.lexsort((others, apart))[:, : k + 1]
         others, apart = (np.take_along_axis(a, first, axis=1) for a in (others, apart))
-        of_group = order[start[begin] : start[some[-1]] + sizes[some[-1]]]
+        of_group = order[start[begin] : start[block[-1]] + sizes[block[-1]]]
         mine = group[of_group] - begin
         is_self = others[mine] == of_group[:, None]
         is_self[~is_self.any(axis=1), k] = True  # the row comes later: the last is one too many
         rows[of_group] = others[mine][~is_self].reshape(-1, k)
-        found[of_group] = apart[mine][~is_self].reshape(-1, k)
-    return rows, found
+        row_squares[of_group] = apart[mine][~is_self].reshape(-1, k)
+    return rows, row_squares

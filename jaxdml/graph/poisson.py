@@ -28,8 +28,8 @@ def flow(graph: sparse.csr_array, targets: np.ndarray) -> np.ndarray:
     """
     components = _components(graph)
     labelled = targets.sum(axis=1)
-    known = _sums(components, labelled[:, None])
-    mean = _sums(components, targets) / np.where(known > 0, known, 1)
+    label_counts = _sums(components, labelled[:, None])
+    mean = _sums(components, targets) / np.where(label_counts > 0, label_counts, 1)
     sources = targets - labelled[:, None] * mean[components]
 
     # with v = D^½ u the matrix is D^-½ L D^-½, whose diagonal is 1
@@ -51,13 +51,13 @@ def class_scores(graph: sparse.csr_array, targets: np.ndarray) -> np.ndarray:
     """
     components = _components(graph)
     there = _sums(components, targets)[components] > 0
-    found = np.where(there, flow(graph, targets), -np.inf)
+    scores = np.where(there, flow(graph, targets), -np.inf)
     several = there.sum(axis=1) > 1
     if not several.any():
-        return found
-    ordered = np.sort(found[several], axis=1)
+        return scores
+    ordered = np.sort(scores[several], axis=1)
     median = np.median(ordered[:, -1] - ordered[:, -2])
-    return found / median if median > 0 else found
+    return scores / median if median > 0 else scores
 
 
 def _components(graph: sparse.csr_array) -> np.ndarray:

@@ -69,8 +69,8 @@ def propagate(
       ValueError: for a value out of range, or shapes that do not agree.
 
     >>> z = np.array([[0.0], [1.0], [2.0], [7.0], [8.0], [9.0]])
-    >>> found = propagate(z, np.array([0, 5]), np.array([3, 1]), 4, neighbours=3)
-    >>> found.labels.tolist()
+    >>> propagated = propagate(z, np.array([0, 5]), np.array([3, 1]), 4, neighbours=3)
+    >>> propagated.labels.tolist()
     [3, 3, 3, 1, 1, 1]
     """
     one_of("method", method, METHODS)
@@ -106,9 +106,9 @@ def _confidence(scores: np.ndarray) -> np.ndarray:
 def _of_labelled(shares: np.ndarray, classes: int, labels: np.ndarray) -> np.ndarray:
     """Shares f64[C] of the classes that have a labelled row."""
     must_have("shares", shares, (classes,), "one for each class")
-    known = np.where(np.isin(np.arange(classes), labels), shares, 0).astype(np.float64)
-    if not (known >= 0).all() or not 0 < known.sum() < np.inf:
+    labelled_shares = np.where(np.isin(np.arange(classes), labels), shares, 0).astype(np.float64)
+    if not (labelled_shares >= 0).all() or not 0 < labelled_shares.sum() < np.inf:
         raise ValueError(
             f"shares must be at least 0, and not all 0 for classes with labels, but are {shares}"
         )
-    return known / known.sum()
+    return labelled_shares / labelled_shares.sum()

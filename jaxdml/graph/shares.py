@@ -28,8 +28,8 @@ def offsets(scores: np.ndarray, shares: np.ndarray) -> np.ndarray:
     best, slope, least, step = np.zeros(len(shares)), np.zeros(len(shares)), np.inf, 4.0
     tried = best
     for _ in range(ITERATIONS):
-        found = np.bincount((scores + tried).argmax(axis=1), minlength=len(shares))
-        missing = shares - found / len(scores)
+        counts = np.bincount((scores + tried).argmax(axis=1), minlength=len(shares))
+        missing = shares - counts / len(scores)
         distance = np.abs(missing).sum() / 2
         if distance < least:
             best, slope, least = tried, missing, distance

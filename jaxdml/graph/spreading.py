@@ -33,13 +33,13 @@ def spread(graph: sparse.csr_array, targets: np.ndarray, *, a: float = 0.99) -> 
     degrees = np.asarray(graph.sum(axis=1)).ravel()
     scale = sparse.diags_array(1 / np.sqrt(np.where(degrees > 0, degrees, 1)))
     similarity = sparse.csr_array(scale @ graph @ scale)
-    found = conjugate_gradients(
+    scores = conjugate_gradients(
         lambda f: f - a * (similarity @ f), (1 - a) * targets.astype(np.float64), TOLERANCE
     )
-    return np.maximum(found, 0)  # so is the exact solution
+    return np.maximum(scores, 0)  # so is the exact solution
 
 
 def class_scores(graph: sparse.csr_array, targets: np.ndarray) -> np.ndarray:
     """The logarithm of F, f64[N, C]; −∞ for a class that does not reach a row."""
-    found = spread(graph, targets)
-    return np.log(found, where=found > 0, out=np.full(found.shape, -np.inf))
+    scores = spread(graph, targets)
+    return np.log(scores, where=scores > 0, out=np.full(scores.shape, -np.inf))

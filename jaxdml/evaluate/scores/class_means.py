@@ -61,10 +61,12 @@ def class_scores(
     from scipy.spatial.distance import cdist
 
     means = class_means(labelled, labels, classes)
-    seen = np.unique(labels)
+    labelled_classes = np.unique(labels)
     scores = np.full((len(embeddings), classes), -np.inf)
     rows = max(1, ENTRIES // max(1, embeddings.shape[1]))
     for start in range(0, len(embeddings), rows):
-        some = slice(start, start + rows)
-        scores[some, seen] = -cdist(embeddings[some], means[seen], "sqeuclidean")
+        row_slice = slice(start, start + rows)
+        scores[row_slice, labelled_classes] = -cdist(
+            embeddings[row_slice], means[labelled_classes], "sqeuclidean"
+        )
     return scores

@@ -40,12 +40,12 @@ def cluster(
 
     means = KMeans(len(np.unique(labels)), n_init=STARTS, random_state=0)
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
-        found = means.fit_predict(embeddings.astype(np.float64))  # fewer places than classes
+        clusters = means.fit_predict(embeddings.astype(np.float64))  # fewer places than classes
     return {
-        "accuracy": accuracy(labels, found),
-        "nmi": float(normalized_mutual_info_score(labels, found)),
-        "ami": float(adjusted_mutual_info_score(labels, found)),
-        "ari": float(adjusted_rand_score(labels, found)),
+        "accuracy": accuracy(labels, clusters),
+        "nmi": float(normalized_mutual_info_score(labels, clusters)),
+        "ami": float(adjusted_mutual_info_score(labels, clusters)),
+        "ari": float(adjusted_rand_score(labels, clusters)),
     }
 
 

@@ -41,10 +41,12 @@ def inductive(
     [3, 1]
     """
     classes = int(labels.max()) + 1
-    found = propagate(train, labelled_rows, labels, classes, neighbours=NEIGHBOURS)
+    propagated = propagate(train, labelled_rows, labels, classes, neighbours=NEIGHBOURS)
     near = _nearest(train, test, NEIGHBOURS)
     votes = np.zeros((len(test), classes))
-    np.add.at(votes, (np.arange(len(test))[:, None], found.labels[near]), found.confidence[near])
+    np.add.at(
+        votes, (np.arange(len(test))[:, None], propagated.labels[near]), propagated.confidence[near]
+    )
     predicted = votes.argmax(axis=1)
     return _completed(predicted, votes.sum(axis=1) > 0, train[labelled_rows], labels, test)
 
@@ -67,25 +69,29 @@ def transductive(
     >>> transductive(z, np.array([0, 23]), np.array([3, 1]), np.array([[9.2], [85.0]])).tolist()
     [3, 1]
     """
-    both, classes = np.concatenate([train, test]), int(labels.max()) + 1
-    found = propagate(both, labelled_rows, labels, classes, neighbours=NEIGHBOURS)
-    predicted = found.labels[len(train) :]
+    embeddings, classes = np.concatenate([train, test]), int(labels.max()) + 1
+    propagated = propagate(embeddings, labelled_rows, labels, classes, neighbours=NEIGHBOURS)
+    predicted = propagated.labels[len(train) :]
     return _completed(predicted, predicted >= 0, train[labelled_rows], labels, test)
 
 
-def _nearest(fitted: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
+def _nearest(fitted: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
     """Rows i64[M, k] of the embeddings that are nearest to others."""
     from sklearn.neighbors import NearestNeighbors
 
     index = NearestNeighbors(n_neighbors=min(k, len(fitted)), algorithm="brute").fit(fitted)
-    return np.asarray(index.kneighbors(asked, return_distance=False))
+    return np.asarray(index.kneighbors(queries, return_distance=False))
 
 
 def _completed(
-    predicted: np.ndarray, known: np.ndarray, z: np.ndarray, labels: np.ndarray, test: np.ndarray
+    predicted: np.ndarray,
+    has_prediction: np.ndarray,
+    z: np.ndarray,
+    labels: np.ndarray,
+    test: np.ndarray,
 ) -> np.ndarray:
     """Predictions i32[M]; where there is none, the label of the nearest of f32[L, D]."""
     predicted = predicted.astype(np.int32)
-    if not known.all():
-        predicted[~known] = labels[_nearest(z, test[~known], 1)[:, 0]]
+    if not has_prediction.all():
+        predicted[~has_prediction] = labels[_nearest(z, test[~has_prediction], 1)[:, 0]]
     return predicted

@@ -35,8 +35,10 @@ def alone(labels: np.ndarray) -> str | None:
     """How many test images i32[M] are the only one of their class."""
     counts = np.unique(labels, return_counts=True)[1]
     single = int((counts == 1).sum())
-    said = f"{single} of {counts.sum()} test images are alone in their class, and are not asked for"
-    return said if single else None
+    message = (
+        f"{single} of {counts.sum()} test images are alone in their class, and are not asked for"
+    )
+    return message if single else None
 
 
 def no_scores(labels: np.ndarray, scores: np.ndarray) -> str | None:
@@ -77,5 +79,5 @@ def wrong(labels: np.ndarray, possible: np.ndarray, why: str) -> str | None:
     unseen = np.setdiff1d(labels, possible)
     count = np.isin(labels, unseen).sum()
     classes = f"{len(unseen)} {'class' if len(unseen) == 1 else 'classes'}"
-    said = f"{count} of {len(labels)} test images are of {classes} {why}: they are wrong"
-    return said if len(unseen) else None
+    message = f"{count} of {len(labels)} test images are of {classes} {why}: they are wrong"
+    return message if len(unseen) else None
