@@ -1,13 +1,13 @@
 """Shift, rotation, shear, scale and orientation of images, in one bilinear resampling.
 
-A pixel of the result has the value that the image has at this place, in pixels from the centre:
+A pixel of the result has the value that the image has at this position, in pixels from the centre:
 
-    place = S K R O · pixel + shift
+    position = S K R O · pixel + shift
 
-O is an orientation, R a rotation, K a shear and S a scale of both axes. Places between pixels are
-interpolated from their four neighbours; places outside of the image have the value of its nearest
-edge. The neighbours are read by index: on a CPU that takes a tenth of the time of matrix products
-with the interpolation weights.
+O is an orientation, R a rotation, K a shear and S a scale of both axes. Positions between pixels
+are interpolated from their four neighbours; positions outside of the image have the value of its
+nearest edge. The neighbours are read by index: on a CPU that takes a tenth of the time of matrix
+products with the interpolation weights.
 """
 
 import jax
@@ -72,7 +72,7 @@ def matrices(
     Args:
       degrees: of rotation; what the images show turns counter-clockwise.
       factors: of both axes; above 1 what the images show becomes smaller.
-      shear: what is added to a place's column for each row below the centre.
+      shear: what is added to a position's column for each row below the centre.
 
     >>> matrices(jnp.array([90.0]), jnp.ones((1, 2)), jnp.zeros(1)).round(3).tolist()
     [[[-0.0, 1.0], [-1.0, -0.0]]]
@@ -89,7 +89,7 @@ def resampled(
     matrix: Float[Array, "batch 2 2"],
     offset: Float[Array, "batch 2"],
 ) -> Float[Array, "batch height width channels"]:
-    """The images at the places `matrix · pixel + offset`, as the head of this module says.
+    """The images at the positions `matrix · pixel + offset`, as the head of this module says.
 
     Args:
       images: f32[B, H, W, C].
@@ -103,10 +103,12 @@ def resampled(
     # Two halves, one after the other: a loop's result is stored. Else a compiler may compute it
     # again for each use, like nine times for the patches of a convolution.
     half = max(1, len(images) // 2)
-    return jax.lax.map(lambda row: _one(*row), (images, matrix, offset), batch_size=half)
+    return jax.lax.map(
+        lambda row: _resampled_image(*row), (images, matrix, offset), batch_size=half
+    )
 
 
-def _one(
+def _resampled_image(
     image: Float[Array, "height width channels"],
     matrix: Float[Array, "2 2"],
     offset: Float[Array, " 2"],
@@ -117,17 +119,17 @@ def _one(
     down = jnp.arange(height, dtype=image.dtype)[:, None] - middle[0]
     right = jnp.arange(width, dtype=image.dtype)[None, :] - middle[1]
 
-    def places(axis: int) -> tuple[Array, Array, Array]:
-        """The two nearest rows or columns of each place, and how near the second one is."""
+    def positions(axis: int) -> tuple[Array, Array, Array]:
+        """The two nearest rows or columns of each position, and how near the second one is."""
         last = image.shape[axis] - 1
-        place = matrix[axis, 0] * down + matrix[axis, 1] * right + (offset[axis] + middle[axis])
-        place = jnp.clip(place, 0, last)
-        before = jnp.floor(place)
+        position = matrix[axis, 0] * down + matrix[axis, 1] * right + (offset[axis] + middle[axis])
+        position = jnp.clip(position, 0, last)
+        before = jnp.floor(position)
         first = before.astype(jnp.int32)
-        return first, jnp.minimum(first + 1, last), (place - before)[..., None]
+        return first, jnp.minimum(first + 1, last), (position - before)[..., None]
 
-    top, bottom, below = places(0)
-    left, right_of_it, beyond = places(1)
+    top, bottom, below = positions(0)
+    left, right_of_it, beyond = positions(1)
     pixels = image.reshape(height * width, channels)
 
     def values(row: Array, column: Array) -> Array:

@@ -45,8 +45,8 @@ def invariances_of(dataset: Dataset, declared: Iterable[str] | None = None) -> t
 
     >>> from jaxdml.types import Split
     >>> part = Split(np.zeros((2, 8, 8, 1)), np.arange(2))
-    >>> parts, own = (part, part, part), ("shift", "colour")
-    >>> d = Dataset("two", *parts, ("a", "b"), "made here", invariances=own)
+    >>> parts, declared = (part, part, part), ("shift", "colour")
+    >>> d = Dataset("two", *parts, ("a", "b"), "made here", invariances=declared)
     >>> invariances_of(d)  # there is one channel
     ('shift',)
     >>> invariances_of(d, ("erase", "scale"))
@@ -57,8 +57,8 @@ def invariances_of(dataset: Dataset, declared: Iterable[str] | None = None) -> t
         return fitting(declared, shape)
     if dataset.invariances is None:
         return OF_VECTORS if is_vector(shape) else OF_IMAGES
-    known = _known(dataset.invariances, f"{dataset.name}: its invariances")
-    return tuple(name for name in known if _misfit(name, shape) is None)
+    names = _checked_names(dataset.invariances, f"{dataset.name}: its invariances")
+    return tuple(name for name in names if _misfit(name, shape) is None)
 
 
 def fitting(names: Iterable[str], shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -74,12 +74,12 @@ def fitting(names: Iterable[str], shape: tuple[int, ...]) -> tuple[str, ...]:
     >>> fitting(["erase", "shift"], (8, 8, 1))
     ('shift', 'erase')
     """
-    known = _known(names, "data.invariances")
-    for name in known:
+    ordered_names = _checked_names(names, "data.invariances")
+    for name in ordered_names:
         if (needed := _misfit(name, shape)) is not None:
             size = " × ".join(map(str, shape))
             raise ConfigError(f"data.invariances: {name} needs {needed}, but images are {size}")
-    return known
+    return ordered_names
 
 
 def is_vector(shape: tuple[int, ...]) -> bool:
@@ -91,7 +91,7 @@ def is_vector(shape: tuple[int, ...]) -> bool:
     return 1 in shape[:2]
 
 
-def _known(names: Iterable[str], what: str) -> tuple[str, ...]:
+def _checked_names(names: Iterable[str], what: str) -> tuple[str, ...]:
     names = (names,) if isinstance(names, str) else tuple(names)
     for name in names:
         if name not in INVARIANCES:

@@ -35,8 +35,8 @@ def orientations(
       ValueError: for quarter turns of images that are not square.
 
     >>> x = jnp.zeros((30, 8, 8, 1))
-    >>> made = orientations(jax.random.key(0), x, horizontal=True, quarters=True)
-    >>> len(jnp.unique(made, axis=0))
+    >>> matrices = orientations(jax.random.key(0), x, horizontal=True, quarters=True)
+    >>> len(jnp.unique(matrices, axis=0))
     8
     """
     batch, height, width, _ = images.shape

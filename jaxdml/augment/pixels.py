@@ -34,7 +34,7 @@ def uniform(key: Array, images: Array, *largest: ArrayLike) -> Float[Array, "cou
     """
     shape = len(largest), len(images)
     drawn = jax.random.uniform(key, shape, images.dtype, minval=-1, maxval=1)
-    return jnp.stack([jnp.asarray(one, images.dtype) for one in largest])[:, None] * drawn
+    return jnp.stack([jnp.asarray(limit, images.dtype) for limit in largest])[:, None] * drawn
 
 
 def over_pixels(numbers: Float[Array, " batch"]) -> Float[Array, "batch 1 1 1"]:

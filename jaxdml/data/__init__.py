@@ -57,15 +57,17 @@ def load(name: str, data_dir: Path, *, validation: int = 0, **options: Any) -> D
     if not validation:
         return dataset
     train = dataset.train
-    known = np.flatnonzero(np.asarray(train.y) >= 0)
-    if validation >= len(known):
+    labelled_rows = np.flatnonzero(np.asarray(train.y) >= 0)
+    if validation >= len(labelled_rows):
         raise ConfigError(
-            f"data.validation is {validation}, but {dataset.name} has {len(known)} images with a "
-            "label, and some must be left"
+            f"data.validation is {validation}, but {dataset.name} has {len(labelled_rows)} images "
+            "with a label, and some must be left"
         )
-    apart = np.sort(known[np.random.default_rng(0).permutation(len(known))[:validation]])
+    apart = np.sort(
+        labelled_rows[np.random.default_rng(0).permutation(len(labelled_rows))[:validation]]
+    )
     rest = np.setdiff1d(np.arange(len(train.y)), apart)
-    made = dataclasses.replace(
+    with_validation = dataclasses.replace(
         dataset,
         train=Split(train.x[rest], train.y[rest]),
         validation=Split(train.x[apart], train.y[apart]),
@@ -76,10 +78,13 @@ def load(name: str, data_dir: Path, *, validation: int = 0, **options: Any) -> D
             f"{dataset.name}: its own {len(dataset.validation.y):,} validation images are left "
             f"out, because data.validation sets apart {validation:,} training images instead"
         )
-    shared = copies.shared(made.validation, made.train)
+    shared = copies.shared(with_validation.validation, with_validation.train)
     if shared:
-        notes.append(f"{dataset.name}: {copies.both(shared, validation, 'validation', 'training')}")
-    return dataclasses.replace(made, notes=tuple(notes))
+        notes.append(
+            f"{dataset.name}: "
+            f"{copies.overlap_message(shared, validation, 'validation', 'training')}"
+        )
+    return dataclasses.replace(with_validation, notes=tuple(notes))
 
 
 @functools.lru_cache(maxsize=8)

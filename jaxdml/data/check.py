@@ -26,11 +26,12 @@ def check(dataset: Dataset) -> None:
         except ValueError as error:
             raise ConfigError(f"{dataset.name}: the {name} {error}") from error
     y = np.asarray(dataset.train.y)
-    found = np.unique(y[y >= 0]).size
-    if found < 2:
+    class_count = np.unique(y[y >= 0]).size
+    if class_count < 2:
         raise ConfigError(
-            f"{dataset.name}: {'one class has' if found else 'no class has'} labelled training "
-            "images, but two classes are the least that there is something to tell apart in"
+            f"{dataset.name}: {'one class has' if class_count else 'no class has'} labelled "
+            "training images, but two classes are the least that there is something to tell apart "
+            "in"
         )
 
 

@@ -29,7 +29,7 @@ class Copy(NamedTuple):
 class Kind(NamedTuple):
     """Images that have a copy of one kind."""
 
-    said: str  # of them, in words
+    message: str  # of them, in words
     split: str  # of the data set, in which one of them lies
     row: int  # of it
     pair: Callable[[Copy, Copy], bool]  # whether two copies are an example
@@ -46,39 +46,39 @@ def notes(dataset: Dataset, parts: Mapping[str, Split], called: Called) -> list[
     splits = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
     content = dict(zip(splits, contents(list(splits.values())), strict=True))
     labels = {name: np.asarray(part.y) for name, part in splits.items()}
-    said = []
-    kinds = [*_crossing(content), *_torn(content, labels), *_known(content, labels)]
+    messages = []
+    kinds = [*_crossing(content), *_torn(content, labels), *_unlabelled_copies(content, labels)]
     for kind in (*kinds, *_repeated(content, labels)):
-        found = _copies(splits[kind.split].x[kind.row], parts)
-        pairs = ((one, other) for one in found for other in found if one != other)
+        copies = _copies(splits[kind.split].x[kind.row], parts)
+        pairs = ((first, other) for first in copies for other in copies if first != other)
         # where test images were set apart from the user's own part, any two copies will do
-        example = next((pair for pair in pairs if kind.pair(*pair)), found[:2])
+        example = next((pair for pair in pairs if kind.pair(*pair)), copies[:2])
         named = " = ".join(called(copy.part, copy.row) for copy in example)
-        said.append(f"{dataset.name}: {kind.said}, like {named}")
-    return said
+        messages.append(f"{dataset.name}: {kind.message}, like {named}")
+    return messages
 
 
-def both(count: int, images: int, one: str, other: str) -> str:
+def overlap_message(count: int, images: int, part: str, other_part: str) -> str:
     """What to say of images that two parts share.
 
-    >>> both(2, 40, "test", "training")
+    >>> overlap_message(2, 40, "test", "training")
     '2 of 40 test images are also among the training images, and make scores look better'
     """
     verbs = ("is", "makes") if count == 1 else ("are", "make")
     return (
-        f"{count:,} of {images:,} {one} images {verbs[0]} also among the {other} images, and "
+        f"{count:,} of {images:,} {part} images {verbs[0]} also among the {other_part} images, and "
         f"{verbs[1]} scores look better"
     )
 
 
-def shared(one: Split, other: Split) -> int:
+def shared(part: Split, other_part: Split) -> int:
     """How many images of a part are in another one too.
 
     >>> x, y = np.zeros((3, 2, 2, 1), np.uint8), np.zeros(3, int)
     >>> shared(Split(x[:2], y[:2]), Split(x[2:], y[2:]))
     2
     """
-    ours, theirs = contents([one, other])
+    ours, theirs = contents([part, other_part])
     return int(np.isin(ours, theirs).sum())
 
 
@@ -105,45 +105,49 @@ def contents(parts: Sequence[Split]) -> list[np.ndarray]:
 def _crossing(content: Mapping[str, np.ndarray]) -> Iterator[Kind]:
     """Copies in two parts."""
     files = {"training": "train", "validation": "val", "test": "test"}  # as the user has them
-    for one, other in (("test", "training"), ("validation", "training"), ("test", "validation")):
-        rows = np.flatnonzero(np.isin(content[one], content[other]))
+    for split, other in (("test", "training"), ("validation", "training"), ("test", "validation")):
+        rows = np.flatnonzero(np.isin(content[split], content[other]))
         if len(rows):
-            said = both(len(rows), len(content[one]), one, other)
-            yield Kind(said, one, rows[0], functools.partial(_of, (files[one], files[other])))
+            message = overlap_message(len(rows), len(content[split]), split, other)
+            yield Kind(
+                message, split, rows[0], functools.partial(_of, (files[split], files[other]))
+            )
 
 
-def _of(parts: tuple[str, str], one: Copy, other: Copy) -> bool:
-    return (one.part, other.part) == parts
+def _of(parts: tuple[str, str], copy: Copy, other: Copy) -> bool:
+    return (copy.part, other.part) == parts
 
 
 def _torn(content: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]) -> Iterator[Kind]:
     """Copies with another label."""
     everything, y = np.concatenate([*content.values()]), np.concatenate([*labels.values()])
-    found = _distinct(everything[y >= 0], y[y >= 0])[1]
-    several = found[1:][found[1:] == found[:-1]]
+    distinct_contents = _distinct(everything[y >= 0], y[y >= 0])[1]
+    several = distinct_contents[1:][distinct_contents[1:] == distinct_contents[:-1]]
     rows = {
         split: np.flatnonzero(np.isin(content[split], several) & (labels[split] >= 0))
         for split in content
     }
     if len(several):
-        said = counted(sum(map(len, rows.values())), "image has a copy", "images have copies")
+        message = counted(sum(map(len, rows.values())), "image has a copy", "images have copies")
         split = next(split for split in rows if len(rows[split]))
         yield Kind(
-            f"{said} in another class",
+            f"{message} in another class",
             split,
             rows[split][0],
             lambda a, b: -1 < a.label != b.label > -1,
         )
 
 
-def _known(content: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]) -> Iterator[Kind]:
+def _unlabelled_copies(
+    content: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
+) -> Iterator[Kind]:
     """Training images without a label, of which another copy has one."""
     x, y = content["training"], labels["training"]
     rows = np.flatnonzero((y < 0) & np.isin(x, x[y >= 0]))
     if len(rows):
-        said = counted(len(rows), "image without a label has", "images without a label have")
-        said += " a copy with one"
-        yield Kind(said, "training", rows[0], lambda a, b: a.label < 0 <= b.label)
+        message = counted(len(rows), "image without a label has", "images without a label have")
+        message += " a copy with one"
+        yield Kind(message, "training", rows[0], lambda a, b: a.label < 0 <= b.label)
 
 
 def _repeated(
@@ -151,11 +155,11 @@ def _repeated(
 ) -> Iterator[Kind]:
     """Images of which another copy in the same part has the same label, or none either."""
     counts, kinds = [], []
-    for words, known in (("of the same class", True), ("without a label", False)):
+    for words, labelled in (("of the same class", True), ("without a label", False)):
         rows = {}
         for split, x in content.items():
             y = labels[split]
-            rows[split] = np.setdiff1d(np.flatnonzero((y >= 0) == known), _distinct(x, y)[0])
+            rows[split] = np.setdiff1d(np.flatnonzero((y >= 0) == labelled), _distinct(x, y)[0])
         count = sum(map(len, rows.values()))
         if count:
             counts.append(
@@ -164,8 +168,8 @@ def _repeated(
             split = next(split for split in rows if len(rows[split]))
             kinds.append((split, rows[split][0]))
     if kinds:
-        said = " and ".join(counts)
-        yield Kind(said, *kinds[0], lambda a, b: (a.part, a.label) == (b.part, b.label))
+        message = " and ".join(counts)
+        yield Kind(message, *kinds[0], lambda a, b: (a.part, a.label) == (b.part, b.label))
 
 
 def _distinct(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -177,16 +181,16 @@ def _distinct(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _copies(image: np.ndarray, parts: Mapping[str, Split]) -> list[Copy]:
     """The images of this content: the first two of each part and label."""
     floats = _any_floats(list(parts.values()))
-    [[wanted]] = _blocks(image[None], floats)
-    found = []
+    [[image_values]] = _blocks(image[None], floats)
+    matches = []
     for name, part in parts.items():
         start = 0
         for block in _blocks(part.x, floats):
-            rows = start + np.flatnonzero((block == wanted).all((1, 2, 3)))
-            found += [Copy(name, row, int(part.y[row])) for row in rows.tolist()]
+            rows = start + np.flatnonzero((block == image_values).all((1, 2, 3)))
+            matches += [Copy(name, row, int(part.y[row])) for row in rows.tolist()]
             start += len(block)
     kept: dict[tuple[str, int], list[Copy]] = {}
-    for copy in found:
+    for copy in matches:
         kept.setdefault((copy.part, copy.label), []).append(copy)
     return [copy for copies in kept.values() for copy in copies[:2]]
 

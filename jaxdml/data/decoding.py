@@ -55,18 +55,18 @@ def pixels(
       ConfigError: naming files that cannot be read or have values outside of `span`, or if Pillow
         is not installed.
     """
-    found = each(files, lambda file: _picture(file, shape, channels, span))
+    pictures = each(files, lambda file: _picture(file, shape, channels, span))
     if span is not None:
-        _check_range(files, found, span)
-    colours = sum(picture.pixels.ndim == 3 for picture in found)
-    x = np.empty((len(found), *shape, 3 if colours or channels == 3 else 1), np.uint8)
-    for row, picture in zip(x, found, strict=True):
+        _check_range(files, pictures, span)
+    colours = sum(picture.pixels.ndim == 3 for picture in pictures)
+    x = np.empty((len(pictures), *shape, 3 if colours or channels == 3 else 1), np.uint8)
+    for row, picture in zip(x, pictures, strict=True):
         row[:] = picture.pixels if picture.pixels.ndim == 3 else picture.pixels[..., None]
-    notes = _notes(found, shape, span)
-    if channels is None and 0 < colours < len(found):
-        some = counted(colours, "image is", "images are")
+    notes = _notes(pictures, shape, span)
+    if channels is None and 0 < colours < len(pictures):
+        subject = counted(colours, "image is", "images are")
         notes.append(
-            f"{some} in colour, so that all {len(found):,} are kept in colour (data.channels)"
+            f"{subject} in colour, so that all {len(pictures):,} are kept in colour (data.channels)"
         )
     return x, [f"{name}: {note}" for note in notes]
 
@@ -100,14 +100,14 @@ def each(files: Sequence[Path], function: Callable[[Path], T]) -> list[T]:
 
     _pillow()[0].init()  # before threads do
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(attempt, files))
-    broken = [(file, e) for file, e in zip(files, found, strict=True) if isinstance(e, Exception)]
+        results = list(pool.map(attempt, files))
+    broken = [(file, e) for file, e in zip(files, results, strict=True) if isinstance(e, Exception)]
     if broken:
         few = "; ".join(f"{file}: {error}" for file, error in broken[:MOST_NAMED])
         raise ConfigError(
             f"{len(broken)} of {len(files)} images cannot be read ({few}): repair or remove them"
         )
-    return [one for one in found if not isinstance(one, Exception)]
+    return [result for result in results if not isinstance(result, Exception)]
 
 
 def _picture(
@@ -169,74 +169,78 @@ def _in_bytes(
 
 
 def _check_range(
-    files: Sequence[Path], found: Sequence[Picture], span: tuple[float, float]
+    files: Sequence[Path], pictures: Sequence[Picture], span: tuple[float, float]
 ) -> None:
     """Refuses what a stated range is not of."""
-    said = f"data.range is ({span[0]:g}, {span[1]:g})"
-    pairs = list(zip(files, found, strict=True))
+    stated_range = f"data.range is ({span[0]:g}, {span[1]:g})"
+    pairs = list(zip(files, pictures, strict=True))
     halved = [file for file, picture in pairs if picture.halved]
     if halved:
         raise ConfigError(
             f"{halved[0]}: it has 16 bits a colour, of which only the upper 8 can be read, but "
-            f"{said}: put its values into an .npz file, with their range"
+            f"{stated_range}: put its values into an .npz file, with their range"
         )
     outside = [(f, p) for f, p in pairs if p.least < span[0] or p.most > span[1]]
     if outside:
         file, picture = outside[0]
         more = f", and {len(outside) - 1:,} more leave it" if len(outside) > 1 else ""
         raise ConfigError(
-            f"{file}: its values go from {picture.least:g} to {picture.most:g}, but {said}{more}"
+            f"{file}: its values go from {picture.least:g} to {picture.most:g}, "
+            f"but {stated_range}{more}"
         )
 
 
 def _notes(
-    found: Sequence[Picture], shape: tuple[int, int], span: tuple[float, float] | None
+    pictures: Sequence[Picture], shape: tuple[int, int], span: tuple[float, float] | None
 ) -> list[str]:
     """What was done to images that their user should know, with counts."""
     notes = []
     ratio = shape[0] / shape[1]
-    factors = [picture.size[0] / picture.size[1] / ratio for picture in found]
+    factors = [picture.size[0] / picture.size[1] / ratio for picture in pictures]
     factors = [max(factor, 1 / factor) for factor in factors]
     if changed := [factor for factor in factors if factor > _CHANGED]:
-        some = counted(len(changed), "image has its", "images have their")
+        subject = counted(len(changed), "image has its", "images have their")
         notes.append(
-            f"{some} ratio of height to width changed, by a factor of up to {max(changed):.2g}"
+            f"{subject} ratio of height to width changed, by a factor of up to {max(changed):.2g}"
         )
-    if several := [picture.frames for picture in found if picture.frames > 1]:
-        some = counted(len(several), "file holds", "files hold")
-        notes.append(f"{some} several frames, up to {max(several):,}: only the first is read")
-    if transparent := sum(picture.transparent for picture in found):
-        some = counted(transparent, "image is", "images are")
-        notes.append(f"{some} transparent in places, which become white")
+    if several := [picture.frames for picture in pictures if picture.frames > 1]:
+        subject = counted(len(several), "file holds", "files hold")
+        notes.append(f"{subject} several frames, up to {max(several):,}: only the first is read")
+    if transparent := sum(picture.transparent for picture in pictures):
+        subject = counted(transparent, "image is", "images are")
+        notes.append(f"{subject} transparent in places, which become white")
     if span is None:
-        return notes + _values(found)
-    kinds = {picture.bits for picture in found}
+        return notes + _values(pictures)
+    kinds = {picture.bits for picture in pictures}
     if len(kinds) > 1 and 8 in kinds:
-        some = counted(sum(picture.bits == 8 for picture in found), "image", "images")
-        notes.append(f"data.range is applied to {some} of 8 bits too, beside others of more bits")
+        subject = counted(sum(picture.bits == 8 for picture in pictures), "image", "images")
+        notes.append(
+            f"data.range is applied to {subject} of 8 bits too, beside others of more bits"
+        )
     return notes
 
 
-def _values(found: Sequence[Picture]) -> list[str]:
+def _values(pictures: Sequence[Picture]) -> list[str]:
     """What values were taken for black and white, where that may be another than is meant."""
     notes = []
     for bits, white in _WHITE.items():
-        of_bits = [p for p in found if p.bits == bits and not p.halved]
+        of_bits = [p for p in pictures if p.bits == bits and not p.halved]
         most = max((picture.most for picture in of_bits), default=white)
         dim = most < (white + 1) / _DIM
         if of_bits and (dim or bits > 8):
-            some = counted(len(of_bits), "image has", "images have")
+            subject = counted(len(of_bits), "image has", "images have")
             kept = ", reduced to 8" if bits > 8 else ""
             largest = f", but the largest value is {most:,.0f}: state data.range" if dim else ""
             notes.append(
-                f"{some} {bits} bits{kept}: 0 is taken for black and {white:,} for white{largest}"
+                f"{subject} {bits} bits{kept}: 0 is taken for black and {white:,} for white"
+                f"{largest}"
             )
-    if halved := [picture.most for picture in found if picture.halved]:
-        some = counted(len(halved), "image has", "images have")
+    if halved := [picture.most for picture in pictures if picture.halved]:
+        subject = counted(len(halved), "image has", "images have")
         most = 256 * int(max(halved)) + 255
         dim = most < (_WHITE[16] + 1) / _DIM
         largest = f", and no value is above {most:,}: use an .npz file" if dim else ""
-        notes.append(f"{some} 16 bits a colour, of which the upper 8 are read{largest}")
+        notes.append(f"{subject} 16 bits a colour, of which the upper 8 are read{largest}")
     return notes
 
 

@@ -52,7 +52,7 @@ class Passed:
         """
 
         def few(paths: Iterable[Path]) -> str:
-            return some(sorted((relative(path, folder) for path in paths), key=natural))
+            return first_names(sorted((relative(path, folder) for path in paths), key=natural))
 
         notes = []
         if self.others:
@@ -64,10 +64,13 @@ class Passed:
             lead = counted(len(self.back), "link leads", "links lead")
             lead += " back to a folder that is read anyway"
             notes.append(f"{lead}, and {_is(self.back)} left out: {few(self.back)}")
-        for held, why in ((self.system, "in folders of the system"), (self.hidden, "hidden")):
-            if held:
-                images = counted(sum(held.values()), "image is", "images are")
-                notes.append(f"{images} {why}, and left out: {few(held)}")
+        for counts_by_path, why in (
+            (self.system, "in folders of the system"),
+            (self.hidden, "hidden"),
+        ):
+            if counts_by_path:
+                images = counted(sum(counts_by_path.values()), "image is", "images are")
+                notes.append(f"{images} {why}, and left out: {few(counts_by_path)}")
         return [f"{name}: {note}" for note in notes]
 
 
@@ -80,19 +83,19 @@ def files(folder: Path, passed: Passed) -> list[Path]:
       ConfigError: if a folder cannot be read.
     """
     images: list[Path] = []
-    waiting, links, seen = [folder], list[Path](), set[tuple[int, int]]()
+    waiting, links, visited = [folder], list[Path](), set[tuple[int, int]]()
     while waiting or links:
-        here = waiting.pop() if waiting else links.pop(0)
-        if _identity(here) in seen:
-            if here.is_symlink():
-                passed.back.append(here)
+        current_folder = waiting.pop() if waiting else links.pop(0)
+        if _identity(current_folder) in visited:
+            if current_folder.is_symlink():
+                passed.back.append(current_folder)
             continue
-        seen.add(_identity(here))
-        inner, found = entries(here, passed)
+        visited.add(_identity(current_folder))
+        inner, file_paths = entries(current_folder, passed)
         for path in inner:
             (links if path.is_symlink() else waiting).append(path)
-        images += [path for path in found if is_image(path)]
-        passed.others += [path for path in found if not is_image(path)]
+        images += [path for path in file_paths if is_image(path)]
+        passed.others += [path for path in file_paths if not is_image(path)]
     return sorted(images, key=lambda path: natural(path.relative_to(folder).as_posix()))
 
 
@@ -104,7 +107,7 @@ def entries(folder: Path, passed: Passed) -> tuple[list[Path], list[Path]]:
     Raises:
       ConfigError: if the folder cannot be read.
     """
-    folders, found = [], []
+    folders, files = [], []
     try:
         for path in sorted(folder.iterdir(), key=lambda path: natural(path.name)):
             if SYSTEM.fullmatch(path.name) or HIDDEN.fullmatch(path.name):
@@ -120,14 +123,14 @@ def entries(folder: Path, passed: Passed) -> tuple[list[Path], list[Path]]:
                 passed.broken.append(path)
                 continue
             if stat.S_ISREG(mode):
-                found.append(path)
+                files.append(path)
             elif stat.S_ISDIR(mode) and _leads_back(path):
                 passed.back.append(path)
             elif stat.S_ISDIR(mode):
                 folders.append(path)
     except OSError as error:
         raise ConfigError(f"{folder} cannot be read: {error}") from error
-    return folders, found
+    return folders, files
 
 
 def is_image(path: Path) -> bool:
@@ -160,23 +163,23 @@ def relative(path: Path, folder: Path) -> str:
     return os.fsencode(path.relative_to(folder).as_posix()).decode(errors="replace")
 
 
-def some(names: list[str]) -> str:
+def first_names(names: list[str]) -> str:
     """The first names, and how many there are beside them.
 
-    >>> some(["a", "b", "c", "d", "e"])
+    >>> first_names(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
     rest = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     return listed(names[:MOST_NAMED]) + rest
 
 
-def counted(count: int, one: str, several: str) -> str:
+def counted(count: int, singular: str, plural: str) -> str:
     """How many there are, and what.
 
     >>> counted(2, "link leads", "links lead")
     '2 links lead'
     """
-    return f"{count:,} {one if count == 1 else several}"
+    return f"{count:,} {singular if count == 1 else plural}"
 
 
 def _is(things: Sized) -> str:

@@ -41,8 +41,8 @@ def select(
     candidates = np.flatnonzero(y >= 0)
     order = candidates[np.random.default_rng(seed).permutation(candidates.size)]
     if per_class is not None:
-        wanted = np.full(int(y.max()) + 1, per_class)
-        return _of_each_class(y, order, wanted)
+        count_by_class = np.full(int(y.max()) + 1, per_class)
+        return _of_each_class(y, order, count_by_class)
     if percent is not None:
         if not 0 < percent <= 100:
             raise ConfigError(
@@ -58,15 +58,15 @@ def select(
     if not stratified:
         return np.sort(order[:count])
     exact = np.bincount(y[candidates]) * count / candidates.size
-    wanted = np.floor(exact).astype(int)
-    most_owed = np.argsort(wanted - exact, kind="stable")
-    wanted[most_owed[: count - wanted.sum()]] += 1
-    return _of_each_class(y, order, wanted)
+    count_by_class = np.floor(exact).astype(int)
+    most_owed = np.argsort(count_by_class - exact, kind="stable")
+    count_by_class[most_owed[: count - count_by_class.sum()]] += 1
+    return _of_each_class(y, order, count_by_class)
 
 
-def _of_each_class(y: np.ndarray, order: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def _of_each_class(y: np.ndarray, order: np.ndarray, count_by_class: np.ndarray) -> np.ndarray:
     chosen = []
-    for label, number in enumerate(wanted):
+    for label, number in enumerate(count_by_class):
         rows = order[y[order] == label]
         if rows.size < number:
             raise ConfigError(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdml.data.folders import some
+from jaxdml.data.folders import first_names
 from jaxdml.data.sets import own
 from jaxdml.options import ConfigError, listed
 from jaxdml.types import Dataset, Split
@@ -37,29 +37,33 @@ def make(
     Raises:
       ConfigError: if the file is missing, or not as this module says.
     """
-    place = own.located("arrays", path, data_dir)
-    if place.is_dir():
+    npz_file = own.located("arrays", path, data_dir)
+    if npz_file.is_dir():
         raise ConfigError(f"data.path={path} is a folder: data.name=images reads one")
-    held = read(place)
+    arrays = read(npz_file)
     ends = {"train": "", "val": "_val", "test": "_test"}
     parts, notes = {}, []
     for split, end in ends.items():
         keys = f"x{end}", f"y{end}"
-        there = [key for key in keys if key in held]
+        there = [key for key in keys if key in arrays]
         if len(there) == 1 or (split == "train" and not there):
             raise ConfigError(
-                f"{place} must hold {' and '.join(keys)}, one label for each image and -1 where "
-                f"there is none, but holds {listed(held) or 'nothing'}"
+                f"{npz_file} must hold {' and '.join(keys)}, one label for each image and -1 where "
+                f"there is none, but holds {listed(arrays) or 'nothing'}"
             )
         if there:
-            x = pixels(held, keys[0], str(place))
-            parts[split] = Split(x, _labels(held[keys[1]], keys[1], place))
-            notes += dim(x, f"{place.name}: {keys[0]}", stated="range" in held)
-    known = {"classes", "range", *(f"{array}{end}" for array in "xy" for end in ends.values())}
-    if unread := [key for key in held if key not in known]:
-        notes.append(f"{place.name}: arrays of other names are left out: {some(unread)}")
-    names = np.ravel(held["classes"]).tolist() if "classes" in held else None
-    return own.dataset(place, parts, names, test_percent, folds, notes)
+            x = pixels(arrays, keys[0], str(npz_file))
+            parts[split] = Split(x, _labels(arrays[keys[1]], keys[1], npz_file))
+            notes += dim(x, f"{npz_file.name}: {keys[0]}", stated="range" in arrays)
+    array_names = {
+        "classes",
+        "range",
+        *(f"{array}{end}" for array in "xy" for end in ends.values()),
+    }
+    if unread := [key for key in arrays if key not in array_names]:
+        notes.append(f"{npz_file.name}: arrays of other names are left out: {first_names(unread)}")
+    names = np.ravel(arrays["classes"]).tolist() if "classes" in arrays else None
+    return own.dataset(npz_file, parts, names, test_percent, folds, notes)
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -75,13 +79,13 @@ def read(path: Path) -> dict[str, np.ndarray]:
         raise ConfigError(f"{path} must be an .npz file of plain arrays ({error})") from error
 
 
-def pixels(held: Mapping[str, np.ndarray], key: str, where: str) -> np.ndarray:
+def pixels(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
     """Images as u8[N, H, W, C], or f32 in [0, 1].
 
     Args:
-      held: the arrays of a file; a `range` among them says between which values the numbers lie.
+      arrays: the arrays of a file; a `range` among them says between which values the numbers lie.
       key: which of them are images.
-      where: the file, for the error message.
+      file: the file, for the error message.
 
     Raises:
       ConfigError: if they are no images, or of another range.
@@ -89,60 +93,61 @@ def pixels(held: Mapping[str, np.ndarray], key: str, where: str) -> np.ndarray:
     >>> pixels({"x": np.full((1, 2, 2), 5.0), "range": np.array([0, 10])}, "x", "a.npz").max()
     np.float32(0.5)
     """
-    x, stated = held[key], held.get("range")
-    said = f"{where}: {key}"
+    x, stated = arrays[key], arrays.get("range")
+    array_name = f"{file}: {key}"
     if x.ndim == 3:
         x = x[..., None]
     if x.ndim != 4 or 0 in x.shape[1:]:
         raise ConfigError(
-            f"{said} must be (N, height, width) or (N, height, width, channels), but is {x.shape}"
+            f"{array_name} must be (N, height, width) or (N, height, width, channels), "
+            f"but is {x.shape}"
         )
     if x.shape[1] in (1, 3) and x.shape[3] > 4:
         raise ConfigError(
-            f"{said} is {x.shape}, but channels come last: turn it by x.transpose(0, 2, 3, 1)"
+            f"{array_name} is {x.shape}, but channels come last: turn it by x.transpose(0, 2, 3, 1)"
         )
     if not np.issubdtype(x.dtype, np.integer) and not np.issubdtype(x.dtype, np.floating):
-        raise ConfigError(f"{said} must hold numbers, but is {x.dtype}")
+        raise ConfigError(f"{array_name} must hold numbers, but is {x.dtype}")
     if stated is None and x.dtype == np.uint8:
         return x
     if stated is None and np.issubdtype(x.dtype, np.integer):
         raise ConfigError(
-            f"{said} is {x.dtype}: make it uint8, from 0 to 255, or state its range beside it, "
-            "like range=(0, 4095)"
+            f"{array_name} is {x.dtype}: make it uint8, from 0 to 255, or state its range beside "
+            "it, like range=(0, 4095)"
         )
-    low, high = (0.0, 1.0) if stated is None else _stated(stated, where)
+    low, high = (0.0, 1.0) if stated is None else _stated(stated, file)
     x = x.astype(np.float32, copy=False)
     least, most = x.min(initial=np.inf), x.max(initial=-np.inf)
     if np.isnan([least, most]).any():
-        raise ConfigError(f"{said} holds NaN")
+        raise ConfigError(f"{array_name} holds NaN")
     if least < low or most > high:
         raise ConfigError(
-            f"{said} must lie in [{low:g}, {high:g}], but goes from {least:g} to {most:g}: scale "
-            "it, or state its range beside it, like range=(-1, 1)"
+            f"{array_name} must lie in [{low:g}, {high:g}], but goes from {least:g} to {most:g}: "
+            "scale it, or state its range beside it, like range=(-1, 1)"
         )
     return x if stated is None else (x - low) / (high - low)
 
 
-def dim(x: np.ndarray, where: str, *, stated: bool = False) -> list[str]:
+def dim(x: np.ndarray, name: str, *, stated: bool = False) -> list[str]:
     """What to say of images whose largest value is below a quarter of what is taken for white.
 
     Args:
       x: u8[N, H, W, C], or f32 in [0, 1].
-      where: what they are called.
+      name: what they are called.
       stated: whether their range is, so that it is meant.
 
     >>> dim(np.full((1, 2, 2, 1), 0.125), "x")
     ['x: floats are taken from 0 to 1, and the largest is 0.125']
     """
-    said, bright = ("uint8 is", 64) if x.dtype == np.uint8 else ("floats are", 0.25)
+    subject, bright = ("uint8 is", 64) if x.dtype == np.uint8 else ("floats are", 0.25)
     most = x.max(initial=0)
     if stated or not len(x) or most >= bright:
         return []
     white = 255 if x.dtype == np.uint8 else 1
-    return [f"{where}: {said} taken from 0 to {white}, and the largest is {most:.3g}"]
+    return [f"{name}: {subject} taken from 0 to {white}, and the largest is {most:.3g}"]
 
 
-def _stated(stated: np.ndarray, where: str) -> tuple[np.float32, np.float32]:
+def _stated(stated: np.ndarray, file: str) -> tuple[np.float32, np.float32]:
     """The range of a file, as float32."""
     try:
         low, high = np.asarray(stated, np.float32)
@@ -150,21 +155,21 @@ def _stated(stated: np.ndarray, where: str) -> tuple[np.float32, np.float32]:
     except (TypeError, ValueError):
         usual = False
     if not usual:
-        raise ConfigError(f"{where}: range must be two numbers, like (0, 255), but is {stated}")
+        raise ConfigError(f"{file}: range must be two numbers, like (0, 255), but is {stated}")
     return low, high
 
 
-def _labels(y: np.ndarray, key: str, place: Path) -> np.ndarray:
+def _labels(y: np.ndarray, key: str, file: Path) -> np.ndarray:
     """Labels as i32[N]."""
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if not np.issubdtype(y.dtype, np.integer) or y.ndim != 1:
         raise ConfigError(
-            f"{place}: {key} must hold a whole number for each image, but is {y.dtype} {y.shape}"
+            f"{file}: {key} must hold a whole number for each image, but is {y.dtype} {y.shape}"
         )
     if len(y) and (y.min() < -1 or y.max() >= 2**31):
         raise ConfigError(
-            f"{place}: {key} must hold classes from 0 on, or -1 for none, but goes from {y.min()} "
+            f"{file}: {key} must hold classes from 0 on, or -1 for none, but goes from {y.min()} "
             f"to {y.max()}"
         )
     return y.astype(np.int32)

@@ -62,19 +62,19 @@ def make(
       ConfigError: if the folder is missing or not as this module says, an image is damaged or has
         values outside of the range that is stated, or Pillow is not installed.
     """
-    place = own.located("images", path, data_dir)
-    if not place.is_dir():
+    data_folder = own.located("images", path, data_dir)
+    if not data_folder.is_dir():
         raise ConfigError(f"data.path={path} is a file: data.name=arrays reads an .npz file")
     if size is not None and (type(size) is not int or size < 1):
         raise ConfigError(f"data.size must be a whole number above 0, but is {size!r}")
     if channels not in (None, 1, 3):
         raise ConfigError(f"data.channels must be 1 (grey) or 3 (colour), but is {channels!r}")
-    span, name = _span(range), place.absolute().name
+    span, name = _span(range), data_folder.absolute().name
     passed = folders.Passed()
-    items = _items(place, passed)
+    items = _items(data_folder, passed)
     files = [item.file for item in items]
     shape, notes = _shape(name, files, size)
-    notes += passed.notes(place, name) + _deeper(place, name, items)
+    notes += passed.notes(data_folder, name) + _deeper(data_folder, name, items)
     x, changes = decoding.pixels(files, shape, channels, span, name)
     classes = sorted({item.label for item in items if item.label}, key=folders.natural)
     y = np.array([classes.index(i.label) if i.label else -1 for i in items], np.int32)
@@ -83,37 +83,37 @@ def make(
     parts = {part: Split(x[chosen], y[chosen]) for part, chosen in rows.items()}
 
     def called(part: str, row: int) -> str:
-        return folders.relative(files[rows[part][row]], place)
+        return folders.relative(files[rows[part][row]], data_folder)
 
-    return own.dataset(place, parts, classes, test_percent, folds, [*notes, *changes], called)
+    return own.dataset(data_folder, parts, classes, test_percent, folds, [*notes, *changes], called)
 
 
-def _items(place: Path, passed: folders.Passed) -> list[Item]:
+def _items(data_folder: Path, passed: folders.Passed) -> list[Item]:
     """All images of a data set, split by split and class by class."""
-    inner, loose = folders.entries(place, passed)
+    inner, loose = folders.entries(data_folder, passed)
     top = [path.name for path in inner]
     meant = [name for name in top if name.lower() in _SPLITS and name not in own.SPLITS]
     if meant:
         raise ConfigError(
-            f"{place} holds {listed(meant)}: name the parts of a data set {listed(own.SPLITS)}, "
-            "and a class not like one"
+            f"{data_folder} holds {listed(meant)}: name the parts of a data set "
+            f"{listed(own.SPLITS)}, and a class not like one"
         )
     splits = [name for name in own.SPLITS if name in top]
     if splits and "train" not in splits:
-        raise ConfigError(f"{place} has {splits[0]}, but no train beside it")
-    roots = {name: place / name for name in splits}
+        raise ConfigError(f"{data_folder} has {splits[0]}, but no train beside it")
+    roots = {name: data_folder / name for name in splits}
     strange = [name for name in top if name not in splits and not _unlabelled(name)]
     if splits and strange:
         raise ConfigError(
-            f"{place} holds {listed(strange[: folders.MOST_NAMED])} beside train: only "
+            f"{data_folder} holds {listed(strange[: folders.MOST_NAMED])} beside train: only "
             f"{listed(own.SPLITS)} and {UNLABELLED[0]} may lie there, the classes inside of them"
         )
     classes: list[tuple[Path, str]] = []
     for split in splits or ["train"]:
         within = inner
         if splits:
-            within, beside = folders.entries(roots[split], passed)
-            loose += beside
+            within, loose_files = folders.entries(roots[split], passed)
+            loose += loose_files
         classes += [(folder, split) for folder in within]
     classes += [(path, "train") for path in inner if splits and _unlabelled(path.name)]
     items = []
@@ -130,21 +130,21 @@ def _items(place: Path, passed: folders.Passed) -> list[Item]:
         )
     passed.others += loose
     if not items:
-        raise ConfigError(f"{place} holds no folders of images: make one for each class")
+        raise ConfigError(f"{data_folder} holds no folders of images: make one for each class")
     return sorted(items, key=lambda item: own.SPLITS.index(item.split))
 
 
-def _deeper(place: Path, name: str, items: Sequence[Item]) -> list[str]:
+def _deeper(data_folder: Path, name: str, items: Sequence[Item]) -> list[str]:
     """What to say of folders inside of a class that are called like a part of a data set."""
-    found: dict[Path, int] = {}
+    count_by_folder: dict[Path, int] = {}
     for item in items:
         deep = item.file.relative_to(item.folder).parts[:-1]
         if item.label and any(part.lower() in (*_SPLITS, *UNLABELLED) for part in deep):
-            found[item.file.parent] = found.get(item.file.parent, 0) + 1
-    if not found:
+            count_by_folder[item.file.parent] = count_by_folder.get(item.file.parent, 0) + 1
+    if not count_by_folder:
         return []
-    images = folders.counted(sum(found.values()), "image lies", "images lie")
-    few = folders.some([folders.relative(path, place) for path in found])
+    images = folders.counted(sum(count_by_folder.values()), "image lies", "images lie")
+    few = folders.first_names([folders.relative(path, data_folder) for path in count_by_folder])
     return [
         f"{name}: {images} in folders that are called like a part, but inside "
         f"of a class, and count as of that class: {few}"
@@ -165,8 +165,8 @@ def _shape(name: str, files: Sequence[Path], size: int | None) -> tuple[tuple[in
     few = " to ".join(
         f"{height} × {width}" for height, width in dict.fromkeys((sizes[0], sizes[-1]))
     )
-    said = f"{name}: images of {few} pixels are stretched to {SIDE} × {SIDE} (data.size)"
-    return (SIDE, SIDE), [said]
+    message = f"{name}: images of {few} pixels are stretched to {SIDE} × {SIDE} (data.size)"
+    return (SIDE, SIDE), [message]
 
 
 def _span(stated: Any) -> tuple[float, float] | None:

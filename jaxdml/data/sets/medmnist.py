@@ -127,8 +127,8 @@ def load(name: str, data_dir: Path) -> Dataset:
         path = download.fetch(facts.url, facts.md5, f"{name}.npz", folders, note)
     try:
         # The checksum is found beside the arrays, which take longer.
-        with ThreadPoolExecutor(1) as beside, path.open("rb") as file, np.load(file) as arrays:
-            checksum = beside.submit(_md5, path)
+        with ThreadPoolExecutor(1) as executor, path.open("rb") as file, np.load(file) as arrays:
+            checksum = executor.submit(_md5, path)
             splits = [_split(arrays, part, facts) for part in PARTS]
         md5 = checksum.result()
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:

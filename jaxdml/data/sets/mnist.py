@@ -76,8 +76,8 @@ def load(name: str, data_dir: Path) -> Dataset:
       ConfigError: if the set is not there and cannot be had, or a file is not what it should be.
     """
     folders = (data_dir / name, download.cache() / name)
-    place = next((folder for folder in folders if _files(folder)), None)
-    arrays = _read(_files(place)) if place else _get(name, folders)
+    idx_folder = next((folder for folder in folders if _files(folder)), None)
+    arrays = _read(_files(idx_folder)) if idx_folder else _get(name, folders)
     splits = {part: Split(x[..., None], y.astype(np.int32)) for part, (x, y) in arrays.items()}
     facts = FACTS[name]
     return Dataset(
@@ -88,15 +88,15 @@ def load(name: str, data_dir: Path) -> Dataset:
         classes=facts.classes,
         source=facts.source,
         invariances=facts.invariances,
-        place=place or next((folder for folder in folders if _files(folder)), None),
+        place=idx_folder or next((folder for folder in folders if _files(folder)), None),
     )
 
 
 def _files(folder: Path) -> dict[str, Path]:
     """Where the four files lie, by their names; nothing if one is missing."""
     paths = {file: _present(folder, file) for pair in FILES.values() for file in pair}
-    found = {file: path for file, path in paths.items() if path}
-    return found if len(found) == len(paths) else {}
+    present_paths = {file: path for file, path in paths.items() if path}
+    return present_paths if len(present_paths) == len(paths) else {}
 
 
 def _read(paths: Mapping[str, Path]) -> tfds.Arrays:

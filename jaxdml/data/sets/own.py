@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdml.data import copies, labels
 from jaxdml.data.check import check
-from jaxdml.data.folders import some
+from jaxdml.data.folders import first_names
 from jaxdml.options import ConfigError, between, listed
 from jaxdml.types import Dataset, Split
 
@@ -35,17 +35,17 @@ def located(name: str, path: str, data_dir: Path) -> Path:
             f"data.name={name} needs data.path: say where your images lie, like "
             "--config.data.path=photos"
         )
-    given = Path(path).expanduser()
-    for place in (given, data_dir / given, data_dir / given.name):
-        if place.exists():
-            return place
+    user_path = Path(path).expanduser()
+    for candidate in (user_path, data_dir / user_path, data_dir / user_path.name):
+        if candidate.exists():
+            return candidate
     raise ConfigError(
         f"data.path={path}: there is no such file or folder here, nor in --data_dir={data_dir}"
     )
 
 
 def dataset(
-    place: Path,
+    path: Path,
     parts: Mapping[str, Split],
     classes: Sequence[str] | None,
     test_percent: int,
@@ -58,7 +58,7 @@ def dataset(
     Images that are there more than once are counted in its notes.
 
     Args:
-      place: its file or folder, whose name it has.
+      path: of its file or folder, whose name it has.
       parts: what there is of `SPLITS`, and `train` at least. Without `test` some of the labelled
         training images are taken: always the same ones, the same share of each class.
       classes: the name of class i; `None`: they are numbered as far as there are labels.
@@ -72,10 +72,10 @@ def dataset(
       ConfigError: if it is not what `check` wants, a class has no image at all, or there are too
         few labels to set some apart.
     """
-    train, name = parts["train"], place.absolute().name
+    train, name = parts["train"], path.absolute().name
     used = np.unique(np.concatenate([part.y for part in parts.values()]))
     used = used[used >= 0]
-    known = range(len(used)) if classes is None else classes
+    class_names = range(len(used)) if classes is None else classes
     if classes is None and len(used) and used[-1] >= len(used):
         gap = int(np.argmax(used != np.arange(len(used))))
         raise ConfigError(
@@ -83,27 +83,34 @@ def dataset(
             "the classes from 0 without a gap"
         )
     empty = Split(train.x[:0], train.y[:0])
-    made = Dataset(
+    new_dataset = Dataset(
         name=name,
         train=train,
         validation=parts.get("val", empty),
         test=parts.get("test", empty),
-        classes=tuple(map(str, known)),
+        classes=tuple(map(str, class_names)),
         source="images of your own",
-        place=place,
+        place=path,
         notes=tuple(notes),
     )
-    check(made)
-    unused = np.setdiff1d(np.arange(len(known)), used)
+    check(new_dataset)
+    unused = np.setdiff1d(np.arange(len(class_names)), used)
     if len(unused):
         raise ConfigError(
-            f"{name}: no image is of class {listed(made.classes[i] for i in unused[:5])}: name "
-            "only classes that there is an image of"
+            f"{name}: no image is of class {listed(new_dataset.classes[i] for i in unused[:5])}: "
+            "name only classes that there is an image of"
         )
-    made = made if "test" in parts else _with_test(made, test_percent, folds)
-    repeated = copies.notes(made, parts, called or row_of)
+    new_dataset = new_dataset if "test" in parts else _with_test(new_dataset, test_percent, folds)
+    repeated = copies.notes(new_dataset, parts, called or row_of)
     return dataclasses.replace(
-        made, notes=(*made.notes, *_alike(made), *_untested(made), *repeated, *_across(made))
+        new_dataset,
+        notes=(
+            *new_dataset.notes,
+            *_alike(new_dataset),
+            *_untested(new_dataset),
+            *repeated,
+            *_across(new_dataset),
+        ),
     )
 
 
@@ -123,7 +130,7 @@ def _alike(dataset: Dataset) -> list[str]:
     same = [name for name, word in zip(dataset.classes, plain, strict=True) if counts[word] > 1]
     if not same:
         return []
-    return [f"{dataset.name}: {len(same):,} classes have names that are alike: {some(same)}"]
+    return [f"{dataset.name}: {len(same):,} classes have names that are alike: {first_names(same)}"]
 
 
 def _untested(dataset: Dataset) -> list[str]:
@@ -138,7 +145,7 @@ def _untested(dataset: Dataset) -> list[str]:
     verb, them = ("has", "it") if len(lacking) == 1 else ("have", "them")
     return [
         f"{dataset.name}: {len(lacking):,} of {len(dataset.classes):,} classes {verb} no test "
-        f"image, and scores say nothing of {them}: {some(lacking)}"
+        f"image, and scores say nothing of {them}: {first_names(lacking)}"
     ]
 
 
@@ -148,8 +155,8 @@ def _across(dataset: Dataset) -> list[str]:
         return []
     [content] = copies.contents([dataset.train])
     fold = labels.folds(dataset.train.y, dataset.folds)
-    held_out = [set(fold[(content == one) & (fold >= 0)]) for one in content[fold >= 0]]
-    count = sum(len(found) > 1 for found in held_out)
+    held_out = [set(fold[(content == number) & (fold >= 0)]) for number in content[fold >= 0]]
+    count = sum(len(copy_folds) > 1 for copy_folds in held_out)
     if not count:
         return []
     return [

@@ -65,14 +65,14 @@ def _prepare(name: str, url: str, files: Mapping[str, tuple[str, str]], folder: 
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download import downloader
 
-    own = OWN.format(name)
+    prepared_name = OWN.format(name)
     base: Any = tfds.core.GeneratorBasedBuilder
 
     # the base is untyped, and its keyword is read by its own __init_subclass__
     class Builder(base, skip_registration=True):  # type: ignore[misc, call-arg]
         """The set as arrays of bytes; their own stores PNG, which takes TensorFlow to write."""
 
-        name = own
+        name = prepared_name
         VERSION = tfds.core.Version(VERSION)
 
         def _info(self) -> Any:
