@@ -69,10 +69,10 @@ def test_help_has_every_field_with_its_default_and_what_is_required(tmp_path):
 def test_a_configuration_of_the_package_has_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert {"few", "digits_grid", "images"} <= cli.PACKAGED
-    assert cli._found("few:full") == f"{cli.CONFIGS / 'few.py'}:full"
-    assert cli._found("mine.py") == "mine.py"
+    assert cli._path_of_config("few:full") == f"{cli.CONFIGS / 'few.py'}:full"
+    assert cli._path_of_config("mine.py") == "mine.py"
     (tmp_path / "few").touch()
-    assert cli._found("few") == "few"  # a file of that name counts
+    assert cli._path_of_config("few") == "few"  # a file of that name counts
 
 
 def test_a_package_runs_in_any_folder(tmp_path):

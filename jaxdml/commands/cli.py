@@ -59,7 +59,7 @@ def define_config(default: str | None = None) -> None:
 
 def _with_sections(parse: Callable[[str], Any], path: str) -> Any:
     """A configuration file, with sections that only the command line names, as of a user's term."""
-    config = parse(_found(path))
+    config = parse(_path_of_config(path))
     for argument in sys.argv[1:]:
         if argument.startswith("--config.") and argument.count(".") > 1 and "=" in argument:
             section = argument.partition("=")[0].split(".")[1]
@@ -68,7 +68,7 @@ def _with_sections(parse: Callable[[str], Any], path: str) -> Any:
     return config
 
 
-def _found(path: str) -> str:
+def _path_of_config(path: str) -> str:
     """Where a configuration lies: a file, or one of the package's by its name."""
     name, *word = path.split(":", 1)
     if name in PACKAGED and not Path(name).exists():
@@ -78,7 +78,7 @@ def _found(path: str) -> str:
 
 def main(
     command: Callable[..., None],
-    own: flags.FlagValues | None = None,
+    command_flags: flags.FlagValues | None = None,
     takes: str | None = None,
     required: Sequence[str] = (),
 ) -> NoReturn:
@@ -86,21 +86,21 @@ def main(
 
     Args:
       command: is called without arguments, or with those that are no flags.
-      own: its flags, beside those of all commands.
+      command_flags: its flags, beside those of all commands.
       takes: what these are, if there may be any.
       required: names of the flags that it cannot do without.
     """
     warnings.showwarning = _one_line
     _keep_compiled()
-    if own is not None:
-        flags.FLAGS.append_flag_values(own)
+    if command_flags is not None:
+        flags.FLAGS.append_flag_values(command_flags)
     try:
         if {"--help", "-h"} & set(sys.argv[1:]):
-            print(_help(command, own, required), flush=True)
+            print(_help(command, command_flags, required), flush=True)
             sys.exit(0)
         rest = _parse()[1:]
-        if own is not None:
-            own.mark_as_parsed()
+        if command_flags is not None:
+            command_flags.mark_as_parsed()
         if rest and takes is None:
             raise ConfigError(f"{' '.join(rest)} is not a flag: flags look like --workdir=runs/one")
         project.check(PROJECTION.value)
@@ -117,13 +117,13 @@ def main(
 
 
 def _help(
-    command: Callable[..., None], own: flags.FlagValues | None, required: Sequence[str]
+    command: Callable[..., None], command_flags: flags.FlagValues | None, required: Sequence[str]
 ) -> str:
     """What a command does, its flags, and the fields of a configuration where it reads one."""
     parts = [str(sys.modules[command.__module__].__doc__)]
     if required:
         parts.append(f"Required: {', '.join(f'--{name}' for name in required)}.\n")
-    parts += [own.module_help(command.__module__)] if own else []
+    parts += [command_flags.module_help(command.__module__)] if command_flags else []
     parts.append(flags.FLAGS.module_help(__name__))
     if "config" in flags.FLAGS:
         parts.append(
@@ -152,9 +152,9 @@ def data_dir(*run_folders: folder.Folder) -> Path:
       run_folders: run folders, of which the first counts that knows a folder which is still there.
     """
     before = [run_folder.plan().get("data_dir") for run_folder in run_folders]
-    here = next((one for one in before if one and Path(one).is_dir()), None)
-    given = DATA_DIR.value or here or os.environ.get("JAXDML_DATA") or cache()
-    return Path(given).expanduser()
+    run_data_dir = next((path for path in before if path and Path(path).is_dir()), None)
+    chosen_dir = DATA_DIR.value or run_data_dir or os.environ.get("JAXDML_DATA") or cache()
+    return Path(chosen_dir).expanduser()
 
 
 def loader(*run_folders: folder.Folder) -> loading.LoadDataset:
@@ -171,25 +171,26 @@ def config() -> dict[str, Any]:
     """
     flag = flags.FLAGS["config"]
     try:
-        given = flag.value
-        if given is None:
+        config_value = flag.value
+        if config_value is None:
             raise ConfigError(
                 "--config is missing: name a configuration file, like --config=configs/digits.py, "
                 f"or one of the package: {listed(sorted(PACKAGED))}"
             )
         if not Path(_config_file()).is_file():
             raise ConfigError(
-                f"--config={_asked()}: there is no such file, and no such configuration of the "
-                f"package, which has {listed(sorted(PACKAGED))}"
+                f"--config={_config_name()}: there is no such file, and no such configuration of "
+                f"the package, which has {listed(sorted(PACKAGED))}"
             )
-        flat = flatten(given.to_dict())
+        flat = flatten(config_value.to_dict())
         if coerce("quick", flat.pop("quick", False), False):
             flat = assign(flat, _quick())
     except OSError as error:  # what the file raised, kept until the configuration is first read
-        raise ConfigError(f"--config={_asked()}: {_last_line(error)}") from error
+        raise ConfigError(f"--config={_config_name()}: {_last_line(error)}") from error
     except AttributeError as error:
         raise ConfigError(
-            f"--config={_asked()}: get_config() must return a ConfigDict, not {given!r}"
+            f"--config={_config_name()}: get_config() must return a ConfigDict, "
+            f"not {config_value!r}"
         ) from error
     return assign(flat, _overrides())
 
@@ -214,7 +215,9 @@ def grid() -> Grid:
     """
     module = _config_module()
     if not hasattr(module, "get_grid"):
-        raise ConfigError(f"{_asked()} has no get_grid(): use the command train for a single point")
+        raise ConfigError(
+            f"{_config_name()} has no get_grid(): use the command train for a single point"
+        )
     try:
         over: Grid = module.get_grid()
         return thinned(over) if flags.FLAGS["config"].value.get("quick") else over
@@ -225,10 +228,10 @@ def grid() -> Grid:
 def study_questions(base: Mapping[str, Any]) -> questions.Questions:
     """What the configuration file's `get_questions()` asks, if it has one."""
     try:
-        given: dict[str, Any] = getattr(_config_module(), "get_questions", dict)()
+        raw_questions: dict[str, Any] = getattr(_config_module(), "get_questions", dict)()
     except Exception as error:  # whatever a user's file may raise
         raise ConfigError(_broken(error)) from error
-    return questions.resolve(base, given)
+    return questions.resolve(base, raw_questions)
 
 
 def _config_module() -> Any:
@@ -243,16 +246,16 @@ def _config_module() -> Any:
 
 def _overrides() -> dict[str, Any]:
     """Fields of the configuration that the command line changes."""
-    given = dict(config_flags.get_override_values(flags.FLAGS["config"]))
-    given.pop("quick", None)
-    return given
+    overrides = dict(config_flags.get_override_values(flags.FLAGS["config"]))
+    overrides.pop("quick", None)
+    return overrides
 
 
 def _quick() -> dict[str, Any]:
     """What the configuration file's `QUICK` changes, for `--config.quick=True`."""
     changes: dict[str, Any] | None = getattr(_config_module(), "QUICK", None)
     if changes is None:
-        raise ConfigError(f"{_asked()} has no QUICK: leave --config.quick out")
+        raise ConfigError(f"{_config_name()} has no QUICK: leave --config.quick out")
     return changes
 
 
@@ -280,9 +283,9 @@ def write_report(*run_folders: folder.Folder, into: Path | None = None) -> None:
 def _keep(run_folder: folder.Folder, into: Path) -> None:
     """What is small of a run, and as much of the report as can be made of that."""
     kept = archive.keep(run_folder, into)
-    with tempfile.TemporaryDirectory() as beside:
-        own = write.report([kept], Path(beside), loader(run_folder))
-        for file in (own.text, *own.pictures):
+    with tempfile.TemporaryDirectory() as temporary_folder:
+        kept_report = write.report([kept], Path(temporary_folder), loader(run_folder))
+        for file in (kept_report.text, *kept_report.pictures):
             if file.suffix != ".svg":
                 folder.write(into / file.name, file.read_bytes())
 
@@ -301,8 +304,8 @@ def _broken(error: Exception) -> str:
     """Where a configuration file fails, and why."""
     frames = traceback.extract_tb(error.__traceback__)
     frame = next((f for f in reversed(frames) if "site-packages" not in f.filename), None)
-    where = f" at {frame.filename}:{frame.lineno}" if frame else ""
-    return f"--config: the file cannot be read{where}: {type(error).__name__}: {error}"
+    location = f" at {frame.filename}:{frame.lineno}" if frame else ""
+    return f"--config: the file cannot be read{location}: {type(error).__name__}: {error}"
 
 
 def _keep_compiled() -> None:
@@ -312,14 +315,14 @@ def _keep_compiled() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
-def _asked() -> str:
+def _config_name() -> str:
     """The file or the name that was given, without what `get_config` is told, `FILE:WORD`."""
     return str(config_flags.get_config_filename(flags.FLAGS["config"])).partition(":")[0]
 
 
 def _config_file() -> str:
     """The file's path."""
-    return _found(_asked())
+    return _path_of_config(_config_name())
 
 
 def _stop(sentence: str) -> NoReturn:

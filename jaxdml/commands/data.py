@@ -62,8 +62,8 @@ def lines(dataset: Dataset, labelled: np.ndarray) -> list[str]:
         "images": f"{height} × {width} × {channels}, {dataset.train.x.dtype}, {size:.1f} MiB",
         "content": f"SHA-256 {data.fingerprint(dataset)}",
     }
-    said = [f"{word:8}{fact}" for word, fact in facts.items() if fact is not None]
-    return [dataset.name, *said, "", table.markdown(counts(dataset, labelled)), ""]
+    fact_lines = [f"{word:8}{fact}" for word, fact in facts.items() if fact is not None]
+    return [dataset.name, *fact_lines, "", table.markdown(counts(dataset, labelled)), ""]
 
 
 def counts(dataset: Dataset, labelled: np.ndarray) -> table.Table:

@@ -67,11 +67,11 @@ def main() -> None:
 def chosen(run_folder: folder.Folder, start: str) -> dict[str, Any]:
     """The one finished point whose id starts so."""
     results = run_folder.results()
-    found = [result for result in results if result["point"].startswith(start)]
-    if len(found) != 1:
-        ids = listed(result["point"] for result in (found or results))
-        raise ConfigError(f"--point={start} names {len(found)} points; there are {ids}")
-    return found[0]
+    matches = [result for result in results if result["point"].startswith(start)]
+    if len(matches) != 1:
+        ids = listed(result["point"] for result in (matches or results))
+        raise ConfigError(f"--point={start} names {len(matches)} points; there are {ids}")
+    return matches[0]
 
 
 def images(
@@ -93,15 +93,15 @@ def images(
             for note in (*passed.notes(path, name), *changes):
                 print(f"note: {note}")
             return x, names
-        held = arrays.read(path)
-        if "x" not in held:
-            raise ConfigError(f"{path} must hold x, but holds {listed(held) or 'nothing'}")
-        x = arrays.pixels(held, "x", str(path))
+        file_arrays = arrays.read(path)
+        if "x" not in file_arrays:
+            raise ConfigError(f"{path} must hold x, but holds {listed(file_arrays) or 'nothing'}")
+        x = arrays.pixels(file_arrays, "x", str(path))
     except ConfigError as error:
         raise ConfigError(f"--input={path}: {error}") from error
     if x.shape[1:] != shape:
         raise ConfigError(f"--input={path}: images must be {shape}, but are {x.shape[1:]}")
-    for note in arrays.dim(x, f"--input={path}", stated="range" in held):
+    for note in arrays.dim(x, f"--input={path}", stated="range" in file_arrays):
         print(f"note: {note}")
     return x, None
 
