@@ -53,8 +53,8 @@ def test_pixels_are_interpolated_between_their_four_neighbours(shape):
 def test_orientations_are_the_flips_and_turns_of_numpy():
     kinds = [(h, v, q) for h in (False, True) for v in (False, True) for q in range(4)]
     x = draw((6, 6, 2), rows=len(kinds))
-    made = orientation.oriented(*map(np.array, zip(*kinds, strict=True)))
-    got = affine.resampled(x, made.astype("float64"), np.zeros((len(kinds), 2)))
+    matrices = orientation.oriented(*map(np.array, zip(*kinds, strict=True)))
+    got = affine.resampled(x, matrices.astype("float64"), np.zeros((len(kinds), 2)))
     for image, result, (horizontal, vertical, quarters) in zip(x, got, kinds, strict=True):
         image = image[:, ::-1] if horizontal else image
         image = image[::-1] if vertical else image
@@ -110,10 +110,10 @@ def test_random_amounts_lie_within_the_magnitudes_and_reach_them():
     x[:, 4, 4] = 1
     down = np.asarray(affine.affine(jax.random.key(0), x, shift=(2.0, 0.0)))[..., 0]
     assert down[:, :, [0, 1, 2, 3, 5, 6, 7, 8]].max() == 0  # no shift along the width
-    place = (down.sum(axis=2) * np.arange(9)).sum(axis=1) - 4
-    assert -2 <= place.min() < -1.98
-    assert 1.98 < place.max() <= 2
-    assert abs(place.mean()) < 0.1
+    shifts = (down.sum(axis=2) * np.arange(9)).sum(axis=1) - 4
+    assert -2 <= shifts.min() < -1.98
+    assert 1.98 < shifts.max() <= 2
+    assert abs(shifts.mean()) < 0.1
     grey = np.full((2000, 1, 1, 1), 0.5)
     changed = np.asarray(brightness.brightness(jax.random.key(0), grey, amount=0.4))
     assert 0.3 <= changed.min() < 0.302

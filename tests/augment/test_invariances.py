@@ -23,11 +23,14 @@ def test_images_and_vectors_have_their_defaults():
 
 
 def test_the_user_comes_before_the_data_set_and_the_data_set_before_the_default():
-    own = dataset(invariances=("rotate",))
-    assert invariances_of(own) == ("rotate",)
-    assert invariances_of(own, ("erase", "shift")) == ("shift", "erase")  # in the table's order
-    assert invariances_of(own, "shift") == ("shift",)
-    assert invariances_of(own, ()) == ()
+    with_rotate = dataset(invariances=("rotate",))
+    assert invariances_of(with_rotate) == ("rotate",)
+    assert invariances_of(with_rotate, ("erase", "shift")) == (
+        "shift",
+        "erase",
+    )  # in the table's order
+    assert invariances_of(with_rotate, "shift") == ("shift",)
+    assert invariances_of(with_rotate, ()) == ()
     assert invariances_of(dataset(invariances=())) == ()
 
 
@@ -38,8 +41,8 @@ def test_what_does_not_fit_is_refused_where_declared_and_dropped_where_the_data_
         "rotate": ((20, 1, 1), "images of more than one row and column, but images are 20 × 1 × 1"),
         "erase": ((1, 20, 1), "images of more than one row and column, but images are 1 × 20 × 1"),
     }
-    for name, (shape, said) in cases.items():
-        with pytest.raises(ConfigError, match=f"^data.invariances: {name} needs {said}$"):
+    for name, (shape, message) in cases.items():
+        with pytest.raises(ConfigError, match=f"^data.invariances: {name} needs {message}$"):
             invariances_of(dataset(shape), (name,))
         assert invariances_of(dataset(shape, (name, "shift"))) == ("shift",)
 
@@ -54,8 +57,8 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 
 
 def test_sets_that_ship_declare_what_fits_their_images(tmp_path):
-    own = dataset(invariances=digits.make(tmp_path).invariances)
-    assert invariances_of(own) == ("shift", "scale", "rotate", "erase")
+    like_digits = dataset(invariances=digits.make(tmp_path).invariances)
+    assert invariances_of(like_digits) == ("shift", "scale", "rotate", "erase")
     for facts in mnist.FACTS.values():
         assert fitting(facts.invariances, (28, 28, 1))
     assert {name.partition("_")[0] for name in medmnist.FACTS} == set(medmnist.INVARIANCES)

@@ -22,17 +22,19 @@ def x():
 
 def calls(monkeypatch, make, names, shape=SHAPE):
     """What a view does: the name of each change, and its magnitudes that are not 0."""
-    seen = {}
+    magnitudes_by_change = {}
     for name in ("affine", "brightness", "colour", "dropout", "erase", "noise", "orientations"):
 
         def change(key, images, *, name=name, **magnitudes):
-            seen[name] = {word: m for word, m in magnitudes.items() if np.any(m) or word == "fill"}
+            magnitudes_by_change[name] = {
+                word: m for word, m in magnitudes.items() if np.any(m) or word == "fill"
+            }
             return images
 
         monkeypatch.setattr(policies, name, change)
     make(shape, names)(KEY, jnp.zeros((1, *shape)))
-    seen.get("affine", {}).pop("orientation", None)
-    return seen
+    magnitudes_by_change.get("affine", {}).pop("orientation", None)
+    return magnitudes_by_change
 
 
 MOVES = {
@@ -47,18 +49,20 @@ MOVES = {
 
 @pytest.mark.parametrize("name", INVARIANCES)
 def test_a_change_that_is_declared_alone_is_made_alone(monkeypatch, name):
-    seen = calls(monkeypatch, POLICIES["strong"], (name,))
+    magnitudes_by_change = calls(monkeypatch, POLICIES["strong"], (name,))
     if name not in MOVES:
-        assert list(seen) == [name]
+        assert list(magnitudes_by_change) == [name]
     else:
-        assert {change: set(magnitudes) for change, magnitudes in seen.items()} == MOVES[name]
+        assert {
+            change: set(magnitudes) for change, magnitudes in magnitudes_by_change.items()
+        } == MOVES[name]
 
 
 def test_all_that_is_declared_is_made(monkeypatch):
-    made = calls(monkeypatch, POLICIES["strong"], tuple(INVARIANCES))
-    assert set(made) == {"affine", "orientations", *INVARIANCES} - set(MOVES)
-    assert set(made["orientations"]) == {"horizontal", "vertical", "quarters"}
-    assert set(made["affine"]) == {"shift", "scale", "degrees", "shear"}
+    magnitudes_by_change = calls(monkeypatch, POLICIES["strong"], tuple(INVARIANCES))
+    assert set(magnitudes_by_change) == {"affine", "orientations", *INVARIANCES} - set(MOVES)
+    assert set(magnitudes_by_change["orientations"]) == {"horizontal", "vertical", "quarters"}
+    assert set(magnitudes_by_change["affine"]) == {"shift", "scale", "degrees", "shear"}
 
 
 def test_what_is_not_declared_leaves_no_trace(x):
@@ -87,9 +91,9 @@ def test_the_magnitudes_are_those_of_the_trial(monkeypatch):
 
 
 def test_pixels_follow_the_size_of_the_image(monkeypatch):
-    seen = calls(monkeypatch, POLICIES["strong"], ("shift", "erase"), (56, 28, 1))
-    assert seen["affine"]["shift"] == (6, 3)
-    assert seen["erase"]["largest"] == 14
+    magnitudes_by_change = calls(monkeypatch, POLICIES["strong"], ("shift", "erase"), (56, 28, 1))
+    assert magnitudes_by_change["affine"]["shift"] == (6, 3)
+    assert magnitudes_by_change["erase"]["largest"] == 14
 
 
 def test_rotation_and_quarter_turns_together_are_any_rotation(monkeypatch):
@@ -101,9 +105,9 @@ def test_rotation_and_quarter_turns_together_are_any_rotation(monkeypatch):
 def test_one_change_does_not_alter_the_draws_of_another(x):
     magnitudes = Magnitudes(shift=0.25, noise=0.1)
     shifted = composed(SHAPE, ("shift",), magnitudes)(KEY, x)
-    both = composed(SHAPE, ("shift", "noise"), magnitudes)(KEY, x)
+    noisy = composed(SHAPE, ("shift", "noise"), magnitudes)(KEY, x)
     key = jax.random.fold_in(KEY, list(INVARIANCES).index("noise"))
-    np.testing.assert_allclose(both, policies.noise(key, shifted, deviation=0.1), atol=1e-7)
+    np.testing.assert_allclose(noisy, policies.noise(key, shifted, deviation=0.1), atol=1e-7)
     flipped = composed(SHAPE, ("shift", "flip_vertical"), magnitudes)(KEY, x)
     same = (flipped == shifted).all(axis=(1, 2, 3)) | (flipped[:, ::-1] == shifted).all(
         axis=(1, 2, 3)
@@ -118,9 +122,9 @@ def test_a_policy_refuses_what_does_not_fit():
 
 
 def test_a_policy_of_ones_own_is_found_by_its_path(monkeypatch, x):
-    own = types.ModuleType("own_policy")
-    own.make = lambda shape, invariances: lambda key, images: 1 - images
-    monkeypatch.setitem(sys.modules, "own_policy", own)
+    module = types.ModuleType("own_policy")
+    module.make = lambda shape, invariances: lambda key, images: 1 - images
+    monkeypatch.setitem(sys.modules, "own_policy", module)
     make = find("augment.weak", "own_policy:make", POLICIES)
     np.testing.assert_array_equal(make(SHAPE, ())(KEY, x), 1 - x)
     with pytest.raises(

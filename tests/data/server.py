@@ -11,13 +11,13 @@ class Server:
     def __init__(self, files):
         self.files = files
         self.cut = set()
-        self.asked = []
+        self.requested_paths = []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 path = self.path.split("?")[0].lstrip("/")
-                outer.asked.append(path)
+                outer.requested_paths.append(path)
                 if path not in outer.files:
                     self.send_error(404)
                     return

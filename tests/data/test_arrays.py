@@ -51,12 +51,12 @@ def test_images_labels_and_names_are_read_as_they_are(tmp_path):
     ids=["float64", "float16", "signed", "integers", "bytes with a range"],
 )
 def test_other_numbers_become_floats_between_0_and_1(x, span, tmp_path):
-    given = {"x": x[..., None]} | ({"range": span} if span else {})
-    found = load(saved(tmp_path, **given, x_test=x[:6], y_test=Y[:6])).train.x
-    assert found.dtype == np.float32
-    assert found.shape == (40, 6, 5, 1)
-    assert 0 <= found.min() < found.max() <= 1
-    np.testing.assert_allclose(found[..., 0], X / 255, atol=3e-4)
+    arrays = {"x": x[..., None]} | ({"range": span} if span else {})
+    images = load(saved(tmp_path, **arrays, x_test=x[:6], y_test=Y[:6])).train.x
+    assert images.dtype == np.float32
+    assert images.shape == (40, 6, 5, 1)
+    assert 0 <= images.min() < images.max() <= 1
+    np.testing.assert_allclose(images[..., 0], X / 255, atol=3e-4)
 
 
 def test_colours_and_labels_in_a_column_are_understood(tmp_path):
@@ -69,8 +69,8 @@ def test_without_test_images_a_fifth_of_each_class_is_set_apart_and_that_is_said
     dataset = load(saved(tmp_path), folds=0)
     assert np.bincount(dataset.test.y).tolist() == [2, 2, 2]
     assert np.bincount(dataset.train.y + 1).tolist() == [10, 8, 8, 8]
-    both = np.concatenate([dataset.train.x, dataset.test.x])[..., 0]
-    assert sorted(map(bytes, both)) == sorted(map(bytes, X))
+    images = np.concatenate([dataset.train.x, dataset.test.x])[..., 0]
+    assert sorted(map(bytes, images)) == sorted(map(bytes, X))
     [note] = dataset.notes
     assert "6 of its 30 labelled images are set apart to score on (data.test_percent)" in note
     assert "24 are left to learn from" in note
@@ -209,10 +209,10 @@ MISTAKES = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_sentence(mistake, tmp_path):
-    changes, said = MISTAKES[mistake]
+    changes, message = MISTAKES[mistake]
     arrays = {key: a for key, a in ({"x": X, "y": Y} | changes).items() if a is not None}
     np.savez(tmp_path / "own.npz", **arrays)
-    with pytest.raises(ConfigError, match=re.escape(said)):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         load(tmp_path)
 
 
@@ -244,6 +244,6 @@ def test_another_image_label_or_name_is_another_fingerprint(tmp_path):
     changed[0, 0, 0] ^= 1
     arrays = [{}, {"x": changed}, {"y": np.where(np.arange(40) == 9, -1, Y)},
               {"classes": np.array(["a", "b", "c"])}, {"x": X / 255}]  # fmt: skip
-    prints = [data.fingerprint(load(saved(tmp_path, **given))) for given in arrays]
+    prints = [data.fingerprint(load(saved(tmp_path, **changes))) for changes in arrays]
     assert len(set(prints)) == 5
     assert data.fingerprint(load(saved(tmp_path))) == prints[0]

@@ -100,10 +100,10 @@ def test_copies_that_are_set_apart_from_each_other_are_said(tmp_path):
 
 def test_copies_among_the_images_that_data_validation_sets_apart_are_said(tmp_path):
     np.savez(tmp_path / "own.npz", **PARTS | {"x": ALIKE})
-    found = data.load("arrays", tmp_path, path="own.npz", validation=12)
-    copies = int((found.validation.x[..., 0] == X[0]).all((1, 2)).sum())
+    dataset = data.load("arrays", tmp_path, path="own.npz", validation=12)
+    copies = int((dataset.validation.x[..., 0] == X[0]).all((1, 2)).sum())
     assert 1 < copies < 10
-    assert found.notes[1:] == (
+    assert dataset.notes[1:] == (
         "own.npz: its own 10 validation images are left out, because data.validation sets apart 12 "
         "training images instead",
         f"own.npz: {copies} of 12 validation images are also among the training images, and make "
@@ -114,8 +114,8 @@ def test_copies_among_the_images_that_data_validation_sets_apart_are_said(tmp_pa
 def test_very_many_copies_of_one_image_take_no_longer(tmp_path):
     x = np.zeros((20_000, 2, 2), np.uint8)
     np.savez(tmp_path / "own.npz", x=x, y=np.arange(20_000) % 2)
-    found = data.load("arrays", tmp_path, path="own.npz").notes
-    assert any("20,000 images have copies in another class" in note for note in found)
+    messages = data.load("arrays", tmp_path, path="own.npz").notes
+    assert any("20,000 images have copies in another class" in note for note in messages)
 
 
 def test_files_are_named(tmp_path):
@@ -164,8 +164,10 @@ def test_floats_that_hardly_leave_black_are_said_unless_their_range_is_stated(tm
 
 def test_validation_images_that_are_replaced_are_said(monkeypatch):
     part = Split(X[:30, ..., None], Y[:30].astype(np.int32))
-    made = Dataset("two", part, Split(part.x[:4], part.y[:4]), part, ("a", "b", "c"), "made here")
-    monkeypatch.setitem(data.DATASETS, "two", lambda data_dir: made)
+    dataset = Dataset(
+        "two", part, Split(part.x[:4], part.y[:4]), part, ("a", "b", "c"), "made here"
+    )
+    monkeypatch.setitem(data.DATASETS, "two", lambda data_dir: dataset)
     assert data.load("two", None).notes == ()
     assert data.load("two", None, validation=6).notes == (
         "two: its own 4 validation images are left out, because data.validation sets apart 6 "

@@ -72,8 +72,8 @@ def test_a_stated_range_becomes_black_to_white(tmp_path):
     masks = save(tmp_path / "masks", (DEEP // 1024).astype(np.uint8))
     assert in_order(all_of(load(masks, range=(0, 3)))) == in_order(85 * (DEEP // 1024).astype("u1"))
     floats = save(tmp_path / "floats", (DEEP / 2048 - 1).astype(np.float32), "tif")
-    found = all_of(load(floats, range=(-1, 1)))
-    np.testing.assert_allclose(np.sort(found, None), np.sort(DEEP / 2048 * 127.5, None), atol=0.51)
+    images = all_of(load(floats, range=(-1, 1)))
+    np.testing.assert_allclose(np.sort(images, None), np.sort(DEEP / 2048 * 127.5, None), atol=0.51)
 
 
 def test_a_stated_range_is_of_colours_and_leaves_transparency_alone(tmp_path):
@@ -84,8 +84,8 @@ def test_a_stated_range_is_of_colours_and_leaves_transparency_alone(tmp_path):
     dataset = load(photos, range=(0, 63))
     expected = np.round(colours / 63 * 255).astype(np.uint8)
     expected[:, :2] = 255
-    found = np.concatenate([dataset.train.x, dataset.test.x])
-    assert in_order(found) == in_order(expected)
+    images = np.concatenate([dataset.train.x, dataset.test.x])
+    assert in_order(images) == in_order(expected)
     assert dataset.notes[0] == "photos: 8 images are transparent in places, which become white"
 
 
@@ -99,8 +99,10 @@ def test_eight_bits_beside_sixteen_are_said_where_a_range_is_stated(tmp_path):
 def test_values_outside_of_the_stated_range_are_refused(tmp_path):
     photos = save(tmp_path / "photos", DEEP)
     Image.fromarray(np.minimum(DEEP[0], 900)).save(photos / "cat" / "0.png")
-    said = r"cat/1\.png: its values go from \d+ to 4095, but data\.range is \(0, 1000\), and 6 mor"
-    with pytest.raises(ConfigError, match=said):
+    message = (
+        r"cat/1\.png: its values go from \d+ to 4095, but data\.range is \(0, 1000\), and 6 mor"
+    )
+    with pytest.raises(ConfigError, match=message):
         load(photos, range=(0, 1000))
     with pytest.raises(ConfigError, match=r"values go from \d+ to \d+, but data\.range is \(99"):
         load(photos, range=(99, 4095))
@@ -108,17 +110,20 @@ def test_values_outside_of_the_stated_range_are_refused(tmp_path):
 
 @pytest.mark.parametrize("ends", [(1, 1), (5, 2), (0,), 255, "0, 1", (0, np.inf), ("0", "1"), ()])
 def test_a_range_must_be_two_numbers(ends, tmp_path):
-    said = "data.range must be two numbers, that of black and the larger one of white, like"
-    with pytest.raises(ConfigError, match=re.escape(said)):
+    message = "data.range must be two numbers, that of black and the larger one of white, like"
+    with pytest.raises(ConfigError, match=re.escape(message)):
         load(save(tmp_path / "photos", DEEP), range=ends)
 
 
 def deep_colour(pixels):
     """A PNG of 16 bits a colour, u16[H, W, 3], which Pillow does not write."""
 
-    def chunk(name, held):
+    def chunk(name, content):
         return (
-            struct.pack(">I", len(held)) + name + held + struct.pack(">I", zlib.crc32(name + held))
+            struct.pack(">I", len(content))
+            + name
+            + content
+            + struct.pack(">I", zlib.crc32(name + content))
         )
 
     height, width, _ = pixels.shape
@@ -159,8 +164,8 @@ def test_further_frames_are_counted_and_said(ending, tmp_path):
     frames[0].save(photos / "cat" / f"a.{ending}", save_all=True, append_images=frames[1:3])
     frames[3].save(photos / "dog" / f"a.{ending}", save_all=True, append_images=frames[4:])
     frames[3].save(photos / "dog" / f"b.{ending}")
-    found = [note for note in notes(photos) if "frames" in note]
-    assert found == ["photos: 2 files hold several frames, up to 5: only the first is read"]
+    frame_notes = [note for note in notes(photos) if "frames" in note]
+    assert frame_notes == ["photos: 2 files hold several frames, up to 5: only the first is read"]
 
 
 def test_images_that_change_their_form_are_counted_and_said(tmp_path):
@@ -169,9 +174,11 @@ def test_images_that_change_their_form_are_counted_and_said(tmp_path):
         Image.fromarray(RANDOM.integers(0, 256, shape, np.uint8)).save(
             photos / "cat" / f"{name}.png"
         )
-    said = "photos: 2 images have their ratio of height to width changed, by a factor of up to 2.5"
-    assert said in notes(photos)
-    assert notes(photos, size=6) == [said]
+    message = (
+        "photos: 2 images have their ratio of height to width changed, by a factor of up to 2.5"
+    )
+    assert message in notes(photos)
+    assert notes(photos, size=6) == [message]
 
 
 def test_few_images_in_colour_that_colour_all_are_said(tmp_path):

@@ -59,18 +59,18 @@ def test_to_read_a_configuration_and_mnist_no_slow_library_is_loaded(idx_files):
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda b: b[:-100], "is not a complete gzip file"),
         (lambda b: gzip.compress(gzip.decompress(b)[:-5]), "but its header says 30 × 28 × 28"),
         (lambda b: gzip.compress(b"nonsense"), "is not an IDX file"),
     ],
 )
-def test_a_damaged_idx_file_is_named(idx_files, damage, said):
+def test_a_damaged_idx_file_is_named(idx_files, damage, message):
     folder, _ = idx_files
     file = folder / "mnist" / "train-images-idx3-ubyte.gz"
     file.write_bytes(damage(file.read_bytes()))
-    with pytest.raises(ConfigError, match=f"train-images-idx3-ubyte.gz.*{said}"):
+    with pytest.raises(ConfigError, match=f"train-images-idx3-ubyte.gz.*{message}"):
         data.load("mnist", folder)
 
 
@@ -106,7 +106,7 @@ def test_a_users_own_set_is_found_by_its_dotted_path(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("mnits", r"must be one of mnist, .*\(the nearest of"),
         (
@@ -116,8 +116,8 @@ def test_a_users_own_set_is_found_by_its_dotted_path(tmp_path):
         ("zebras", r"must be one of .*bloodmnist.*digits.*fashion_mnist.*mnist"),
     ],
 )
-def test_a_name_that_is_not_there_is_answered_by_near_ones(name, said, tmp_path):
-    with pytest.raises(ConfigError, match=rf"data\.name {said}.*but is '{name}'"):
+def test_a_name_that_is_not_there_is_answered_by_near_ones(name, message, tmp_path):
+    with pytest.raises(ConfigError, match=rf"data\.name {message}.*but is '{name}'"):
         data.load(name, tmp_path)
 
 
@@ -136,12 +136,12 @@ def test_a_data_set_has_options_and_is_what_it_should_be(tmp_path):
     half, whole = loading.loader(tmp_path)(resolved), data.load(name, tmp_path)
     np.testing.assert_array_equal(half.train.x * 2, whole.train.x)
     assert data.fingerprint(half) != data.fingerprint(whole)
-    for options, said in (
+    for options, message in (
         ({"by": 2.0}, r"dimmed: the training images must lie in \[0, 1\], but go from 0 to 1\.7"),
         ({"kind": "int32"}, r"images must be uint8, or float in \[0, 1\], but are int32"),
         ({"by": np.nan}, "the training images hold NaN or infinity"),
     ):
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=message):
             data.load(name, tmp_path, **options)
 
 

@@ -41,11 +41,11 @@ def read(folder):
     y = np.concatenate([dataset.train.y, dataset.test.y])
     numbers = [int(np.flatnonzero((image == GREY).all((1, 2)))[0]) for image in x]
     classes = (*dataset.classes, "none")
-    found = {name: [] for name in classes}
+    numbers_by_class = {name: [] for name in classes}
     for number, label in zip(numbers, y, strict=True):
-        found[classes[label]].append(number)
+        numbers_by_class[classes[label]].append(number)
     notes = [note for note in dataset.notes if "test image" not in note]
-    return {name: sorted(rows) for name, rows in found.items() if rows}, notes
+    return {name: sorted(rows) for name, rows in numbers_by_class.items() if rows}, notes
 
 
 PLAIN = {"cat": [0, 1, 2, 3], "dog": [4, 5, 6, 7]}
@@ -69,8 +69,8 @@ def test_class_folders_and_parts_may_be_links(photos, tmp_path):
     put(tmp_path / "deep" / "10.png", 10)
     link(tmp_path / "disk" / "a" / "more", "../../deep")
     link(tmp_path / "disk" / "a" / "up", "..")
-    found, notes = read(photos)
-    assert found == PLAIN | {"cat": [0, 1, 2, 3, 10]}
+    numbers_by_class, notes = read(photos)
+    assert numbers_by_class == PLAIN | {"cat": [0, 1, 2, 3, 10]}
     assert notes == [
         "photos: 1 link leads back to a folder that is read anyway, and is left out: cat/up"
     ]
@@ -86,8 +86,8 @@ def test_links_that_lead_nowhere_are_counted_and_said(photos, tmp_path):
     link(photos / "dog" / "more", "gone")
     link(photos / "dog" / "self.png", "self.png")
     link(photos / "cow", tmp_path / "cows")
-    found, notes = read(photos)
-    assert found == PLAIN
+    numbers_by_class, notes = read(photos)
+    assert numbers_by_class == PLAIN
     assert notes == [
         "photos: 4 links lead nowhere, and are left out: cat/lost.png, cow, dog/more and 1 more"
     ]
@@ -98,8 +98,8 @@ def test_links_that_lead_back_are_not_followed_and_that_is_said(photos, tmp_path
     link(photos / "cat" / "all", tmp_path)
     link(photos / "dog" / "self", ".")
     link(photos / "loop", ".")
-    found, notes = read(photos)
-    assert found == PLAIN
+    numbers_by_class, notes = read(photos)
+    assert numbers_by_class == PLAIN
     assert notes == [
         "photos: 4 links lead back to a folder that is read anyway, and are left out: cat/all, "
         "cat/parent, dog/self and 1 more"
@@ -112,8 +112,8 @@ def test_links_that_lead_to_each_other_come_to_an_end(photos, tmp_path):
     link(tmp_path / "a" / "to_b", tmp_path / "b")
     link(tmp_path / "b" / "to_a", tmp_path / "a")
     link(photos / "cat" / "to_a", tmp_path / "a")
-    found, notes = read(photos)
-    assert found["cat"] == [0, 1, 2, 3, 10, 11]
+    numbers_by_class, notes = read(photos)
+    assert numbers_by_class["cat"] == [0, 1, 2, 3, 10, 11]
     assert notes == [
         "photos: 1 link leads back to a folder that is read anyway, and is left out: "
         "cat/to_a/to_b/to_a"
@@ -123,8 +123,8 @@ def test_links_that_lead_to_each_other_come_to_an_end(photos, tmp_path):
 def test_a_folder_is_read_once_in_a_class_and_as_itself_rather_than_by_a_link(photos):
     put(photos / "cat" / "z_real" / "10.png", 10)
     link(photos / "cat" / "a_link", "z_real")
-    found, notes = read(photos)
-    assert found["cat"] == [0, 1, 2, 3, 10]
+    numbers_by_class, notes = read(photos)
+    assert numbers_by_class["cat"] == [0, 1, 2, 3, 10]
     assert [note.split(": ")[-1] for note in notes] == ["cat/a_link"]
 
 
@@ -145,10 +145,10 @@ SYSTEM = (
 
 @pytest.mark.parametrize("name", SYSTEM)
 def test_folders_of_the_system_are_left_out_at_every_depth_and_said(name, photos):
-    for i, place in enumerate((photos, photos / "cat", photos / "dog" / "deep" / "deeper")):
-        put(place / name / f"{i}.png" / "SYNOPHOTO_THUMB.jpg", 20 + i)
-    found, notes = read(photos)
-    assert found == PLAIN
+    for i, parent in enumerate((photos, photos / "cat", photos / "dog" / "deep" / "deeper")):
+        put(parent / name / f"{i}.png" / "SYNOPHOTO_THUMB.jpg", 20 + i)
+    numbers_by_class, notes = read(photos)
+    assert numbers_by_class == PLAIN
     assert notes == [
         "photos: 3 images are in folders of the system, and left out: "
         + ", ".join(sorted([name, f"cat/{name}", f"dog/deep/deeper/{name}"]))
@@ -164,8 +164,8 @@ def test_hidden_images_are_counted_and_what_else_is_hidden_needs_no_word(photos)
     (photos / ".DS_Store").touch()
     (photos / "dog" / ".git").mkdir()
     (photos / "lost+found").mkdir()
-    found, notes = read(photos)
-    assert found == PLAIN
+    numbers_by_class, notes = read(photos)
+    assert numbers_by_class == PLAIN
     assert notes == [
         "photos: 5 images are hidden, and left out: .above.png, .thumbs, cat/.hidden.png"
     ]
@@ -184,8 +184,8 @@ def test_folders_in_a_class_that_are_called_like_a_part_are_said(photos):
     put(photos / "cat" / "test" / "10.png", 10)
     put(photos / "cat" / "test" / "11.png", 11)
     put(photos / "dog" / "unlabelled" / "deep" / "12.png", 12)
-    found, notes = read(photos)
-    assert found == {"cat": [0, 1, 2, 3, 10, 11], "dog": [4, 5, 6, 7, 12]}
+    numbers_by_class, notes = read(photos)
+    assert numbers_by_class == {"cat": [0, 1, 2, 3, 10, 11], "dog": [4, 5, 6, 7, 12]}
     assert notes == [
         "photos: 3 images lie in folders that are called like a part, but inside of a class, and "
         "count as of that class: cat/test, dog/unlabelled/deep"

@@ -74,8 +74,8 @@ def test_numbers_in_names_are_in_order_of_their_size(tmp_path):
     assert load(tmp_path).classes == ("9", "10", "class 2", "class 11")
     for i in (10, 9, 1):
         put(tmp_path / "few" / f"{i}.png", GREY[i])
-    found = folders.files(tmp_path / "few", folders.Passed())
-    assert [file.name for file in found] == ["1.png", "9.png", "10.png"]
+    files = folders.files(tmp_path / "few", folders.Passed())
+    assert [file.name for file in files] == ["1.png", "9.png", "10.png"]
 
 
 def test_colour_is_kept_where_there_is_any_and_grey_where_there_is_none(photos):
@@ -112,25 +112,25 @@ def test_large_images_of_one_size_are_made_smaller(tmp_path):
     assert "images of 80 × 7 pixels are stretched" in dataset.notes[0]
 
 
-def one(path):
+def read_pixels(path):
     return decoding.pixels([path], (8, 7), None)[0][0]
 
 
 def test_each_kind_of_pixel_becomes_bytes(tmp_path):
     path = tmp_path / "a.png"
     put(path, (GREY[0] * 257.0).astype(np.uint16))
-    np.testing.assert_array_equal(one(path)[..., 0], GREY[0])
+    np.testing.assert_array_equal(read_pixels(path)[..., 0], GREY[0])
     put(path, GREY[0] > 99)
-    np.testing.assert_array_equal(one(path)[..., 0], 255 * (GREY[0] > 99))
+    np.testing.assert_array_equal(read_pixels(path)[..., 0], 255 * (GREY[0] > 99))
     put(path, Image.fromarray(COLOUR[0]).quantize(256, dither=Image.Dither.NONE))
-    np.testing.assert_array_equal(one(path), COLOUR[0])  # 56 colours
+    np.testing.assert_array_equal(read_pixels(path), COLOUR[0])  # 56 colours
     alpha = np.where(np.arange(8) < 4, 0, 255).astype(np.uint8)[:, None, None]
     put(path, np.concatenate([COLOUR[0], np.broadcast_to(alpha, (8, 7, 1))], axis=-1))
-    np.testing.assert_array_equal(one(path)[4:], COLOUR[0, 4:])
-    assert (one(path)[:4] == 255).all()
+    np.testing.assert_array_equal(read_pixels(path)[4:], COLOUR[0, 4:])
+    assert (read_pixels(path)[:4] == 255).all()
     put(tmp_path / "a.tif", GREY[0].astype(np.float32))
     with pytest.raises(ConfigError, match=r"a\.tif: its pixels have 32 bits"):
-        one(tmp_path / "a.tif")
+        read_pixels(tmp_path / "a.tif")
 
 
 def test_a_photo_is_turned_as_its_camera_says(tmp_path):
@@ -219,19 +219,19 @@ MISTAKES = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_sentence(mistake, photos):
-    change, said = MISTAKES[mistake]
+    change, message = MISTAKES[mistake]
     change(photos)
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         load(photos)
 
 
 def test_what_cannot_be_asked_for_is_said(photos, monkeypatch):
-    for options, said in (
+    for options, message in (
         ({"size": 0}, "size must be a whole number above 0, but is 0"),
         ({"size": "big"}, "size must be a whole number above 0, but is 'big'"),
         ({"channels": 2}, r"channels must be 1 \(grey\) or 3 \(colour\), but is 2"),
     ):
-        with pytest.raises(ConfigError, match=rf"data\.{said}"):
+        with pytest.raises(ConfigError, match=rf"data\.{message}"):
             load(photos, **options)
     with pytest.raises(ConfigError, match=r"is a file: data\.name=arrays reads an \.npz file"):
         load(photos / "cat" / "1.png")

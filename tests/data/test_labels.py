@@ -49,7 +49,7 @@ def test_rows_without_a_label_are_never_chosen():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"percent": 0.0}, "labelled_percent must be above 0 and at most 100, but is 0.0"),
         ({"percent": 101.0}, "at most 100"),
@@ -57,8 +57,8 @@ def test_rows_without_a_label_are_never_chosen():
         ({"per_class": 50_000}, "50000 labelled images of class 0 are asked for, but there are"),
     ],
 )
-def test_what_cannot_be_is_said(options, said):
-    with pytest.raises(ConfigError, match=said):
+def test_what_cannot_be_is_said(options, message):
+    with pytest.raises(ConfigError, match=message):
         select(Y, **options)
 
 

@@ -65,9 +65,9 @@ def assert_is_made_up(dataset, name="organamnist"):
 def test_a_file_is_downloaded_once(served, tmp_path, capsys):
     assert_is_made_up(data.load("organamnist", tmp_path))
     url, path = medmnist.FACTS["organamnist"].url, tmp_path / "medmnist" / "organamnist.npz"
-    said = f"note: downloading {url} to {path}: 58,830 images, 46 MB in memory\n"
-    assert capsys.readouterr() == ("", said)
-    assert served.asked == ["organamnist.npz"]
+    message = f"note: downloading {url} to {path}: 58,830 images, 46 MB in memory\n"
+    assert capsys.readouterr() == ("", message)
+    assert served.requested_paths == ["organamnist.npz"]
     served.close()
     assert_is_made_up(data.load("organamnist", tmp_path))
     assert [file.name for file in (tmp_path / "medmnist").iterdir()] == ["organamnist.npz"]
@@ -105,8 +105,10 @@ def test_a_download_that_breaks_off_is_not_used_and_a_second_start_succeeds(serv
 def test_without_a_network_the_sentence_names_the_url_and_the_folder(served, tmp_path):
     served.close()
     url = re.escape(medmnist.FACTS["organamnist"].url)
-    said = rf"{url} could not be downloaded \(.*refused\): put it in {tmp_path}/medmnist as organ"
-    with pytest.raises(ConfigError, match=rf"{said}amnist\.npz, or name .* --data_dir"):
+    message = (
+        rf"{url} could not be downloaded \(.*refused\): put it in {tmp_path}/medmnist as organ"
+    )
+    with pytest.raises(ConfigError, match=rf"{message}amnist\.npz, or name .* --data_dir"):
         data.load("organamnist", tmp_path)
 
 
@@ -115,16 +117,16 @@ def placed(tmp_path):
     """Puts a file of a set into the data folder."""
     (tmp_path / "medmnist").mkdir()
 
-    def place(name, content):
+    def write_file(name, content):
         (tmp_path / "medmnist" / f"{name}.npz").write_bytes(content)
 
-    return place
+    return write_file
 
 
 def test_a_file_with_the_published_checksum_is_used_without_a_word(served, placed, tmp_path):
     placed("organamnist", served.files["organamnist.npz"])
     assert_is_made_up(data.load("organamnist", tmp_path))
-    assert served.asked == []
+    assert served.requested_paths == []
 
 
 @pytest.mark.parametrize("name", ["organamnist", "bloodmnist_64", "retinamnist_128"])
@@ -144,7 +146,7 @@ def test_a_file_with_another_checksum_is_used_with_a_warning_that_names_both(
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda arrays: npz(arrays)[:1000], "not a zip file"),
         (lambda arrays: npz(arrays | {"val_labels": arrays["train_labels"]}), r"val: .*\(22, 1\)"),
@@ -157,9 +159,11 @@ def test_a_file_with_another_checksum_is_used_with_a_warning_that_names_both(
         (lambda arrays: npz(made_up("pathmnist")), r"\(22, 28, 28, 3\)"),
     ],
 )
-def test_a_damaged_or_foreign_file_is_named(damage, said, placed, tmp_path):
+def test_a_damaged_or_foreign_file_is_named(damage, message, placed, tmp_path):
     placed("organamnist", damage(made_up("organamnist")))
-    with pytest.raises(ConfigError, match=f"not a complete MedMNIST file of organamnist .*{said}"):
+    with pytest.raises(
+        ConfigError, match=f"not a complete MedMNIST file of organamnist .*{message}"
+    ):
         data.load("organamnist", tmp_path)
 
 
@@ -172,7 +176,7 @@ def test_a_file_that_is_damaged_inside_is_named(placed, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("chestmnist", "several labels each"),
         ("chestmnist_224", "several labels each"),
@@ -180,8 +184,8 @@ def test_a_file_that_is_damaged_inside_is_named(placed, tmp_path):
         ("synapsemnist3d_64", "holds volumes"),
     ],
 )
-def test_sets_that_cannot_be_read_say_why(name, said, tmp_path):
-    with pytest.raises(ConfigError, match=f"data.name={name}: .*{said}"):
+def test_sets_that_cannot_be_read_say_why(name, message, tmp_path):
+    with pytest.raises(ConfigError, match=f"data.name={name}: .*{message}"):
         data.load(name, tmp_path)
 
 

@@ -41,13 +41,13 @@ def served(arrays, tmp_path, monkeypatch):
     for variable in ("TFDS_DATA_DIR", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
     with serving(files) as server:
-        known = {
+        info_by_url = {
             server.url + name: checksums.UrlInfo(
                 size=len(content), checksum=hashlib.sha256(content).hexdigest(), filename=name
             )
             for name, content in files.items()
         }
-        monkeypatch.setattr(checksums, "get_all_url_infos", lambda: known)
+        monkeypatch.setattr(checksums, "get_all_url_infos", lambda: info_by_url)
         facts = {name: f._replace(url=server.url) for name, f in mnist.FACTS.items()}
         monkeypatch.setattr(mnist, "FACTS", facts)
         yield server
@@ -75,7 +75,7 @@ def test_a_set_is_downloaded_once_and_then_read_from_its_arrays(
 ):
     first = data.load(name, tmp_path)
     assert_is(first, arrays)
-    assert sorted(served.asked) == sorted(served.files)
+    assert sorted(served.requested_paths) == sorted(served.files)
     assert (tmp_path / "TFDS_DATA_DIR" / f"jaxdml_{name}" / "1.0.0").is_dir()
     assert "tensorflow" not in sys.modules
     served.close()
@@ -116,7 +116,7 @@ def test_a_file_whose_checksum_is_not_known_is_refused(served, tmp_path, monkeyp
     monkeypatch.setattr(checksums, "get_all_url_infos", dict)
     with pytest.raises(ConfigError, match="Missing checksums url"):
         data.load("mnist", tmp_path)
-    assert served.asked == []
+    assert served.requested_paths == []
 
 
 def test_a_download_that_breaks_off_is_not_used_and_a_second_start_succeeds(
@@ -132,18 +132,18 @@ def test_a_download_that_breaks_off_is_not_used_and_a_second_start_succeeds(
 
 def test_without_a_network_the_sentence_names_the_url_and_the_folder(served, tmp_path):
     served.close()
-    with pytest.raises(ConfigError, match="Connection refused") as said:
+    with pytest.raises(ConfigError, match="Connection refused") as error:
         data.load("fashion_mnist", tmp_path)
-    assert f"train-images-idx3-ubyte.gz in {tmp_path / 'fashion_mnist'}" in str(said.value)
-    assert served.url in str(said.value)
-    assert "\n" not in str(said.value)
+    assert f"train-images-idx3-ubyte.gz in {tmp_path / 'fashion_mnist'}" in str(error.value)
+    assert served.url in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("package", ["tensorflow_datasets", "array_record", "importlib_resources"])
 def test_without_the_extra_the_sentence_says_how_to_get_it(package, tmp_path, monkeypatch, served):
     monkeypatch.setitem(sys.modules, package, None)
-    said = rf"no train-images-idx3-ubyte.gz in .*{package} is not installed.*'jaxdml\[tfds\]'"
-    with pytest.raises(ConfigError, match=said):
+    message = rf"no train-images-idx3-ubyte.gz in .*{package} is not installed.*'jaxdml\[tfds\]'"
+    with pytest.raises(ConfigError, match=message):
         data.load("mnist", tmp_path)
 
 
@@ -152,7 +152,7 @@ def test_a_copy_that_tensorflow_prepared_is_read_in_the_order_of_the_files(
 ):
     prepare_as_tensorflow_does(arrays, tmp_path / "TFDS_DATA_DIR" / "mnist" / "3.0.1")
     assert_is(data.load("mnist", tmp_path), arrays)
-    assert served.asked == []
+    assert served.requested_paths == []
 
 
 def test_a_damaged_copy_is_named(served, arrays, tmp_path):

@@ -18,8 +18,8 @@ def knn(z, y):
 def scores(z, y):
     rows = np.arange(20)
     embedded = protocols.Embedded(z, y, z[rows], y[:20], z, y, class_scores=z, labelled_rows=rows)
-    found = score.evaluate({"mean": embedded}, protocols.PROTOCOLS, ["knn", "linear"])
-    return {score[:4]: score.value for score in found}
+    all_scores = score.evaluate({"mean": embedded}, protocols.PROTOCOLS, ["knn", "linear"])
+    return {score[:4]: score.value for score in all_scores}
 
 
 FUNCTIONS = {
@@ -51,14 +51,14 @@ def test_labels_of_another_shape_are_refused(name, what):
 
 @pytest.mark.parametrize("part", ["test", "labelled", "train"])
 def test_each_part_of_what_is_scored_has_one_label_a_row_and_the_same_dimensions(part):
-    given = protocols.Embedded(Z, Y, Z, Y, Z, Y)
+    embedded = protocols.Embedded(Z, Y, Z, Y, Z, Y)
     changed = {
         f"{part}_labels": Y[1:],
         part: Z[:, :3] if part != "test" else Z[:, :3].ravel(),
     }
     for name, array in changed.items():
         with pytest.raises(ValueError, match=rf"embedded: the shape of {name} must be"):
-            score.evaluate({"mean": given._replace(**{name: array})}, ["cluster"], [])
+            score.evaluate({"mean": embedded._replace(**{name: array})}, ["cluster"], [])
 
 
 def test_other_arrays_of_another_shape_are_refused_too():
@@ -80,8 +80,8 @@ def test_other_arrays_of_another_shape_are_refused_too():
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_float16_embeddings_score_as_the_same_values_in_float64(name):
-    found, exact = (FUNCTIONS[name](Z.astype(dtype), Y) for dtype in (np.float16, np.float64))
-    np.testing.assert_equal(found, exact)
+    result, exact = (FUNCTIONS[name](Z.astype(dtype), Y) for dtype in (np.float16, np.float64))
+    np.testing.assert_equal(result, exact)
 
 
 def test_other_float16_arrays_give_what_float64_gives():

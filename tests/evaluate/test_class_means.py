@@ -29,29 +29,29 @@ def by_loops(z, labelled, y, classes):
 @pytest.mark.parametrize("entries", [1, 7, 2**22])
 def test_a_score_is_minus_the_squared_distance_to_the_mean(entries, monkeypatch):
     monkeypatch.setattr(class_means, "ENTRIES", entries)
-    found = class_scores(Z, LABELLED, Y, 5)
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, by_loops(Z, LABELLED, Y, 5), rtol=1e-12)
+    scores = class_scores(Z, LABELLED, Y, 5)
+    assert scores.dtype == np.float64
+    np.testing.assert_allclose(scores, by_loops(Z, LABELLED, Y, 5), rtol=1e-12)
 
 
 def test_a_class_without_a_labelled_image_is_never_the_highest():
-    found = class_scores(Z, LABELLED, Y, 5)
-    assert (found[:, [2, 4]] == -np.inf).all()
-    assert set(found.argmax(axis=1)) <= {0, 1, 3}
+    scores = class_scores(Z, LABELLED, Y, 5)
+    assert (scores[:, [2, 4]] == -np.inf).all()
+    assert set(scores.argmax(axis=1)) <= {0, 1, 3}
 
 
 def test_one_class_of_one_image_has_scores_too():
-    found = class_scores(Z, LABELLED[:1], np.array([2]), 3)
-    assert (found.argmax(axis=1) == 2).all()
+    scores = class_scores(Z, LABELLED[:1], np.array([2]), 3)
+    assert (scores.argmax(axis=1) == 2).all()
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_the_unit_of_embeddings_changes_no_prediction(scale):
-    given = (Z * np.float32(scale), LABELLED * np.float32(scale))
-    found = class_scores(*given, Y, 4)
-    assert np.isfinite(found[:, [0, 1, 3]]).all()
+    scaled = (Z * np.float32(scale), LABELLED * np.float32(scale))
+    scores = class_scores(*scaled, Y, 4)
+    assert np.isfinite(scores[:, [0, 1, 3]]).all()
     np.testing.assert_array_equal(
-        found.argmax(axis=1), class_scores(Z, LABELLED, Y, 4).argmax(axis=1)
+        scores.argmax(axis=1), class_scores(Z, LABELLED, Y, 4).argmax(axis=1)
     )
 
 

@@ -58,18 +58,18 @@ def test_a_classifier_scores_as_plain_scikit_learn_does(protocol, name):
         "full": (e.train, e.test, e.train_labels, e.test_labels),
     }[protocol]
     predicted = plainly(name, z1, y1, z2)
-    found = score.evaluate({"sample": e}, [protocol], [name], FEW)
-    assert [one[:3] for one in found] == [(protocol, name, "sample")] * 3
-    assert {one.metric: one.value for one in found} == {
+    scores = score.evaluate({"sample": e}, [protocol], [name], FEW)
+    assert [s[:3] for s in scores] == [(protocol, name, "sample")] * 3
+    assert {s.metric: s.value for s in scores} == {
         "accuracy": accuracy_score(y2, predicted),
         "balanced_accuracy": pytest.approx(balanced_accuracy_score(y2, predicted)),
         "ami": adjusted_mutual_info_score(y2, predicted),
     }
     each = recall_score(y2, predicted, average=None)
-    assert found[0].recalls == pytest.approx({str(i): each[i] for i in range(3)})
-    assert found[2].record() == {
+    assert scores[0].recalls == pytest.approx({str(i): each[i] for i in range(3)})
+    assert scores[2].record() == {
         "protocol": protocol, "classifier": name, "embedding": "sample", "metric": "ami",
-        "value": found[2].value,
+        "value": scores[2].value,
     }  # fmt: skip
     assert len(np.unique(predicted)) == 3, "the case is too easy to tell anything"
 
@@ -77,8 +77,8 @@ def test_a_classifier_scores_as_plain_scikit_learn_does(protocol, name):
 @pytest.mark.parametrize("name", classifiers.CLASSIFIERS)
 def test_where_one_class_only_is_labelled_everything_is_of_it(name):
     e = embedded()
-    one = e._replace(labelled_labels=np.full(24, 2, np.int32))
-    accuracy, balanced, ami = score.evaluate({"mean": one}, ["labelled"], [name])
+    single_class = e._replace(labelled_labels=np.full(24, 2, np.int32))
+    accuracy, balanced, ami = score.evaluate({"mean": single_class}, ["labelled"], [name])
     assert accuracy.value == (e.test_labels == 2).mean()
     assert balanced.value == pytest.approx(1 / 3)
     assert ami.value == 0
@@ -89,11 +89,11 @@ def test_where_one_class_only_is_labelled_everything_is_of_it(name):
 def test_no_unit_of_an_embedding_makes_it_look_like_chance(name, scale):
     e = embedded(scale)
     assert embed.defect(e.test) is None
-    [usual, *_], [found, *_] = (
+    [usual, *_], [rescaled, *_] = (
         score.evaluate({"mean": part}, ["thesis"], [name]) for part in (embedded(), e)
     )
     assert usual.value > 0.5
-    assert found.value == pytest.approx(usual.value, abs=0.1)
+    assert rescaled.value == pytest.approx(usual.value, abs=0.1)
 
 
 def test_within_range_embeddings_stay_as_they_are():
@@ -108,9 +108,9 @@ def test_within_range_embeddings_stay_as_they_are():
 
 def test_all_is_scored_in_the_order_in_which_it_is_asked_for():
     e = embedded(train=30)
-    given = {"sample": e, "mean": e}
+    embedded_by_kind = {"sample": e, "mean": e}
     by = ["retrieval", "full", "cluster", "thesis"]
-    scores = score.evaluate(given, by, ["linear", "knn"], FEW)
+    scores = score.evaluate(embedded_by_kind, by, ["linear", "knn"], FEW)
     names = list(dict.fromkeys(score[:3] for score in scores))
     assert names == [
         (protocol, name, kind)

@@ -10,11 +10,11 @@ from jaxdml.evaluate.scores import clustering
 
 def best_of_all_names(labels, clusters):
     """Every way to name clusters after different classes."""
-    classes, found = sorted(set(labels)), sorted(set(clusters))
-    names = classes + [None] * max(0, len(found) - len(classes))
+    classes, distinct_clusters = sorted(set(labels)), sorted(set(clusters))
+    names = classes + [None] * max(0, len(distinct_clusters) - len(classes))
     most = 0
-    for chosen in itertools.permutations(names, len(found)):
-        named = dict(zip(found, chosen, strict=True))
+    for chosen in itertools.permutations(names, len(distinct_clusters)):
+        named = dict(zip(distinct_clusters, chosen, strict=True))
         most = max(most, sum(named[c] == y for c, y in zip(clusters, labels, strict=True)))
     return most / len(labels)
 
@@ -25,9 +25,9 @@ def test_the_hungarian_method_finds_the_best_of_all_names(classes, clusters):
     random = np.random.default_rng(10 * classes + clusters)
     for _ in range(5):
         y = random.integers(0, classes, 40)
-        found = np.where(random.random(40) < 0.4, y, random.integers(0, 6, 40)) % clusters
-        expected = best_of_all_names(y.tolist(), found.tolist())
-        assert clustering.accuracy(y, found) == pytest.approx(expected, abs=1e-12)
+        assigned = np.where(random.random(40) < 0.4, y, random.integers(0, 6, 40)) % clusters
+        expected = best_of_all_names(y.tolist(), assigned.tolist())
+        assert clustering.accuracy(y, assigned) == pytest.approx(expected, abs=1e-12)
 
 
 def entropy(*labels):
@@ -46,28 +46,28 @@ def test_measures_are_those_of_their_definitions():
     random = np.random.default_rng(0)
     y = random.integers(0, 4, 200)
     z = random.normal(size=(200, 3)) + np.eye(4)[y][:, :3] * 3
-    found = clustering.cluster(z.astype(np.float32), y)
-    assert list(found) == ["accuracy", "nmi", "ami", "ari"]
+    measures = clustering.cluster(z.astype(np.float32), y)
+    assert list(measures) == ["accuracy", "nmi", "ami", "ari"]
     means = KMeans(4, n_init=10, random_state=0).fit(z.astype(np.float32).astype(float))
     c = means.labels_
-    assert found["accuracy"] == pytest.approx(best_of_all_names(y.tolist(), c.tolist()))
+    assert measures["accuracy"] == pytest.approx(best_of_all_names(y.tolist(), c.tolist()))
     information = entropy(y) + entropy(c) - entropy(y, c)
-    assert found["nmi"] == pytest.approx(2 * information / (entropy(y) + entropy(c)))
+    assert measures["nmi"] == pytest.approx(2 * information / (entropy(y) + entropy(c)))
     chance = pairs(y) * pairs(c) / math.comb(200, 2)
-    assert found["ari"] == pytest.approx(
+    assert measures["ari"] == pytest.approx(
         (pairs(y, c) - chance) / ((pairs(y) + pairs(c)) / 2 - chance)
     )
     # what mutual information is by chance, from many shuffles
     shuffled = [random.permutation(c) for _ in range(3000)]
     chance = np.mean([entropy(y) + entropy(c) - entropy(y, s) for s in shuffled])
     ami = (information - chance) / ((entropy(y) + entropy(c)) / 2 - chance)
-    assert found["ami"] == pytest.approx(ami, abs=1e-3)
+    assert measures["ami"] == pytest.approx(ami, abs=1e-3)
 
 
 def test_fewer_places_than_classes_are_fewer_clusters():
     z, y = np.repeat(np.eye(2, dtype="f"), 6, axis=0), np.arange(12) // 3
-    found = clustering.cluster(z, y)
-    assert found["accuracy"] == 0.5
+    measures = clustering.cluster(z, y)
+    assert measures["accuracy"] == 0.5
     assert clustering.cluster(np.zeros((5, 2)), np.arange(5))["accuracy"] == 0.2
 
 

@@ -24,8 +24,8 @@ def test_the_answer_is_that_of_scikit_learn(kind, rows, k):
     fit, scored = (z.astype(np.float32) for z in embeddings(kind, rows, random))
     y = random.choice([2, 3, 7], rows)
     expected = KNeighborsClassifier(k).fit(fit.astype(float), y).predict(scored.astype(float))
-    found = neighbours.KNeighbors(k).fit(fit, y).predict(scored)
-    np.testing.assert_array_equal(found, expected)
+    predicted = neighbours.KNeighbors(k).fit(fit, y).predict(scored)
+    np.testing.assert_array_equal(predicted, expected)
 
 
 def test_rows_that_float32_cannot_order_are_compared_with_everything():

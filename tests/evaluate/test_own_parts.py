@@ -30,8 +30,8 @@ SCORES = RANDOM.normal(size=(60, 3)).astype(np.float32)
 E = Embedded(Z, Y, Z[:12], Y[:12], class_scores=SCORES)
 
 
-def values(found):
-    return {(s.protocol, s.classifier, s.metric): s.value for s in found}
+def values(scores):
+    return {(s.protocol, s.classifier, s.metric): s.value for s in scores}
 
 
 # what a user might name; some of it wrongly
@@ -65,7 +65,7 @@ other_needs = functools.partial(Protocol, measure=margin.nearer, needs=("labels"
 not_finite = functools.partial(Protocol, measure=lambda e: {"spread": float("nan")})
 short = functools.partial(Protocol, predict=lambda e: e.test_labels[1:])
 reader = functools.partial(Protocol, measure=lambda e: {"rows": float(len(e.train))})
-told = functools.partial(
+with_remark = functools.partial(
     Protocol,
     predict=lambda e: e.test_labels,
     why_not=lambda e: "there are few" if len(e.test) < 50 else None,
@@ -74,23 +74,23 @@ told = functools.partial(
 
 
 def test_a_class_of_scikit_learn_is_a_classifier_by_its_path():
-    found = evaluate({"mean": E}, ["labelled"], ["sklearn.neighbors:NearestCentroid", "knn"])
+    scores = evaluate({"mean": E}, ["labelled"], ["sklearn.neighbors:NearestCentroid", "knn"])
     predicted = NearestCentroid().fit(Z[:12], Y[:12]).predict(Z)
-    assert found[0].classifier == "sklearn.neighbors:NearestCentroid"
-    assert [s.value for s in found[:3]] == [
+    assert scores[0].classifier == "sklearn.neighbors:NearestCentroid"
+    assert [s.value for s in scores[:3]] == [
         accuracy_score(Y, predicted),
         pytest.approx(balanced_accuracy_score(Y, predicted)),
         pytest.approx(adjusted_mutual_info_score(Y, predicted)),
     ]
-    assert found[3:] == evaluate({"mean": E}, ["labelled"], ["knn"])
+    assert scores[3:] == evaluate({"mean": E}, ["labelled"], ["knn"])
 
 
 def test_a_function_of_ones_own_gets_the_options():
-    given = classifiers.Options(trees=7)
-    assert classifiers.make_classifier(f"{HERE}:trees", given)[-1].n_estimators == 7
-    assert classifiers.make_classifier(f"{HERE}:optional", given).n_estimators == 7
-    lookup = classifiers.make_classifier("tests.third_party.lookup", given)
-    assert lookup.neighbours == given.neighbours
+    options = classifiers.Options(trees=7)
+    assert classifiers.make_classifier(f"{HERE}:trees", options)[-1].n_estimators == 7
+    assert classifiers.make_classifier(f"{HERE}:optional", options).n_estimators == 7
+    lookup = classifiers.make_classifier("tests.third_party.lookup", options)
+    assert lookup.neighbours == options.neighbours
 
 
 def test_a_missing_seed_is_0_also_inside_a_pipeline():
@@ -100,7 +100,7 @@ def test_a_missing_seed_is_0_also_inside_a_pipeline():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("svm", "must be one of knn, linear, mlp, rf, or a dotted path like my_package.my_module"),
         ("sklearn.svm:Svc", "the module sklearn.svm has no function 'Svc'"),
@@ -115,8 +115,8 @@ def test_a_missing_seed_is_0_also_inside_a_pipeline():
         ("sklearn.cluster:KMeans", "must make a classifier, but a KMeans is none"),
     ],
 )
-def test_what_is_no_classifier_is_refused_in_a_sentence(name, said):
-    with pytest.raises(ConfigError, match=re.escape(said)):
+def test_what_is_no_classifier_is_refused_in_a_sentence(name, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         classifiers.check_classifier(name)
 
 
@@ -131,20 +131,20 @@ def test_what_a_classifier_of_another_complains_of_is_a_sentence_with_its_name()
 
 def test_a_protocol_of_ones_own_fits_or_measures():
     by = ["tests.third_party.margin", "tests.third_party.halves:make", "thesis"]
-    found = evaluate({"mean": E}, by, ["knn"])
-    assert [(s.protocol, s.classifier, s.metric) for s in found[:2]] == [
+    scores = evaluate({"mean": E}, by, ["knn"])
+    assert [(s.protocol, s.classifier, s.metric) for s in scores[:2]] == [
         (by[0], "means", "nearer"),
         (by[1], "knn", "accuracy"),
     ]
-    assert found[0].value == margin.nearer(E)["nearer"]
+    assert scores[0].value == margin.nearer(E)["nearer"]
     whole = Embedded(Z[1::2], Y[1::2], Z[::2], Y[::2])
     expected = evaluate({"mean": whole}, ["labelled"], ["knn"])
-    assert [s.value for s in found[1:4]] == [s.value for s in expected]
-    assert [s.protocol for s in found[4:]] == ["thesis"] * 3
+    assert [s.value for s in scores[1:4]] == [s.value for s in expected]
+    assert [s.protocol for s in scores[4:]] == ["thesis"] * 3
 
 
 def test_a_protocol_of_ones_own_says_why_it_is_not_scored_and_what_to_know():
-    name = f"{HERE}:told"
+    name = f"{HERE}:with_remark"
     assert protocols.remarks([name], E) == [f"{name}: all are right"]
     assert [s.value for s in evaluate({"mean": E}, [name], [])] == [1.0, 1.0, 1.0]
     few = E._replace(test=Z[:9], test_labels=Y[:9], class_scores=None)
@@ -156,17 +156,17 @@ def test_a_protocol_of_ones_own_says_why_it_is_not_scored_and_what_to_know():
 
 
 def test_a_protocol_sees_nothing_that_it_does_not_ask_for():
-    given = E._replace(train=Z, train_labels=Y)
+    embedded = E._replace(train=Z, train_labels=Y)
     with pytest.raises(TypeError):  # len(None)
-        evaluate({"mean": given}, [f"{HERE}:reader", "full"], [])
-    seen = protocols.what_it_needs("full", given)
-    assert (seen.train is Z, seen.class_scores) == (True, None)
+        evaluate({"mean": embedded}, [f"{HERE}:reader", "full"], [])
+    protocol_input = protocols.what_it_needs("full", embedded)
+    assert (protocol_input.train is Z, protocol_input.class_scores) == (True, None)
     with pytest.raises(ValueError, match=r"full needs train, but Embedded\.train is None"):
         evaluate({"mean": E}, ["full"], ["knn"])
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("fit", "must be one of cluster, full, labelled, propagated, retrieval, scores, thesis, t"),
         (f"{HERE}:two", "must take no argument, but needs a, b"),
@@ -179,8 +179,8 @@ def test_a_protocol_sees_nothing_that_it_does_not_ask_for():
         ),
     ],
 )
-def test_what_is_no_protocol_is_refused_in_a_sentence(name, said):
-    with pytest.raises(ConfigError, match=re.escape(said)):
+def test_what_is_no_protocol_is_refused_in_a_sentence(name, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         protocols.find_protocol(name)
 
 
@@ -192,8 +192,8 @@ def test_values_that_are_no_numbers_and_labels_that_are_too_few_are_refused():
 
 
 def test_class_scores_are_worth_what_their_highest_is():
-    found = evaluate({"mean": E, "sample": E._replace(scores=-SCORES)}, ["scores"], ["knn"])
-    for kind, scores, three in (("mean", SCORES, found[:3]), ("sample", -SCORES, found[3:])):
+    results = evaluate({"mean": E, "sample": E._replace(scores=-SCORES)}, ["scores"], ["knn"])
+    for kind, scores, three in (("mean", SCORES, results[:3]), ("sample", -SCORES, results[3:])):
         predicted = np.array([max(range(3), key=lambda c, row=row: row[c]) for row in scores])
         assert {s[:3] for s in three} == {("scores", "argmax", kind)}
         assert {s.metric: s.value for s in three} == {
@@ -206,18 +206,18 @@ def test_class_scores_are_worth_what_their_highest_is():
 
 
 def test_of_a_fold_class_scores_have_accuracies_and_no_mutual_information():
-    found = evaluate({"mean": E._replace(fold=True)}, ["scores"], [])
-    assert [s.metric for s in found] == ["accuracy", "balanced_accuracy"]
+    scores = evaluate({"mean": E._replace(fold=True)}, ["scores"], [])
+    assert [s.metric for s in scores] == ["accuracy", "balanced_accuracy"]
 
 
 def test_classes_without_a_class_score_are_counted_as_wrong():
     scores = SCORES.copy()
     scores[:, 1:] = -np.inf
-    one = E._replace(class_scores=scores)
-    assert protocols.remarks(["scores"], one) == [
+    single_class = E._replace(class_scores=scores)
+    assert protocols.remarks(["scores"], single_class) == [
         "scores: 40 of 60 test images are of 2 classes without a class score: they are wrong"
     ]
-    assert evaluate({"mean": one}, ["scores"], [])[0].value == pytest.approx(1 / 3)
+    assert evaluate({"mean": single_class}, ["scores"], [])[0].value == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_full_fits_all_training_images_and_scores_the_whole_test_set():
 
 
 @pytest.mark.parametrize(
-    ("z", "said"),
+    ("z", "message"),
     [
         (np.full((9, 2), 0.3), "constant embeddings"),
         (np.full((9, 2), 1e8) + np.arange(9)[:, None], "constant embeddings"),
@@ -63,8 +63,8 @@ def test_full_fits_all_training_images_and_scores_the_whole_test_set():
         (np.zeros((1, 2)), None),
     ],
 )
-def test_embeddings_that_cannot_be_judged_are_named(z, said):
-    assert embed.defect(z.astype(np.float32)) == said
+def test_embeddings_that_cannot_be_judged_are_named(z, message):
+    assert embed.defect(z.astype(np.float32)) == message
 
 
 def small(stochastic):
@@ -75,25 +75,25 @@ def small(stochastic):
 
 def test_embeddings_are_found_in_full_precision_on_every_device():
     model, params = small(stochastic=False)
-    seen = []
+    precisions = []
 
     def encode(params, x):
-        seen.append(jax.config.jax_default_matmul_precision)
+        precisions.append(jax.config.jax_default_matmul_precision)
         return model.encode(params, x)
 
     embed.encoder(model._replace(encode=encode))(params, np.zeros((3, 4, 4, 1), np.uint8))
-    assert seen == ["highest"]
+    assert precisions == ["highest"]
 
 
 def test_embeddings_do_not_depend_on_how_many_images_are_taken_at_a_time():
     model, params = small(stochastic=True)
     x = np.random.default_rng(0).integers(0, 256, (23, 4, 4, 1), np.uint8)
     whole = embed.encoder(model)(params, x)
-    for found, one, exact in zip(
+    for in_batches, at_once, exact in zip(
         embed.encoder(model, 7)(params, x), whole, model.encode(params, x / 255.0), strict=True
     ):
-        np.testing.assert_allclose(found, one, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(one, exact, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(in_batches, at_once, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(at_once, exact, rtol=1e-5, atol=1e-6)
     assert [z.shape for z in embed.encoder(model)(params, x[:0])] == [(0, 2), (0, 2)]
 
 
@@ -104,12 +104,12 @@ def test_no_more_images_are_taken_at_a_time_than_a_batch_holds(monkeypatch):
     for rows in (None, np.array([22, 0, 7, 7, 1, 3])):
         shelf = Shelf(x)
         chosen = x if rows is None else x[rows]
-        for found, exact in zip(
+        for encoded, exact in zip(
             embed.encoder(model)(params, shelf, rows),
             model.encode(params, chosen / 255.0),
             strict=True,
         ):
-            np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(encoded, exact, rtol=1e-5, atol=1e-6)
         assert shelf.most == 5
 
 

@@ -55,9 +55,9 @@ KINDS = ["normal", "classes of one image", "doubles", "a lattice", "one place"]
 @pytest.mark.parametrize("seed", range(3))
 def test_it_is_what_naive_loops_give(kind, seed):
     z, y = cases(kind, seed)
-    found = retrieval.retrieve(z, y)
-    assert list(found) == ["r_at_1", "r_precision", "map_at_r"]
-    assert found == pytest.approx(naive(z, y), abs=1e-12)
+    measures = retrieval.retrieve(z, y)
+    assert list(measures) == ["r_at_1", "r_precision", "map_at_r"]
+    assert measures == pytest.approx(naive(z, y), abs=1e-12)
 
 
 def test_blocks_change_nothing(monkeypatch):

@@ -13,14 +13,14 @@ FAST = ["--config.train.epochs=2", "--config.model.hidden=(8,)"]
 
 
 @pytest.fixture(scope="module")
-def one(tmp_path_factory, command):
+def trained_run(tmp_path_factory, command):
     workdir = tmp_path_factory.mktemp("cli") / "one"
     done = command("train", "--config=configs/digits.py", f"--workdir={workdir}", *FAST)
     return workdir, done
 
 
-def test_training_prints_the_table_and_where_things_lie(one):
-    workdir, done = one
+def test_training_prints_the_table_and_where_things_lie(trained_run):
+    workdir, done = trained_run
     assert done.returncode == 0, done.stderr
     assert "| thesis kNN accuracy |" in done.stdout
     for file in ("results.csv", "report/report.html"):
@@ -31,16 +31,16 @@ def test_training_prints_the_table_and_where_things_lie(one):
     assert "1/1 points" in done.stderr
 
 
-def test_what_nothing_reads_is_pointed_out(one, command):
-    workdir, _ = one
+def test_what_nothing_reads_is_pointed_out(trained_run, command):
+    workdir, _ = trained_run
     flags = ["--config=configs/digits.py", f"--workdir={workdir}", *FAST]
     done = command("train", *flags, "--config.routine.gamma=5")
     assert done.returncode == 2, "another base configuration"
     assert done.stderr.startswith("note: nothing reads --config.routine.gamma here\n")
 
 
-def test_the_report_can_be_had_again_also_from_what_was_kept(one, command, tmp_path):
-    workdir, done = one
+def test_the_report_can_be_had_again_also_from_what_was_kept(trained_run, command, tmp_path):
+    workdir, done = trained_run
     keep = tmp_path / "results" / "one"
     again = command("report", f"--workdir={workdir}", f"--keep={keep}")
     assert again.returncode == 0, again.stderr
@@ -56,8 +56,8 @@ def test_the_report_can_be_had_again_also_from_what_was_kept(one, command, tmp_p
     assert (keep / "report" / "report.html").exists()
 
 
-def test_runs_are_compared_by_name(one, command, tmp_path):
-    workdir, _ = one
+def test_runs_are_compared_by_name(trained_run, command, tmp_path):
+    workdir, _ = trained_run
     shutil.copytree(workdir, tmp_path / "other")
     output = tmp_path / "both"
     done = command("compare", workdir, tmp_path / "other", f"--output={output}")
@@ -74,8 +74,8 @@ def test_runs_are_compared_by_name(one, command, tmp_path):
     )
 
 
-def test_a_finished_run_is_scored_again_and_embeds_new_images(one, tmp_path, command):
-    workdir, _ = one
+def test_a_finished_run_is_scored_again_and_embeds_new_images(trained_run, tmp_path, command):
+    workdir, _ = trained_run
     by = ["--protocols=thesis,cluster", "--classifiers=knn,rf", "--embeddings=mean"]
     scored = command("evaluate", f"--workdir={workdir}", *by)
     assert scored.returncode == 0, scored.stderr
@@ -115,9 +115,9 @@ def test_a_finished_run_is_scored_again_and_embeds_new_images(one, tmp_path, com
     np.testing.assert_array_equal(np.loadtxt(table, "f", delimiter=",", skiprows=1), z[0])
 
 
-def test_a_finished_run_is_exported_and_the_command_says_how_to_look_at_it(one, command):
+def test_a_finished_run_is_exported_and_the_command_says_how_to_look_at_it(trained_run, command):
     pytest.importorskip("tensorboardX")
-    workdir, _ = one
+    workdir, _ = trained_run
     done = command("export", f"--workdir={workdir}", "--to=tensorboard")
     assert done.returncode == 0, done.stderr
     into = workdir / "tensorboard"
@@ -128,8 +128,8 @@ def test_a_finished_run_is_exported_and_the_command_says_how_to_look_at_it(one, 
     assert folder.name == f"dml_ae_seed_0_{point.name}"
 
 
-def test_a_report_that_cannot_be_written_is_one_sentence(one, command, tmp_path):
-    shutil.copytree(one[0], tmp_path / "run")
+def test_a_report_that_cannot_be_written_is_one_sentence(trained_run, command, tmp_path):
+    shutil.copytree(trained_run[0], tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "report")
     (tmp_path / "run" / "report").touch()
     done = command("report", f"--workdir={tmp_path / 'run'}")
@@ -244,9 +244,9 @@ def mistakes(tmp_path_factory, command):
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_sentence_and_exit_code_2(mistake, mistakes):
     (code, _, complaint), workdir = mistakes[mistake]
-    said = MISTAKES[mistake][1].replace("=W", f"={workdir}").replace(" W/", f" {workdir}/")
+    message = MISTAKES[mistake][1].replace("=W", f"={workdir}").replace(" W/", f" {workdir}/")
     assert code == 2, complaint
-    assert said in complaint
+    assert message in complaint
     assert "Traceback" not in complaint
     *notes, error = complaint.strip().splitlines()
     assert error.startswith("error: ")

@@ -46,9 +46,9 @@ def whole(file, command):
     """The results of a run that nothing happened to."""
     done = command("grid", f"--config={file}", f"--workdir={file.parent / 'whole'}")
     assert done.returncode == 0, done.stderr
-    found = results(file.parent / "whole")
-    assert len(found) == 1 + 8 * 6
-    return found
+    lines = results(file.parent / "whole")
+    assert len(lines) == 1 + 8 * 6
+    return lines
 
 
 def test_killed_twice_and_asked_to_stop_a_grid_ends_alike(file, whole, command):

@@ -38,19 +38,21 @@ PROPAGATED = {
 
 def written(workdir):
     """All bytes that a run ends with, but for times: scores, losses by epoch, and arrays."""
-    found = {"results": b"\n".join(sorted((workdir / "results.csv").read_bytes().splitlines()))}
+    content_by_name = {
+        "results": b"\n".join(sorted((workdir / "results.csv").read_bytes().splitlines()))
+    }
     run_folder = opening.existing(workdir)
     trainer = ChunkTrainer(run_folder, loading.loader(workdir))
     for result in run_folder.results():
         point, kept = result["point"], result["checkpoint"]
-        found[f"{point} history"] = (run_folder.point(point) / "history.csv").read_bytes()
+        content_by_name[f"{point} history"] = (run_folder.point(point) / "history.csv").read_bytes()
         setup = rescoring.trained_point(run_folder, result, trainer)[0]
         for average in (False, True):
             final = run_folder.checkpoints / kept["path"]
             network = checkpoints.networks(setup, final, kept["rows"], average)
             for path, leaf in jax.tree_util.tree_leaves_with_path(network):
-                found[f"{point} {average} {jax.tree_util.keystr(path)}"] = leaf.tobytes()
-    return found
+                content_by_name[f"{point} {average} {jax.tree_util.keystr(path)}"] = leaf.tobytes()
+    return content_by_name
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_killed_within_a_refresh_it_ends_with_the_same_bytes(
         assert not list((tmp_path / "killed").glob("points/*/result.json"))
     done = run("killed")
     assert done.returncode == 0, done.stderr
-    expected, found = written(tmp_path / "whole"), written(tmp_path / "killed")
+    expected, resumed = written(tmp_path / "whole"), written(tmp_path / "killed")
     assert len(expected) > 2 * 20
-    assert [name for name in expected if found[name] != expected[name]] == []
-    assert found.keys() == expected.keys()
+    assert [name for name in expected if resumed[name] != expected[name]] == []
+    assert resumed.keys() == expected.keys()

@@ -15,14 +15,14 @@ EACH = 10  # labelled images of each of three digits
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Zeros, ones and twos: thirty have a label, the rest has none."""
-    place = tmp_path_factory.mktemp("own") / "photos"
-    digits = data.load("digits", place).train
+    root = tmp_path_factory.mktemp("own") / "photos"
+    digits = data.load("digits", root).train
     for label in range(3):
         for i, x in enumerate(digits.x[digits.y == label][:40]):
             name = ("zero", "one", "two")[label] if i < EACH else "unlabelled"
-            (place / name).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(x[..., 0]).save(place / name / f"{label}_{i}.png")
-    return place
+            (root / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(x[..., 0]).save(root / name / f"{label}_{i}.png")
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +37,20 @@ def trained(photos, command):
 
 
 def test_one_command_trains_evaluates_and_reports(trained):
-    place, done = trained
+    run_folder, done = trained
     assert done.returncode == 0, done.stderr
     assert "note: photos has no test images: each setting is trained 5 times" in done.stderr
-    *folds, last = place.results()
+    *folds, last = run_folder.results()
     assert [result["labelled"] for result in (*folds, last)] == [24] * 5 + [30]
     for result in folds:
         assert (result["status"], result["scored"]) == ("ok", 6)
         assert {s["protocol"] for s in result["scores"]} == {"labelled", "scores"}
         assert "retrieval is not scored: labelled images take turns" in result["note"]
     assert last["scores"] == []
-    said = f"the point trained with all labels, to be used, is {last['point']}"
-    assert said in done.stdout
+    message = f"the point trained with all labels, to be used, is {last['point']}"
+    assert message in done.stdout
     assert "it is trained with all labels, to be used, and not scored" in last["note"]
-    report = (place.path / "report" / "report.md").read_text()
+    report = (run_folder.path / "report" / "report.md").read_text()
     assert "6 points on photos, 64-D latent space." in report
     assert "an accuracy on 30 images has a standard error of up to 0.091;" in report
     row, *_ = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| few")]
@@ -60,12 +60,12 @@ def test_one_command_trains_evaluates_and_reports(trained):
     assert (row[2].strip(), row[3].strip()) == ("1", f"{np.mean(values):.3f} (SE {error:.3f})")
     assert "on the 30 held-out labelled images" in done.stdout  # beside raw pixels and PCA
     for name in ("latent", "data", "neighbours"):
-        assert (place.path / "report" / f"{name}.png").is_file()
+        assert (run_folder.path / "report" / f"{name}.png").is_file()
 
 
 def test_its_embeddings_of_new_images_tell_classes_apart(trained, photos, command, tmp_path):
-    place, _ = trained
-    point = place.point(place.results()[-1]["point"])  # with all labels
+    run_folder, _ = trained
+    point = run_folder.point(run_folder.results()[-1]["point"])  # with all labels
     new = tmp_path / "new"
     digits = data.load("digits", tmp_path).test
     for label in range(3):
@@ -74,7 +74,7 @@ def test_its_embeddings_of_new_images_tell_classes_apart(trained, photos, comman
             image = Image.fromarray(x[..., 0]).resize((24, 24), Image.Resampling.NEAREST)
             image.save(new / "deep" / f"{label}_{i}.png")
     done = command(
-        "embed", f"--workdir={place.path}", f"--data_dir={photos.parent}",
+        "embed", f"--workdir={run_folder.path}", f"--data_dir={photos.parent}",
         f"--point={point.name}", f"--input={new}", f"--output={tmp_path / 'z.csv'}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -87,9 +87,9 @@ def test_its_embeddings_of_new_images_tell_classes_apart(trained, photos, comman
     y = np.array([int(name[5]) for name in names])
     with np.load(point / "embeddings.npz") as kept:  # neighbours among those that were labelled
         distance = np.linalg.norm(z[:, None] - kept["labelled"][None], axis=-1)
-        found = kept["labelled_labels"][distance.argmin(axis=1)]
+        predicted = kept["labelled_labels"][distance.argmin(axis=1)]
     order = np.array(["one", "two", "zero"])  # as their folders are
-    assert (order[found] == np.array(["zero", "one", "two"])[y]).mean() > 0.85
+    assert (order[predicted] == np.array(["zero", "one", "two"])[y]).mean() > 0.85
 
 
 MISTAKES = {
@@ -102,17 +102,17 @@ MISTAKES = {
 def test_images_that_cannot_be_embedded_are_one_sentence(
     mistake, trained, photos, command, tmp_path
 ):
-    place, _ = trained
-    names, said = MISTAKES[mistake]
+    run_folder, _ = trained
+    names, message = MISTAKES[mistake]
     for name in names:
         (tmp_path / name).write_text("nonsense")
     done = command(
-        "embed", f"--workdir={place.path}", f"--data_dir={photos.parent}",
-        f"--point={place.results()[0]['point']}", f"--input={tmp_path}",
+        "embed", f"--workdir={run_folder.path}", f"--data_dir={photos.parent}",
+        f"--point={run_folder.results()[0]['point']}", f"--input={tmp_path}",
         f"--output={tmp_path / 'z.csv'}",
     )  # fmt: skip
     assert done.returncode == 2
-    assert re.fullmatch(rf"error: --input=.*{said}.*\n", done.stderr)
+    assert re.fullmatch(rf"error: --input=.*{message}.*\n", done.stderr)
 
 
 def test_a_data_set_is_told_and_shown(photos, command, tmp_path):
@@ -152,21 +152,25 @@ def test_a_range_is_given_on_the_command_line(command, tmp_path):
         path = tmp_path / "deep" / ("a", "b")[i % 2] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((4, 4), 500 * i + 500, np.uint16)).save(path)
-    own = ["--config=configs/images.py", "--config.data.path=deep", f"--data_dir={tmp_path}"]
-    dim = command("data", *own, f"--output={tmp_path}")
+    arguments = ["--config=configs/images.py", "--config.data.path=deep", f"--data_dir={tmp_path}"]
+    dim = command("data", *arguments, f"--output={tmp_path}")
     assert "note: deep: 8 images have 16 bits, reduced to 8: 0 is taken for black and" in dim.stdout
-    done = command("data", *own, f"--output={tmp_path}", "--config.data.range=(0, 4095)")
+    done = command("data", *arguments, f"--output={tmp_path}", "--config.data.range=(0, 4095)")
     assert done.returncode == 0, done.stderr
     assert "16 bits" not in done.stdout
-    refused = command("data", *own, "--config.data.range=(0, 3000)")
+    refused = command("data", *arguments, "--config.data.range=(0, 3000)")
     assert refused.returncode == 2
     assert "its values go from 3500 to 3500, but data.range is (0, 3000)" in refused.stderr
 
 
 def test_without_a_name_the_configuration_says_which_data_set(photos, command, tmp_path):
     np.savez(tmp_path / "own.npz", x=np.zeros((9, 4, 4, 2), np.uint8), y=np.arange(9) % 3)
-    own = ["--config=configs/images.py", "--config.data.name=arrays", "--config.data.path=own.npz"]
-    done = command("data", *own, f"--data_dir={tmp_path}", f"--output={tmp_path}")
+    arguments = [
+        "--config=configs/images.py",
+        "--config.data.name=arrays",
+        "--config.data.path=own.npz",
+    ]
+    done = command("data", *arguments, f"--data_dir={tmp_path}", f"--output={tmp_path}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("own.npz\n")
     assert "note: no picture: only images of 1 and 3 channels are" in done.stdout

@@ -15,8 +15,8 @@ SCORES = ("accuracy", "balanced_accuracy", "ami")
 
 def rows(workdir):
     with (workdir / "results.csv").open(newline="") as file:
-        found = list(csv.DictReader(file))
-    return {(r["protocol"], r["classifier"], r["metric"]): float(r["value"]) for r in found}
+        records = list(csv.DictReader(file))
+    return {(r["protocol"], r["classifier"], r["metric"]): float(r["value"]) for r in records}
 
 
 def test_a_run_is_scored_by_what_a_user_has_written_and_later_by_more(command, tmp_path):
@@ -50,9 +50,9 @@ def test_a_run_is_scored_by_what_a_user_has_written_and_later_by_more(command, t
     added = rows(workdir)
     assert first.items() <= added.items()
     assert added[("tests.third_party.halves", LOOKUP, "accuracy")] == np.mean(
-        y[1::2] == [y[::2][np.square(z[::2] - one).sum(axis=1).argmin()] for one in z[1::2]]
+        y[1::2] == [y[::2][np.square(z[::2] - query).sum(axis=1).argmin()] for query in z[1::2]]
     )
-    said = (workdir / "report" / "report.md").read_text()
+    report = (workdir / "report" / "report.md").read_text()
     for heading in (
         "labelled sklearn.neighbors.NearestCentroid accuracy",
         "scores accuracy",
@@ -60,8 +60,8 @@ def test_a_run_is_scored_by_what_a_user_has_written_and_later_by_more(command, t
         "tests.third_party.halves tests.third_party.lookup accuracy",
         "tests.third_party.halves kNN accuracy",
     ):
-        assert heading in said
-    assert "`scores`: nothing is fitted" in said
+        assert heading in report
+    assert "`scores`: nothing is fitted" in report
     page = (workdir / "report" / "report.html").read_text()
     assert "tests.third_party.margin means nearer" in page
     assert "| pixels " in done.stdout

@@ -10,8 +10,8 @@ from jaxdml.graph.neighbours import nearest
 def naive(z, k):
     z = np.asarray(z, np.float32).astype(np.float64)
     rows, distances = [], []
-    for i, one in enumerate(z):
-        apart = [(float(np.square(other - one).sum()), j) for j, other in enumerate(z) if j != i]
+    for i, query in enumerate(z):
+        apart = [(float(np.square(other - query).sum()), j) for j, other in enumerate(z) if j != i]
         best = sorted(apart)[:k]
         rows.append([j for _, j in best])
         distances.append([d**0.5 for d, _ in best])
@@ -19,14 +19,14 @@ def naive(z, k):
 
 
 def equals_loops(z, k):
-    found, (rows, distances) = nearest(z, k), naive(z, k)
-    assert found.rows.dtype == np.int32
-    assert found.distances.dtype == np.float32
-    np.testing.assert_array_equal(found.rows, rows)
-    np.testing.assert_allclose(found.distances, distances, rtol=1e-6)
+    result, (rows, distances) = nearest(z, k), naive(z, k)
+    assert result.rows.dtype == np.int32
+    assert result.distances.dtype == np.float32
+    np.testing.assert_array_equal(result.rows, rows)
+    np.testing.assert_allclose(result.distances, distances, rtol=1e-6)
     again = nearest(z, k)
-    assert again.rows.tobytes() == found.rows.tobytes()
-    assert again.distances.tobytes() == found.distances.tobytes()
+    assert again.rows.tobytes() == result.rows.tobytes()
+    assert again.distances.tobytes() == result.distances.tobytes()
 
 
 RANDOM = np.random.default_rng(0)
@@ -69,19 +69,19 @@ def test_where_there_are_fewer_others_all_are_neighbours(count, k, monkeypatch):
 
 
 def test_few_rows_are_searched_again(monkeypatch):
-    seen = []
+    row_counts = []
     inner = neighbours._by_products
 
     def counted(z, centred, todo, rows, squares):
-        seen.append(len(todo))
+        row_counts.append(len(todo))
         return inner(z, centred, todo, rows, squares)
 
     monkeypatch.setattr(neighbours, "_by_products", counted)
     nearest(RANDOM.normal(size=(1000, 8)), 10)
-    assert seen == [1000, 0]
-    seen.clear()
+    assert row_counts == [1000, 0]
+    row_counts.clear()
     nearest(np.eye(8)[np.arange(1000) % 8] + 1e-4 * RANDOM.normal(size=(1000, 8)), 10)
-    assert seen[1] > 500  # float32 cannot tell them apart, float64 can
+    assert row_counts[1] > 500  # float32 cannot tell them apart, float64 can
 
 
 def test_what_has_no_neighbours_is_refused():

@@ -23,8 +23,8 @@ def blobs(count, classes=3, apart=4.0):
     return random.normal(size=(count, 5)) + apart * np.eye(5)[y], y
 
 
-def right(found, y):
-    return float((found.labels == y).mean())
+def right(propagated, y):
+    return float((propagated.labels == y).mean())
 
 
 @EACH
@@ -40,14 +40,14 @@ def test_two_moons_are_told_apart_by_one_label_each(method):
 def test_the_more_sure_rows_are_more_often_right(method):
     z, y = blobs(900, apart=2.2)
     few = np.arange(6)
-    found = propagate(z, few, y[few], 3, method=method)
-    order = np.argsort(-found.confidence, kind="stable")
-    wrong = (found.labels != y)[order]
+    propagated = propagate(z, few, y[few], 3, method=method)
+    order = np.argsort(-propagated.confidence, kind="stable")
+    wrong = (propagated.labels != y)[order]
     assert wrong[:300].mean() < 0.5 * wrong[600:].mean()
-    assert found.labels.dtype == np.int32
-    assert found.confidence.dtype == np.float32
-    assert found.confidence.min() >= 0
-    assert found.confidence.max() == 1
+    assert propagated.labels.dtype == np.int32
+    assert propagated.confidence.dtype == np.float32
+    assert propagated.confidence.min() >= 0
+    assert propagated.confidence.max() == 1
 
 
 @EACH
@@ -55,10 +55,10 @@ def test_labelled_rows_keep_their_labels_and_no_other_class_is_found(method):
     z, _ = blobs(200)
     few = np.array([0, 1, 2, 3, 4])
     labels = np.array([4, 2, 2, 4, 6])  # none of the others; some of them wrong
-    found = propagate(z, few, labels, 8, method=method)
-    assert found.labels[few].tolist() == labels.tolist()
-    assert found.confidence[few].tolist() == [1.0] * 5
-    assert set(found.labels.tolist()) == {2, 4, 6}
+    propagated = propagate(z, few, labels, 8, method=method)
+    assert propagated.labels[few].tolist() == labels.tolist()
+    assert propagated.confidence[few].tolist() == [1.0] * 5
+    assert set(propagated.labels.tolist()) == {2, 4, 6}
 
 
 @EACH
@@ -67,12 +67,12 @@ def test_a_component_has_the_labels_of_its_own(method, shares):
     random = np.random.default_rng(0)
     z = np.concatenate([random.normal(size=(30, 2)) + 1000 * i for i in range(3)])
     few, labels = np.array([0, 1, 40]), np.array([0, 1, 2])
-    found = propagate(z, few, labels, 3, method=method, shares=shares)
-    assert set(found.labels[:30].tolist()) <= {0, 1}
-    assert (found.labels[30:60] == 2).all()
-    assert (found.confidence[30:60] == 1).all()
-    assert (found.labels[60:] == -1).all()
-    assert not found.confidence[60:].any()
+    propagated = propagate(z, few, labels, 3, method=method, shares=shares)
+    assert set(propagated.labels[:30].tolist()) <= {0, 1}
+    assert (propagated.labels[30:60] == 2).all()
+    assert (propagated.confidence[30:60] == 1).all()
+    assert (propagated.labels[60:] == -1).all()
+    assert not propagated.confidence[60:].any()
 
 
 @EACH
@@ -84,21 +84,21 @@ def test_a_component_has_the_labels_of_its_own(method, shares):
 @pytest.mark.parametrize("labelled", [0, 1, 2])
 def test_degenerate_embeddings_have_finite_confidences(method, z, labelled):
     few = np.arange(len(z))[:labelled]
-    found = propagate(z, few, few % 3, 3, method=method)
-    assert np.isfinite(found.confidence).all()
-    assert ((found.confidence >= 0) & (found.confidence <= 1)).all()
-    assert ((found.labels == -1) <= (found.confidence == 0)).all()
+    propagated = propagate(z, few, few % 3, 3, method=method)
+    assert np.isfinite(propagated.confidence).all()
+    assert ((propagated.confidence >= 0) & (propagated.confidence <= 1)).all()
+    assert ((propagated.labels == -1) <= (propagated.confidence == 0)).all()
     if labelled == 0:
-        assert (found.labels == -1).all()
+        assert (propagated.labels == -1).all()
 
 
 @EACH
 def test_one_class_is_everybodys(method):
     z, _ = blobs(50, apart=1.0)
     for classes in (1, 4):
-        found = propagate(z, np.array([3]), np.array([0]), classes, method=method)
-        assert not found.labels.any()
-        assert (found.confidence == 1).all()
+        propagated = propagate(z, np.array([3]), np.array([0]), classes, method=method)
+        assert not propagated.labels.any()
+        assert (propagated.confidence == 1).all()
 
 
 @EACH
@@ -106,11 +106,13 @@ def test_predictions_have_the_shares_that_are_asked_for(method):
     z, y = blobs(900, apart=1.5)
     few = np.arange(12)
     for shares in ((0.5, 0.25, 0.25), (0.2, 0.3, 0.5)):
-        found = propagate(z, few, y[few], 3, method=method, shares=np.array(shares, np.float32))
-        np.testing.assert_allclose(np.bincount(found.labels) / 900, shares, atol=0.02)
+        propagated = propagate(
+            z, few, y[few], 3, method=method, shares=np.array(shares, np.float32)
+        )
+        np.testing.assert_allclose(np.bincount(propagated.labels) / 900, shares, atol=0.02)
     # a class without a labelled row: its share is divided
-    found = propagate(z, few, y[few], 4, method=method, shares=np.full(4, 0.25, np.float32))
-    np.testing.assert_allclose(np.bincount(found.labels) / 900, [1 / 3] * 3, atol=0.02)
+    propagated = propagate(z, few, y[few], 4, method=method, shares=np.full(4, 0.25, np.float32))
+    np.testing.assert_allclose(np.bincount(propagated.labels) / 900, [1 / 3] * 3, atol=0.02)
 
 
 @EACH
@@ -128,15 +130,15 @@ def test_the_same_arguments_give_the_same_bytes(method):
 def test_the_order_of_rows_does_not_matter(method):
     z, y = blobs(300)
     few, order = np.arange(6), np.random.default_rng(1).permutation(300)
-    found = propagate(z, few, y[few], 3, method=method)
-    place = np.argsort(order)
-    moved = propagate(z[order], place[few], y[few], 3, method=method)
-    np.testing.assert_array_equal(moved.labels, found.labels[order])
-    np.testing.assert_allclose(moved.confidence, found.confidence[order], atol=1e-4)
+    propagated = propagate(z, few, y[few], 3, method=method)
+    inverse = np.argsort(order)
+    moved = propagate(z[order], inverse[few], y[few], 3, method=method)
+    np.testing.assert_array_equal(moved.labels, propagated.labels[order])
+    np.testing.assert_allclose(moved.confidence, propagated.confidence[order], atol=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"method": "voting"}, "method must be one of spreading, poisson"),
         ({"neighbours": 0}, "k must be at least 1"),
@@ -147,7 +149,10 @@ def test_the_order_of_rows_does_not_matter(method):
         ({"labelled_labels": np.array([0])}, "the shape of labelled_labels must be"),
     ],
 )
-def test_a_mistake_is_said(options, said):
-    told = {"labelled_indices": np.array([0, 1]), "labelled_labels": np.array([0, 1])} | options
-    with pytest.raises(ValueError, match=said):
-        propagate(np.eye(5), told.pop("labelled_indices"), classes=3, **told)
+def test_a_mistake_is_said(options, message):
+    arguments = {
+        "labelled_indices": np.array([0, 1]),
+        "labelled_labels": np.array([0, 1]),
+    } | options
+    with pytest.raises(ValueError, match=message):
+        propagate(np.eye(5), arguments.pop("labelled_indices"), classes=3, **arguments)

@@ -15,10 +15,10 @@ RANDOM = np.random.default_rng(0)
 
 
 def targets(count, labels, classes=3):
-    found = np.zeros((count, classes))
+    matrix = np.zeros((count, classes))
     for row, label in labels.items():
-        found[row, label] = 1
-    return found
+        matrix[row, label] = 1
+    return matrix
 
 
 def dense_spreading(w, y, a):
@@ -30,7 +30,7 @@ def dense_spreading(w, y, a):
 
 def parts(w):
     """The components, by a search from each row."""
-    left, found = set(range(len(w))), []
+    left, components = set(range(len(w))), []
     while left:
         stack, part = [min(left)], set()
         while stack:
@@ -39,21 +39,21 @@ def parts(w):
                 part.add(i)
                 stack += np.flatnonzero(w[i]).tolist()
         left -= part
-        found.append(sorted(part))
-    return found
+        components.append(sorted(part))
+    return components
 
 
 def dense_poisson(w, y):
     """Per component by the pseudo-inverse, moved so that Σ d u = 0."""
     u = np.zeros_like(y)
     for part in parts(w):
-        own, labels = w[np.ix_(part, part)], y[part]
-        d, labelled = own.sum(axis=1), labels.sum(axis=1)
+        block, labels = w[np.ix_(part, part)], y[part]
+        d, labelled = block.sum(axis=1), labels.sum(axis=1)
         if labelled.sum() == 0 or d.sum() == 0:
             continue
         mean = labels.sum(axis=0) / labelled.sum()
         b = np.array([labels[i] - mean if labelled[i] else 0 * mean for i in range(len(part))])
-        solved = np.linalg.pinv(np.diag(d) - own) @ b
+        solved = np.linalg.pinv(np.diag(d) - block) @ b
         u[part] = solved - (d @ solved) / d.sum()
     return u
 
@@ -78,26 +78,28 @@ GRAPHS = {
 def test_spreading_is_the_dense_solution(case, a):
     z, labels = GRAPHS[case]
     graph, y = weights(nearest(z, 5)), targets(len(z), labels)
-    found = spread(graph, y, a=a)
-    np.testing.assert_allclose(found, dense_spreading(graph.toarray(), y, a), rtol=1e-6, atol=1e-10)
-    np.testing.assert_array_equal(found, spread(graph, y, a=a))
+    scores = spread(graph, y, a=a)
+    np.testing.assert_allclose(
+        scores, dense_spreading(graph.toarray(), y, a), rtol=1e-6, atol=1e-10
+    )
+    np.testing.assert_array_equal(scores, spread(graph, y, a=a))
 
 
 @pytest.mark.parametrize("case", GRAPHS)
 def test_poisson_learning_is_the_dense_solution(case):
     z, labels = GRAPHS[case]
     graph, y = weights(nearest(z, 5)), targets(len(z), labels)
-    found, exact = flow(graph, y), dense_poisson(graph.toarray(), y)
+    solution, exact = flow(graph, y), dense_poisson(graph.toarray(), y)
     scale = max(np.abs(exact).max(), 1e-3)
-    np.testing.assert_allclose(found / scale, exact / scale, atol=1e-5)
-    np.testing.assert_array_equal(found, flow(graph, y))
+    np.testing.assert_allclose(solution / scale, exact / scale, atol=1e-5)
+    np.testing.assert_array_equal(solution, flow(graph, y))
 
 
 def test_labels_of_a_component_do_not_reach_another():
     z, labels = GRAPHS["three clouds"]
     graph, y = weights(nearest(z, 5)), targets(len(z), labels)
-    for found in (spread(graph, y), flow(graph, y)):
-        assert not found[50:].any()
+    for scores in (spread(graph, y), flow(graph, y)):
+        assert not scores[50:].any()
     assert not spread(graph, y)[:25, 2].any()
 
 
@@ -111,25 +113,25 @@ def test_conjugate_gradients_solve_what_numpy_solves(columns):
     factor = RANDOM.normal(size=(12, 12))
     a, b = factor @ factor.T + np.eye(12), RANDOM.normal(size=(12, columns))
     b[:, 0] = 0
-    found = conjugate_gradients(lambda x: a @ x, b, 1e-12)
-    np.testing.assert_allclose(found, np.linalg.solve(a, b), rtol=1e-8, atol=1e-10)
-    assert not found[:, 0].any()
+    solution = conjugate_gradients(lambda x: a @ x, b, 1e-12)
+    np.testing.assert_allclose(solution, np.linalg.solve(a, b), rtol=1e-8, atol=1e-10)
+    assert not solution[:, 0].any()
 
 
 @pytest.mark.parametrize("shares", [(0.25,) * 4, (0.1, 0.2, 0.3, 0.4), (0.0, 0.5, 0.25, 0.25)])
 def test_offsets_bring_predictions_to_their_shares(shares):
     scores = np.log(RANDOM.random(size=(4000, 4)) * [1, 0.9, 1.1, 1])
-    found = (scores + offsets(scores, np.array(shares))).argmax(axis=1)
-    np.testing.assert_allclose(np.bincount(found, minlength=4) / 4000, shares, atol=0.005)
+    predicted = (scores + offsets(scores, np.array(shares))).argmax(axis=1)
+    np.testing.assert_allclose(np.bincount(predicted, minlength=4) / 4000, shares, atol=0.005)
 
 
 def test_two_classes_of_opposite_scores_can_have_any_shares():
     u = RANDOM.normal(size=(1000, 1)) * [1, -1]
-    found = (u + offsets(u, np.array([0.8, 0.2]))).argmax(axis=1)
-    assert found.mean() == pytest.approx(0.2, abs=0.003)
+    predicted = (u + offsets(u, np.array([0.8, 0.2]))).argmax(axis=1)
+    assert predicted.mean() == pytest.approx(0.2, abs=0.003)
 
 
 def test_shares_out_of_reach_are_come_near_to():
     scores = np.array([[1.0, -np.inf]] * 8 + [[0.5, 0.4]] * 2)
-    found = (scores + offsets(scores, np.array([0.5, 0.5]))).argmax(axis=1)
-    assert found.tolist() == [0] * 8 + [1] * 2
+    predicted = (scores + offsets(scores, np.array([0.5, 0.5]))).argmax(axis=1)
+    assert predicted.tolist() == [0] * 8 + [1] * 2

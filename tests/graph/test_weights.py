@@ -35,13 +35,13 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("k", [1, 4, 10])
 def test_weights_are_those_of_a_loop(case, k):
-    found = weights(nearest(CASES[case], k))
-    dense = found.toarray()
+    graph = weights(nearest(CASES[case], k))
+    dense = graph.toarray()
     np.testing.assert_allclose(dense, naive(CASES[case], k), rtol=1e-12)
     np.testing.assert_array_equal(dense, dense.T)
     assert not dense.diagonal().any()
     assert dense.max() <= 1
-    assert np.isfinite(found.data).all()
+    assert np.isfinite(graph.data).all()
 
 
 def test_one_embedding_has_a_graph_without_edges():
