@@ -27,7 +27,12 @@ def as_floats(images: Array) -> Array:
 
 
 def uniform(key: Array, images: Array, *largest: ArrayLike) -> Float[Array, "count batch"]:
-    """Numbers for each image, of its own type: one of each kind, uniformly from ± `largest`.
+    """Draws one number for each bound and each image, uniformly from minus to plus the bound.
+
+    Args:
+      key: a random key.
+      images: [B, …], whose type the numbers have.
+      largest: the bounds.
 
     >>> uniform(jax.random.key(0), jnp.zeros((5, 8, 8, 1)), 2.0, 0.5).shape
     (2, 5)

@@ -58,19 +58,33 @@ _WITH = {"shear": "rotate", "saturation": "colour"}
 
 
 def none(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
-    """The images as they are."""
+    """Returns a view that leaves images as they are.
+
+    >>> import jax.numpy as jnp
+    >>> none((1, 1, 1), ())(jax.random.key(0), jnp.ones((1, 1, 1, 1))).item()
+    1.0
+    """
     return composed(shape, (), Magnitudes())
 
 
 def weak(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
-    """Small shifts, rotations and scales, flips and quarter turns: those that are declared."""
+    """Returns a view that makes small changes of images, of the declared kinds.
+
+    >>> import jax.numpy as jnp
+    >>> weak((1, 4, 1), ("noise",))(jax.random.key(0), jnp.zeros((2, 1, 4, 1))).shape
+    (2, 1, 4, 1)
+    """
     return composed(shape, invariances, WEAK[kind(invariances)])
 
 
 def strong(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
-    """All changes that are declared, as far as a class is kept by them.
+    """Returns a view that changes images as far as they keep their class, in the declared kinds.
 
     With both `rotate` and `quarter_turns` an image gets any angle.
+
+    >>> import jax.numpy as jnp
+    >>> strong((1, 4, 1), ("noise",))(jax.random.key(0), jnp.zeros((2, 1, 4, 1))).shape
+    (2, 1, 4, 1)
     """
     magnitudes = STRONG[kind(invariances)]
     if {"rotate", "quarter_turns"} <= set(invariances):
@@ -142,7 +156,7 @@ def composed(
 
 
 def _moved(magnitudes: Magnitudes, flips_and_turns: set[str], key: Array, images: Array) -> Array:
-    """All that moves pixels, in one resampling."""
+    """Makes all declared changes that move pixels, in one resampling."""
     height, width = images.shape[1:3]
     near, far = jax.random.split(key)
     orientation = None

@@ -58,7 +58,10 @@ def define_config(default: str | None = None) -> None:
 
 
 def _with_sections(parse: Callable[[str], Any], path: str) -> Any:
-    """A configuration file, with sections that only the command line names, as of a user's term."""
+    """Reads a configuration file, and adds sections that only the command line names.
+
+    Such a section may be that of a user's term.
+    """
     config = parse(_path_of_config(path))
     for argument in sys.argv[1:]:
         if argument.startswith("--config.") and argument.count(".") > 1 and "=" in argument:
@@ -69,7 +72,7 @@ def _with_sections(parse: Callable[[str], Any], path: str) -> Any:
 
 
 def _path_of_config(path: str) -> str:
-    """Where a configuration lies: a file, or one of the package's by its name."""
+    """Returns the path of a configuration: a file, or one of the package by its name."""
     name, *word = path.split(":", 1)
     if name in PACKAGED and not Path(name).exists():
         return ":".join([str(CONFIGS / f"{name}.py"), *word])
@@ -301,7 +304,7 @@ def _parse() -> list[str]:
 
 
 def _broken(error: Exception) -> str:
-    """Where a configuration file fails, and why."""
+    """Returns a sentence that says where a configuration file fails, and why."""
     frames = traceback.extract_tb(error.__traceback__)
     frame = next((f for f in reversed(frames) if "site-packages" not in f.filename), None)
     location = f" at {frame.filename}:{frame.lineno}" if frame else ""
@@ -316,12 +319,12 @@ def _keep_compiled() -> None:
 
 
 def _config_name() -> str:
-    """The file or the name that was given, without what `get_config` is told, `FILE:WORD`."""
+    """Returns the value of `--config`, `FILE:WORD` or `NAME:WORD`, without the word."""
     return str(config_flags.get_config_filename(flags.FLAGS["config"])).partition(":")[0]
 
 
 def _config_file() -> str:
-    """The file's path."""
+    """Returns the path of the configuration file."""
     return _path_of_config(_config_name())
 
 

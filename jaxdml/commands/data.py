@@ -79,7 +79,11 @@ def counts(dataset: Dataset, labelled: np.ndarray) -> table.Table:
 
 
 def line_of_views(invariances: Sequence[str]) -> str:
-    """Which changes of its images keep their class."""
+    """Returns the line that lists the changes under which images keep their class.
+
+    >>> line_of_views(["shift"])
+    'views   keep the class under shift'
+    """
     return f"{'views':8}keep the class under {listed(invariances) or 'no change'}"
 
 

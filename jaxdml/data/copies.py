@@ -36,12 +36,18 @@ class Kind(NamedTuple):
 
 
 def notes(dataset: Dataset, parts: Mapping[str, Split], called: Called) -> list[str]:
-    """What to say of copies, in a sentence for each kind that there is.
+    """Returns one sentence for each kind of copies in the data set.
 
     Args:
       dataset: whose images are compared.
       parts: the same images as the user has them, perhaps in other parts, for an example.
       called: what image i of such a part is called.
+
+    >>> x, y = np.zeros((2, 2, 2, 1), np.uint8), np.array([0, 1])
+    >>> train, empty = Split(x, y), Split(x[:0], y[:0])
+    >>> dataset = Dataset("two", train, empty, empty, ("a", "b"), "made here")
+    >>> notes(dataset, {"train": train}, lambda part, row: f"{part}[{row}]")
+    ['two: 2 images have copies in another class, like train[0] = train[1]']
     """
     splits = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
     content = dict(zip(splits, contents(list(splits.values())), strict=True))

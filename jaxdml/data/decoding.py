@@ -171,7 +171,7 @@ def _in_bytes(
 def _check_range(
     files: Sequence[Path], pictures: Sequence[Picture], span: tuple[float, float]
 ) -> None:
-    """Refuses what a stated range is not of."""
+    """Raises an error for images that the stated range cannot be applied to."""
     stated_range = f"data.range is ({span[0]:g}, {span[1]:g})"
     pairs = list(zip(files, pictures, strict=True))
     halved = [file for file, picture in pairs if picture.halved]
@@ -221,7 +221,7 @@ def _notes(
 
 
 def _values(pictures: Sequence[Picture]) -> list[str]:
-    """What values were taken for black and white, where that may be another than is meant."""
+    """Returns notes on the values taken for black and white, where others may be meant."""
     notes = []
     for bits, white in _WHITE.items():
         of_bits = [p for p in pictures if p.bits == bits and not p.halved]
@@ -245,14 +245,14 @@ def _values(pictures: Sequence[Picture]) -> list[str]:
 
 
 def _size(image: Any) -> tuple[int, int]:
-    """(height, width) as it is looked at."""
+    """Returns (height, width) of an image after it is turned as its camera says."""
     turned = image.getexif().get(_ORIENTATION, 1) > 4
     width, height = image.size[::-1] if turned else image.size
     return height, width
 
 
 def _pillow() -> tuple[Any, Any]:
-    """Its modules Image and ImageOps."""
+    """Returns the modules Image and ImageOps of Pillow."""
     try:
         from PIL import Image, ImageOps
     except ImportError as error:

@@ -9,7 +9,11 @@ from jaxdml.options import ConfigError
 
 
 def cache() -> Path:
-    """The folder of a user's that programs keep things in which can be had again."""
+    """Returns the folder of the user's cache in which this library keeps its downloads.
+
+    >>> "jaxdml" in str(cache())
+    True
+    """
     import pooch
 
     return Path(pooch.os_cache("jaxdml"))
@@ -46,7 +50,7 @@ def fetch(url: str, md5: str, name: str, folders: Sequence[Path], note: str) -> 
 
 
 def cause(error: BaseException) -> str:
-    r"""The first line of what an error goes back to.
+    r"""Returns the first line of the error that caused all others.
 
     >>> cause(ValueError("wrong checksum:\nabc"))
     'wrong checksum'

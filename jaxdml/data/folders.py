@@ -44,11 +44,14 @@ class Passed:
     hidden: dict[Path, int] = field(default_factory=dict)  # a file or folder → the same
 
     def notes(self, folder: Path, name: str) -> list[str]:
-        """What to say of it: a sentence for each kind that there is.
+        """Returns one sentence for each kind of files and folders that are passed over.
 
         Args:
           folder: that was read; paths are told from there.
           name: what it is called.
+
+        >>> Passed(others=[Path("photos/a.txt")]).notes(Path("photos"), "photos")
+        ['photos: no images by their names, and left out: a.txt']
         """
 
         def few(paths: Iterable[Path]) -> str:
@@ -155,7 +158,7 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
 
 
 def relative(path: Path, folder: Path) -> str:
-    """A path as it is told: from a folder, and with what is no UTF-8 replaced.
+    """Returns the path as text, relative to a folder; bytes that are no UTF-8 are replaced.
 
     >>> relative(Path("photos/cat/1.png"), Path("photos"))
     'cat/1.png'
@@ -174,7 +177,7 @@ def first_names(names: list[str]) -> str:
 
 
 def counted(count: int, singular: str, plural: str) -> str:
-    """How many there are, and what.
+    """Returns a count and the words for what is counted, in the singular or plural.
 
     >>> counted(2, "link leads", "links lead")
     '2 links lead'
@@ -195,7 +198,7 @@ def _leads_back(path: Path) -> bool:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """Of a folder itself, by whatever path."""
+    """Returns a folder's device and inode, which are the same by whatever path."""
     status = folder.stat()
     return status.st_dev, status.st_ino
 

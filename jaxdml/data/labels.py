@@ -78,7 +78,7 @@ def _of_each_class(y: np.ndarray, order: np.ndarray, count_by_class: np.ndarray)
 
 
 def folds(y: np.ndarray, count: int) -> np.ndarray:
-    """In which of so many parts an image is held out, i64[N]; -1 for those that never are.
+    """Returns the part in which each image is held out, i64[N]; -1 for images that never are.
 
     Each part has its share of each class. Images without a label are never held out, nor is the
     only one of its class: nothing would be left to learn the class from.

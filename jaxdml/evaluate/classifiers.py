@@ -101,7 +101,7 @@ def make_classifier(name: str, options: Options = DEFAULTS, table: Table = CLASS
 
 
 def _seeded(name: str, model: Any) -> Any:
-    """One of scikit-learn's kind with seed 0, or another one as it is."""
+    """Returns a scikit-learn classifier with seed 0, or any other classifier unchanged."""
     from sklearn.base import BaseEstimator, is_classifier
 
     if not isinstance(model, BaseEstimator):

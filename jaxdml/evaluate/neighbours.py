@@ -97,7 +97,10 @@ class KNeighbors:
 
 @functools.partial(jax.jit, static_argnums=2)
 def _candidates(fit: jax.Array, scored: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
-    """Rows of the nearest so many, and the squared distance of the last of them, in float32."""
+    """Returns the rows of the `count` embeddings that are nearest to each scored embedding.
+
+    Beside them, the squared distance of the last one, in float32.
+    """
     product = jnp.matmul(scored, fit.T, precision=jax.lax.Precision.HIGHEST)
     squares = jnp.square(scored).sum(1)[:, None] + jnp.square(fit).sum(1)[None, :]
     negative, near = jax.lax.top_k(2 * product - squares, count)

@@ -93,10 +93,17 @@ class Protocol(NamedTuple):
 
 
 def thesis(embedded: Embedded) -> Task:
-    """Two thirds of the test set against the other: 6,666 and 3,334 of MNIST's 10,000.
+    """Returns the task to fit on two thirds of the test set and to score the rest.
+
+    Of MNIST's 10,000 test images these are 6,666 and 3,334.
 
     The split is uniform and the same for all points (seed 0): differences between points are no
     accident of it.
+
+    >>> z, y = np.zeros((9, 1)), np.arange(9)
+    >>> task = thesis(Embedded(z, y, z, y))
+    >>> len(task.fit), len(task.score)
+    (6, 3)
     """
     from sklearn.model_selection import train_test_split
 
@@ -106,14 +113,26 @@ def thesis(embedded: Embedded) -> Task:
 
 
 def labelled(embedded: Embedded) -> Task:
-    """Labelled training images against the whole test set; k is at most the smallest class."""
+    """Returns the task to fit on the labelled training images and to score the whole test set.
+
+    The neighbours of kNN are at most as many as the images of the smallest class.
+
+    >>> z, y = np.zeros((3, 1)), np.array([0, 1, 1])
+    >>> labelled(Embedded(z, y, z, y)).most_neighbours
+    1
+    """
     z, y = embedded.labelled, embedded.labelled_labels
     smallest = int(np.unique(y, return_counts=True)[1].min())
     return Task(z, y, embedded.test, embedded.test_labels, smallest)
 
 
 def full(embedded: Embedded) -> Task:
-    """All training images with their labels against the whole test set."""
+    """Returns the task to fit on all training images and to score the whole test set.
+
+    >>> z, y = np.zeros((3, 1)), np.arange(3)
+    >>> len(full(Embedded(z[:1], y[:1], z[:2], y[:2], z, y)).fit)
+    3
+    """
     z, y = embedded.train, embedded.train_labels
     assert z is not None
     assert y is not None
@@ -121,7 +140,11 @@ def full(embedded: Embedded) -> Task:
 
 
 def highest(scores: np.ndarray) -> np.ndarray:
-    """The class with the highest score, i64[M], of f32[M, C]; of equal ones the first."""
+    """Returns the class with the highest score, i64[M], of f32[M, C]; of equal ones the first.
+
+    >>> highest(np.array([[0.0, 2.0, 1.0]]))
+    array([1])
+    """
     return np.argmax(scores, axis=1)
 
 
@@ -221,10 +244,14 @@ def needed(names: Sequence[str]) -> frozenset[str]:
 
 
 def what_it_needs(name: str, embedded: Embedded) -> Embedded:
-    """Embeddings as a protocol gets them: without what another one, asked beside it, needs.
+    """Returns the embeddings with each optional field that the protocol does not need as `None`.
 
     Raises:
       ValueError: if what it needs is missing.
+
+    >>> z, y = np.zeros((3, 1)), np.arange(3)
+    >>> what_it_needs("thesis", Embedded(z, y, z, y, train=z)).train is None
+    True
     """
     needs, without = find_protocol(name).needs, embedded
     for field in NEEDS[1:]:
@@ -237,7 +264,7 @@ def what_it_needs(name: str, embedded: Embedded) -> Embedded:
 
 
 def unscorable(name: str, embedded: Embedded) -> str | None:
-    """Why a protocol would give a number that says nothing, if it would.
+    """Returns why the scores of a protocol would say nothing, or `None`.
 
     >>> z, y = np.zeros((3, 1)), np.arange(3)
     >>> unscorable("retrieval", Embedded(z, y, z, y))
@@ -257,7 +284,7 @@ def unscorable(name: str, embedded: Embedded) -> str | None:
 
 
 def remarks(names: Sequence[str], embedded: Embedded) -> list[str]:
-    """What a reader of the scores must know of the labels: what is not scored, or must be wrong.
+    """Returns sentences on protocols that are not scored and on images that must be wrong.
 
     Args:
       names: of protocols, as for `evaluate`.

@@ -36,7 +36,11 @@ class Score(NamedTuple):
     right: str | None = None  # of an accuracy of a fold: "1" for each image that is right, else "0"
 
     def record(self) -> dict[str, Any]:
-        """As a result holds it: recalls and right images only where there are some."""
+        """Returns the score as a dictionary, without `recalls` and `right` if they are empty.
+
+        >>> Score("thesis", "knn", "mean", "ami", 0.5).record()["value"]
+        0.5
+        """
         return {k: v for k, v in self._asdict().items() if v or k not in ("recalls", "right")}
 
 
@@ -170,11 +174,11 @@ def _embedded(
     class_scores: Float[np.ndarray, "test_rows classes"] | None,
     labelled_rows: Int[np.ndarray, " labelled_rows"] | None,
 ) -> None:
-    """Does nothing else: the shapes of an `Embedded` are checked before it is scored."""
+    """Checks the shapes of the arrays of an `Embedded`, by its decorator, and does nothing else."""
 
 
 def in_range(embedded: Embedded) -> Embedded:
-    """Embeddings whose spread is between 10⁻³ and 10³, by a power of two where it is not.
+    """Returns the embeddings, scaled by a power of two if their spread is outside 10⁻³ to 10³.
 
     Trees, networks and float32 have a unit: far from it they fail, or answer with one class, which
     would look like a result. A power of two changes no ratio of distances, and no bit within range.
@@ -193,7 +197,10 @@ def in_range(embedded: Embedded) -> Embedded:
 
 @functools.cache
 def _libraries() -> ThreadpoolController:
-    """Those that scikit-learn works with: a controller sees what is loaded when it is made."""
+    """Returns a controller of the threads of the libraries that scikit-learn works with.
+
+    A controller sees what is loaded when it is made.
+    """
     import sklearn  # noqa: F401  only so that its libraries are loaded
 
     return ThreadpoolController()

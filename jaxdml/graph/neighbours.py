@@ -149,7 +149,7 @@ def _in_threads(function: Callable[[list[T]], R], tasks: list[T]) -> list[R]:
 
 @functools.cache
 def _libraries() -> ThreadpoolController:
-    """NumPy's BLAS: a controller sees what is loaded when it is made."""
+    """Returns a controller of the threads of BLAS, which sees what is loaded when it is made."""
     return ThreadpoolController()
 
 

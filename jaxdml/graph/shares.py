@@ -15,7 +15,7 @@ ENOUGH = 1e-3  # as Σ |share − predicted share| / 2
 
 
 def offsets(scores: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The offsets b f64[C], between −10 and 10, with the nearest shares that were met.
+    """Returns offsets b f64[C], between −10 and 10, that bring predictions nearest to the shares.
 
     Args:
       scores: f64[N, C], at least one row; −∞ for a class that a row cannot have.

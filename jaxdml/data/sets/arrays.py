@@ -129,7 +129,7 @@ def pixels(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
 
 
 def dim(x: np.ndarray, name: str, *, stated: bool = False) -> list[str]:
-    """What to say of images whose largest value is below a quarter of what is taken for white.
+    """Returns a note if the largest value is below a quarter of what is taken for white.
 
     Args:
       x: u8[N, H, W, C], or f32 in [0, 1].

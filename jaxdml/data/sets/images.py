@@ -156,7 +156,7 @@ def _unlabelled(name: str) -> bool:
 
 
 def _shape(name: str, files: Sequence[Path], size: int | None) -> tuple[tuple[int, int], list[str]]:
-    """The (H, W) of a data set, and what to say of it."""
+    """Returns the (H, W) of a data set, and a note if images are stretched to it."""
     if size is not None:
         return (size, size), []
     sizes = sorted(set(decoding.sizes(files)), key=lambda size: size[0] * size[1])

@@ -80,15 +80,21 @@ FACTS: Mapping[str, Facts] = _facts()
 
 
 def loader(name: str) -> Callable[[Path], Dataset]:
-    """The `make` of one set."""
+    """Returns the function that loads one set from a data folder.
+
+    >>> loader("organamnist").args
+    ('organamnist',)
+    """
     return functools.partial(load, name)
 
 
 def refuse(name: str) -> None:
-    """Says why a set of MedMNIST is not here.
+    """Raises an error if the name is of a MedMNIST set that cannot be read.
 
     Raises:
       ConfigError: if it is one that has several labels an image, or volumes instead of images.
+
+    >>> refuse("organamnist")
     """
     flag = name.split("_")[0]
     if flag == "chestmnist":

@@ -61,7 +61,11 @@ FACTS: Mapping[str, Facts] = {
 
 
 def loader(name: str) -> Callable[[Path], Dataset]:
-    """The `make` of one set."""
+    """Returns the function that loads one set from a data folder.
+
+    >>> loader("fashion_mnist").args
+    ('fashion_mnist',)
+    """
     return functools.partial(load, name)
 
 

@@ -4,12 +4,18 @@ import numpy as np
 
 
 def too_few(labels: np.ndarray) -> str | None:
-    """Where test images i32[M] cannot be split in three."""
+    """Returns why test images with labels i32[M] cannot be split in three, or `None`.
+
+    >>> too_few(np.array([0, 1]))
+    '2 test images are too few to be split'
+    """
     return f"{len(labels)} test images are too few to be split" if len(labels) < 3 else None
 
 
 def no_pairs(labels: np.ndarray) -> str | None:
-    """Where no two test images i32[M] are of one class, or all are.
+    """Returns why test images with labels i32[M] say nothing of retrieval, or `None`.
+
+    Either no two of them are of one class, or all are.
 
     >>> no_pairs(np.array([0, 0, 0]))
     'all test images are of one class'
@@ -21,7 +27,13 @@ def no_pairs(labels: np.ndarray) -> str | None:
 
 
 def single_images(labels: np.ndarray) -> str | None:
-    """Where there are no pairs, or fewer than two test images i32[M] for each class."""
+    """Returns why test images with labels i32[M] say nothing of clustering, or `None`.
+
+    Either there are no pairs, or fewer than two images for each class.
+
+    >>> single_images(np.array([0, 0, 1]))
+    '3 test images are of 2 classes, so that most clusters would be single images'
+    """
     images, classes = len(labels), len(np.unique(labels))
     if (why := no_pairs(labels)) or 2 * classes <= images:
         return why
@@ -32,7 +44,14 @@ def single_images(labels: np.ndarray) -> str | None:
 
 
 def alone(labels: np.ndarray) -> str | None:
-    """How many test images i32[M] are the only one of their class."""
+    """Returns a sentence on how many test images are the only one of their class, or `None`.
+
+    Args:
+      labels: i32[M], of the test images.
+
+    >>> alone(np.array([0, 0, 1]))
+    '1 of 3 test images are alone in their class, and are not asked for'
+    """
     counts = np.unique(labels, return_counts=True)[1]
     single = int((counts == 1).sum())
     message = (
@@ -42,7 +61,9 @@ def alone(labels: np.ndarray) -> str | None:
 
 
 def no_scores(labels: np.ndarray, scores: np.ndarray) -> str | None:
-    """Where class scores f[M, C] name no class, or none of the test images' i32[M].
+    """Returns why class scores f[M, C] say nothing of test labels i32[M], or `None`.
+
+    They are not finite, or name none of the labels' classes.
 
     >>> no_scores(np.array([2]), np.array([[0.0, 0.0, -np.inf]]))
     'no test image is of a class with a class score'
@@ -55,7 +76,11 @@ def no_scores(labels: np.ndarray, scores: np.ndarray) -> str | None:
 
 
 def no_labelled(labels: np.ndarray, labelled: np.ndarray) -> str | None:
-    """Where no test image's label, of i32[M], is that of a labelled image, of i32[L]."""
+    """Returns a sentence if no test label i32[M] is among the labelled images' i32[L], else `None`.
+
+    >>> no_labelled(np.array([1, 2]), np.array([0]))
+    'no test image is of a class with a labelled image'
+    """
     none = not np.isin(labels, labelled).any()
     return "no test image is of a class with a labelled image" if none else None
 
@@ -66,10 +91,10 @@ def scored_classes(scores: np.ndarray) -> np.ndarray:
 
 
 def wrong(labels: np.ndarray, possible: np.ndarray, why: str) -> str | None:
-    """How many test images i32[M] are of classes that are never predicted.
+    """Returns a sentence on how many test images are of classes never predicted, or `None`.
 
     Args:
-      labels: of the test images.
+      labels: i32[M], of the test images.
       possible: the classes that can be predicted.
       why: follows the word 'classes'.
 
