@@ -189,8 +189,8 @@ def part(
         check(**whole)
         return functools.partial(first, **whole) if into is None else into(**whole)
 
-    functools.update_wrapper(make, first)
-    del make.__wrapped__  # type: ignore[attr-defined]  # its signature is not this one's
+    make.__doc__, make.__module__ = first.__doc__, first.__module__
+    make.__qualname__ = f"make of {first.__qualname__}"
     make.__signature__ = inspect.Signature(list(found.values()))  # type: ignore[attr-defined]
     return make
 

@@ -55,6 +55,9 @@ class Setting(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self.values_of)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"values_of": self.values_of, "unset": self.unset}  # what is cached is made anew
+
     @functools.cached_property
     def _terms(self) -> parts.Terms:
         return parts.instances(self)

@@ -192,7 +192,7 @@ def test_values_that_are_no_numbers_and_labels_that_are_too_few_are_refused():
 
 
 def test_class_scores_are_worth_what_their_highest_is():
-    results = evaluate({"mean": E, "sample": E._replace(scores=-SCORES)}, ["scores"], ["knn"])
+    results = evaluate({"mean": E, "sample": E._replace(class_scores=-SCORES)}, ["scores"], ["knn"])
     for kind, scores, three in (("mean", SCORES, results[:3]), ("sample", -SCORES, results[3:])):
         predicted = np.array([max(range(3), key=lambda c, row=row: row[c]) for row in scores])
         assert {s[:3] for s in three} == {("scores", "argmax", kind)}
