@@ -26,12 +26,12 @@ def heeded(note: Callable[[str], None]) -> Iterator[Callable[[], int]]:
       A function that says which signal came; 0 if none did, or outside the main thread, which
       alone hears them.
     """
-    came = [0]
+    last_signal = [0]
 
     def remember(number: int, frame: FrameType | None) -> None:
-        if came[0]:
+        if last_signal[0]:
             raise Stopped(number)
-        came[0] = number
+        last_signal[0] = number
         note("stopping after this epoch, with a checkpoint; once more stops at once")
 
     before = {}
@@ -39,7 +39,7 @@ def heeded(note: Callable[[str], None]) -> Iterator[Callable[[], int]]:
         for number in (signal.SIGTERM, signal.SIGINT):
             before[number] = signal.signal(number, remember)
     try:
-        yield lambda: came[0]
+        yield lambda: last_signal[0]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

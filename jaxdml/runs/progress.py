@@ -28,7 +28,7 @@ class Reporter:
         self.noted: set[str] = set()
         self.started: float | None = None  # when the first part was done: compiling is behind
         self.done_at_start = 0
-        self.said = time.monotonic()
+        self.last_line_at = time.monotonic()
         self.bar = Progress(
             SpinnerColumn(),
             BarColumn(),
@@ -73,8 +73,8 @@ class Reporter:
 
     def spent(self, seconds: Mapping[str, float], programs: int) -> None:
         """Says where the time went."""
-        said = ", ".join(f"{activity} {spent:.1f} s" for activity, spent in seconds.items())
-        self.note(f"{programs} compiled programs; {said}")
+        times = ", ".join(f"{activity} {spent:.1f} s" for activity, spent in seconds.items())
+        self.note(f"{programs} compiled programs; {times}")
 
     def time_left(self) -> float | None:
         """Seconds, from the speed so far; `None` while there is nothing to go by."""
@@ -85,12 +85,12 @@ class Reporter:
 
     def line(self) -> str:
         """Where the work stands."""
-        said, left = [f"{self.points_done}/{self.points} points"], self.time_left()
+        parts, left = [f"{self.points_done}/{self.points} points"], self.time_left()
         if self.epochs:
-            said += [f"epoch {self.epochs_done}/{self.epochs}", f"loss {self.loss:.4g}"]
+            parts += [f"epoch {self.epochs_done}/{self.epochs}", f"loss {self.loss:.4g}"]
         if left is not None:
-            said.append(f"{clock(left)} left")
-        return " · ".join(said)
+            parts.append(f"{clock(left)} left")
+        return " · ".join(parts)
 
     @property
     def _done(self) -> int:
@@ -100,9 +100,9 @@ class Reporter:
         if self.started is None:
             self.started, self.done_at_start = time.monotonic(), self._done
         self.bar.update(self.task, completed=self._done, description=self.line())
-        due = time.monotonic() - self.said >= SECONDS_BETWEEN_LINES
+        due = time.monotonic() - self.last_line_at >= SECONDS_BETWEEN_LINES
         if not self.console.is_terminal and (due or last):
-            self.said = time.monotonic()
+            self.last_line_at = time.monotonic()
             self.console.print(self.line(), highlight=False, soft_wrap=True)
 
 

@@ -52,13 +52,13 @@ def test_what_is_shared_is_what_each_would_have_been(finished, system, tmp_path)
     if system == "dml_ae":
         chosen |= {"routine.name": "alternate", "routine.alpha": 1.0}
     alone = execute.run(assign(BASE, chosen), ({},), tmp_path / "alone", tmp_path)
-    [own] = alone.results()
-    borrowed = finished.result(own["point"])
+    [result] = alone.results()
+    borrowed = finished.result(result["point"])
     same = ("scores", "status", "config", "labelled", "steps", "note")
-    assert {k: own[k] for k in same} == {k: borrowed[k] for k in same}
+    assert {k: result[k] for k in same} == {k: borrowed[k] for k in same}
     for run_folder in (alone, finished):
-        assert folder.read_csv(run_folder.point(own["point"]) / "history.csv")
-    kept = [np.load(p.point(own["point"]) / "embeddings.npz") for p in (alone, finished)]
+        assert folder.read_csv(run_folder.point(result["point"]) / "history.csv")
+    kept = [np.load(p.point(result["point"]) / "embeddings.npz") for p in (alone, finished)]
     for name in kept[0].files:
         np.testing.assert_array_equal(kept[0][name], kept[1][name])
 
@@ -89,6 +89,6 @@ def test_whatever_the_labels_touch_is_trained_for_each():
 
 def test_the_plan_says_so():
     points = grid.expand(BASE, ({"system": ("ae",), **LABELS},))
-    said = description.describe(plan.plan(points, loading.loader(None)))
-    assert "1 point, 1 program to compile" in said.replace("1 cohort, ", "")
-    assert "3 points more read no label, and share a training" in said
+    text = description.describe(plan.plan(points, loading.loader(None)))
+    assert "1 point, 1 program to compile" in text.replace("1 cohort, ", "")
+    assert "3 points more read no label, and share a training" in text

@@ -50,12 +50,12 @@ def test_every_result_comes_back_with_its_whole_configuration(run_folder, kept):
         assert {name: old[name] for name in same} == {name: new[name] for name in same}
         for path, value in old["config"].items():
             assert new["config"][path] == value
-        for one, other in zip(
+        for row, kept_row in zip(
             run_folder.history(old["point"]), kept.history(old["point"]), strict=True
         ):
-            assert one["phase"] == other["phase"]
-            assert one["loss"] == other["loss"] == "" or (
-                float(other["loss"]) == pytest.approx(float(one["loss"]), rel=1e-4)
+            assert row["phase"] == kept_row["phase"]
+            assert row["loss"] == kept_row["loss"] == "" or (
+                float(kept_row["loss"]) == pytest.approx(float(row["loss"]), rel=1e-4)
             )
 
 
@@ -83,8 +83,8 @@ def test_an_identity_that_reads_as_a_number_is_kept_as_it_is(run_folder, tmp_pat
 
 
 def test_a_folder_of_them_is_reported_one_by_one(kept):
-    assert [one.path for one in opening.inside(kept.path.parent)] == [kept.path]
-    assert [one.path for one in opening.inside(kept.path)] == [kept.path]
+    assert [archived.path for archived in opening.inside(kept.path.parent)] == [kept.path]
+    assert [archived.path for archived in opening.inside(kept.path)] == [kept.path]
     with pytest.raises(ConfigError, match="holds no finished points"):
         opening.inside(kept.path.parent.parent / "nothing")
 
@@ -95,10 +95,10 @@ def test_each_point_keeps_the_configuration_that_was_trained(kept, tmp_path, mon
     assert opening.existing(kept.path).results() == before
     run_folder = tmp_path / "other"
     shutil.copytree(kept.path, run_folder)
-    held = folder.read_json(run_folder / archive.POINTS)
-    lost = min(held["points"])
-    del held["points"][lost]
-    folder.write_json(run_folder / archive.POINTS, held)
+    points = folder.read_json(run_folder / archive.POINTS)
+    lost = min(points["points"])
+    del points["points"][lost]
+    folder.write_json(run_folder / archive.POINTS, points)
     with pytest.raises(ConfigError, match=f"points.json lacks the point {lost} of results.csv"):
         opening.existing(run_folder).results()
 

@@ -34,9 +34,9 @@ GRID = ({"system": ("dml",), "data.labelled_count": (40, 80),
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("baselines")
-    found = execute.run(BASE, GRID, path / "run", path)
-    scored(found)  # as a report does
-    return found
+    finished = execute.run(BASE, GRID, path / "run", path)
+    scored(finished)  # as a report does
+    return finished
 
 
 def scored(run_folder, load=None):
@@ -61,23 +61,23 @@ def test_a_score_is_that_of_plain_scikit_learn(run_folder):
         )
         y = digits.train.y[rows]
         k = min(5, np.unique(y, return_counts=True)[1].min())
-        found = {(s["protocol"], s["metric"]): s["value"] for s in row["scores"]}
+        values = {(s["protocol"], s["metric"]): s["value"] for s in row["scores"]}
         guess = KNeighborsClassifier(k).fit(fit[rows], y).predict(score)
-        assert found["labelled", "accuracy"] == pytest.approx(
+        assert values["labelled", "accuracy"] == pytest.approx(
             (guess == digits.test.y).mean(), abs=0.003
         )
         ami = adjusted_mutual_info_score(digits.test.y, guess)
-        assert found["labelled", "ami"] == pytest.approx(ami, abs=0.01)
+        assert values["labelled", "ami"] == pytest.approx(ami, abs=0.01)
         full = KNeighborsClassifier(5).fit(fit, digits.train.y).score(score, digits.test.y)
-        assert found["full", "accuracy"] == pytest.approx(full, abs=0.003)
+        assert values["full", "accuracy"] == pytest.approx(full, abs=0.003)
 
 
 def test_each_data_labelled_images_and_seed_has_its_row(run_folder):
     rows, notes = scored(run_folder)
     assert notes == []
-    told = ("system", "data.labelled_count", "seed", "data.labels_seed")
-    found = [tuple(row["config"][path] for path in told) for row in rows]
-    assert sorted(found) == sorted(
+    columns = ("system", "data.labelled_count", "seed", "data.labels_seed")
+    cells = [tuple(row["config"][path] for path in columns) for row in rows]
+    assert sorted(cells) == sorted(
         (name, count, seed, seed)
         for name in ("pixels", "pca") for count in (40, 80) for seed in (0, 1)
     )  # fmt: skip
@@ -128,9 +128,9 @@ def test_their_class_scores_are_nearness_to_the_means_of_the_labelled(run_folder
     again = rescoring.rescore(tmp_path / "run", run_folder.path, ["scores"])
     digits = data.load("digits", run_folder.path)
     train, test = (part.x.reshape(-1, 64) / np.float32(255) for part in (digits.train, digits.test))
-    seen = set()
+    accuracies = set()
     for row in scored(again)[0]:
-        [found] = [
+        [accuracy] = [
             s for s in row["scores"] if (s["protocol"], s["metric"]) == ("scores", "accuracy")
         ]
         if row["point"] == "pixels":
@@ -142,9 +142,9 @@ def test_their_class_scores_are_nearness_to_the_means_of_the_labelled(run_folder
             names = np.unique(y)
             distances = [np.square(test - z[y == c].mean(axis=0)).sum(axis=1) for c in names]
             right = names[np.argmin(distances, axis=0)] == digits.test.y
-            assert found["value"] == pytest.approx(right.mean(), abs=1e-12)
-            seen.add(found["value"])
-    assert len(seen) == 4  # one for each labelled set
+            assert accuracy["value"] == pytest.approx(right.mean(), abs=1e-12)
+            accuracies.add(accuracy["value"])
+    assert len(accuracies) == 4  # one for each labelled set
 
 
 def test_a_protocol_that_is_not_here_any_more_is_said_and_the_rest_is_shown(run_folder):
@@ -154,8 +154,8 @@ def test_a_protocol_that_is_not_here_any_more_is_said_and_the_rest_is_shown(run_
     notes = []
     rows = baselines.results([run_folder], results, loading.loader(run_folder.path), notes.append)
     assert {s["protocol"] for row in rows for s in row["scores"]} == {"labelled"}
-    [said] = notes
-    assert said.startswith("no raw pixels and PCA under gone:make: eval.protocols=gone:make: there")
+    [note] = notes
+    assert note.startswith("no raw pixels and PCA under gone:make: eval.protocols=gone:make: there")
 
 
 def test_without_the_data_it_is_said_that_they_are_missing(run_folder, tmp_path):
@@ -184,32 +184,32 @@ def test_what_would_take_long_is_left_out_and_said(run_folder, tmp_path, monkeyp
         "scored so"
     ]
     monkeypatch.setattr(baselines, "BASELINES", {})  # nothing is scored again, and it is said again
-    again, said = scored(other)
+    again, notes_again = scored(other)
     assert [row["scores"] for row in again] == [row["scores"] for row in rows]
-    assert said == notes
+    assert notes_again == notes
 
 
 def test_they_can_be_left_out(tmp_path):
     base = BASE | {"system": "dml", "data.labelled_count": 40, "eval.baselines": ()}
-    found = execute.run(base, ({},), tmp_path / "run", tmp_path)
-    assert scored(found) == ([], [])
+    run_folder = execute.run(base, ({},), tmp_path / "run", tmp_path)
+    assert scored(run_folder) == ([], [])
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_pixels_are_between_0_and_1_whatever_they_came_as(kind):
     x = (np.arange(8).reshape(2, 2, 2, 1) * (36 if kind is np.uint8 else 1 / 7)).astype(kind)
-    found = features.pixels(x)(x)
-    assert found.shape == (2, 4)
-    assert found.dtype == np.float32
-    assert found.max() == pytest.approx(252 / 255 if kind is np.uint8 else 1)
+    pixels = features.pixels(x)(x)
+    assert pixels.shape == (2, 4)
+    assert pixels.dtype == np.float32
+    assert pixels.max() == pytest.approx(252 / 255 if kind is np.uint8 else 1)
 
 
 def test_other_data_than_those_that_were_trained_on_give_no_baselines(run_folder, tmp_path):
     shutil.copytree(run_folder.path, tmp_path / "run")
     other = folder.Folder(tmp_path / "run")
-    known = other.plan()
-    known["data"] = dict.fromkeys(known["data"], "another fingerprint")
-    other.write_plan(known)
+    stored_plan = other.plan()
+    stored_plan["data"] = dict.fromkeys(stored_plan["data"], "another fingerprint")
+    other.write_plan(stored_plan)
     (other.path / folder.BASELINE_SCORES).unlink()
     rows, notes = scored(other)
     assert rows == []

@@ -47,7 +47,7 @@ def earlier(tmp_path):
 @pytest.fixture
 def trained(monkeypatch):
     """The ids of points that are trained, and the epoch that each begins with."""
-    found, train = {}, training.train
+    first_epochs, train = {}, training.train
 
     def watched(setup, placed, chunk, labelled, saved, watch, every):
         behind = []
@@ -56,13 +56,13 @@ def trained(monkeypatch):
             behind.append(epochs)
             watch.on_epoch(epochs, loss)
 
-        told = watch._replace(on_epoch=on_epoch)
-        result = train(setup, placed, chunk, labelled, saved, told, every)
-        found.update({point.id: behind[0] for point in chunk})
+        spying = watch._replace(on_epoch=on_epoch)
+        result = train(setup, placed, chunk, labelled, saved, spying, every)
+        first_epochs.update({point.id: behind[0] for point in chunk})
         return result
 
     monkeypatch.setattr(training, "train", watched)
-    return found
+    return first_epochs
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def with_new_options(monkeypatch):
 
 def files(run_folder, ids):
     return {
-        (one, name): (run_folder.point(one) / name).read_bytes()
-        for one in ids
+        (identity, name): (run_folder.point(identity) / name).read_bytes()
+        for identity in ids
         for name in ("result.json", "history.csv", "embeddings.npz")
     }
 
@@ -111,12 +111,12 @@ def test_it_is_resumed_where_options_came_later(earlier, trained, with_new_optio
 
 
 def test_a_later_option_that_is_set_makes_other_points(earlier, with_new_options):
-    known = earlier.plan()["points"]
-    same = named(grid.expand(BASE, GRID), known)
+    stored_configs = earlier.plan()["points"]
+    same = named(grid.expand(BASE, GRID), stored_configs)
     assert {point.id for point in same} == FINISHED | BEGUN
     for changes in ({"loss.made_up": 0.1}, {"train.made_up": 4}, {"data.labels_seed": 1}):
-        other = named(grid.expand(BASE | changes, GRID), known)
-        assert not {point.id for point in other} & known.keys()
+        other = named(grid.expand(BASE | changes, GRID), stored_configs)
+        assert not {point.id for point in other} & stored_configs.keys()
         changed = next(iter(changes))
         with pytest.raises(ConfigError, match=f"of another base configuration .{changed}"):
             execute.run(BASE | changes, GRID, earlier.path, earlier.path)
@@ -124,9 +124,12 @@ def test_a_later_option_that_is_set_makes_other_points(earlier, with_new_options
 
 def test_a_default_that_was_edited_is_noticed(earlier, monkeypatch):
     """Results of another margin are never shown as those of this one."""
-    known, triplet = earlier.plan()["points"], METRIC["triplet"]
+    stored_configs, triplet = earlier.plan()["points"], METRIC["triplet"]
     monkeypatch.setitem(METRIC, "triplet", lambda *, margin=0.3: triplet(margin=margin))
-    assert not {point.id for point in named(grid.expand(BASE, GRID), known)} & known.keys()
+    assert (
+        not {point.id for point in named(grid.expand(BASE, GRID), stored_configs)}
+        & stored_configs.keys()
+    )
 
 
 @pytest.mark.parametrize("later", [False, True])

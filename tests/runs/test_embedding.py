@@ -11,15 +11,15 @@ from jaxdml.settings import assembly
 from jaxdml.settings.resolve import resolve
 
 
-@pytest.mark.parametrize(("spread", "said"), [(0.1, False), (100.0, True)])
-def test_good_neighbours_are_no_collapse_though_the_loss_may_be_that_of_a_point(spread, said):
+@pytest.mark.parametrize(("spread", "noted"), [(0.1, False), (100.0, True)])
+def test_good_neighbours_are_no_collapse_though_the_loss_may_be_that_of_a_point(spread, noted):
     random, y = np.random.default_rng(0), np.arange(40) % 4
     setup = SimpleNamespace(
         collapse_check=lambda *_: np.array([0.2, 0.2]), sizes=SimpleNamespace(batch_size=32)
     )
     z = np.eye(4)[y] + spread * random.normal(size=(40, 4))
     resolved = resolve({"system": "dml"})
-    assert bool(embedding._learned_nothing(setup, resolved, z, y)) == said
+    assert bool(embedding._learned_nothing(setup, resolved, z, y)) == noted
 
 
 def setup(system, **options):
@@ -44,17 +44,17 @@ def test_class_scores_without_class_weights_are_nearness_to_class_means():
         ({"system": "dml", "loss.name": "arcface"}, cohort.Network({"terms": {}}, None)),
     ]
     for options, network in networks:
-        found, resolved = setup(**options)
-        scores = embedding._class_scores(found, resolved, network, EMBEDDED)
+        cohort_setup, resolved = setup(**options)
+        scores = embedding._class_scores(cohort_setup, resolved, network, EMBEDDED)
         np.testing.assert_array_equal(scores, expected)
 
 
 def test_class_weights_score_where_there_are_some_and_no_class_without_a_label():
     weights = np.arange(6, dtype=np.float32).reshape(2, 3) + 1
-    own = {"metric": {"weights": weights}}
-    network = cohort.Network({"terms": own}, {"metric": {"loss": {}, "means": {}}})
-    found, resolved = setup("dml", **{"loss.name": "cosface", "loss.scale": 3.0})
-    scores = embedding._class_scores(found, resolved, network, EMBEDDED)
+    params = {"metric": {"weights": weights}}
+    network = cohort.Network({"terms": params}, {"metric": {"loss": {}, "means": {}}})
+    cohort_setup, resolved = setup("dml", **{"loss.name": "cosface", "loss.scale": 3.0})
+    scores = embedding._class_scores(cohort_setup, resolved, network, EMBEDDED)
     z, w = (a / np.linalg.norm(a, axis=i, keepdims=True) for a, i in ((Z, 1), (weights, 0)))
     np.testing.assert_allclose(scores[:, [0, 2]], (3 * z @ w)[:, [0, 2]], rtol=1e-5)
     assert (scores[:, 1] == -np.inf).all()

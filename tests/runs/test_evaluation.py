@@ -65,8 +65,8 @@ def by_the_run():
 
 def test_every_protocol_reaches_the_results_of_a_run(finished):
     kept = arrays(finished)
-    found = {(r["protocol"], r["classifier"], r["embedding"]) for r in rows(finished)}
-    assert found == by_the_run()
+    keys = {(r["protocol"], r["classifier"], r["embedding"]) for r in rows(finished)}
+    assert keys == by_the_run()
     for kind, z in (("mean", kept["test"]), ("sample", kept["test_sample"])):
         values = {(r["protocol"], r["metric"]): float(r["value"])
                   for r in rows(finished) if r["embedding"] == kind}  # fmt: skip
@@ -89,10 +89,10 @@ def test_full_is_fitted_on_the_training_images_in_their_order(finished):
         setup.model.encode(network.params["model"], split.x / 255.0)[0] for split in (train, test)
     )
     accuracy = KNeighborsClassifier(3).fit(z, train.y).score(scored, test.y)
-    [found] = [r["value"] for r in rows(finished)
+    [stored] = [r["value"] for r in rows(finished)
                if (r["protocol"], r["classifier"], r["embedding"], r["metric"])
                == ("full", "knn", "mean", "accuracy")]  # fmt: skip
-    assert float(found) == pytest.approx(accuracy, abs=0.003)  # encoded in other batches
+    assert float(stored) == pytest.approx(accuracy, abs=0.003)  # encoded in other batches
 
 
 def test_only_the_embeddings_of_scored_and_labelled_images_are_kept(finished):
@@ -122,13 +122,13 @@ def test_protocols_and_classifiers_are_added_without_training(finished, monkeypa
         patch.setattr(training, "train", None)
         by = ("thesis", "labelled", "cluster"), ("rf", "mlp", "linear"), ("mean",)
         rescoring.rescore(finished.path, finished.path, *by)
-        found = {(r["protocol"], r["classifier"], r["embedding"]) for r in rows(finished)}
+        keys = {(r["protocol"], r["classifier"], r["embedding"]) for r in rows(finished)}
         added = {(protocol, name, "mean") for protocol in by[0][:2] for name in by[1]}
-        assert found == {*by_the_run(), *added}
+        assert keys == {*by_the_run(), *added}
         assert "test_sample" in arrays(finished)
-        said = capsys.readouterr().err
-        assert said.strip().endswith("1/1 points")
-        assert "nan" not in said
+        output = capsys.readouterr().err
+        assert output.strip().endswith("1/1 points")
+        assert "nan" not in output
     assert set(before.decode().splitlines()) < set(
         (finished.path / "results.csv").read_text().splitlines()
     )
@@ -136,12 +136,12 @@ def test_protocols_and_classifiers_are_added_without_training(finished, monkeypa
 
 def test_a_mistake_in_scoring_again_is_said_before_anything_is_scored(finished):
     before = (finished.path / "results.csv").read_bytes()
-    for by, said in (
+    for by, message in (
         ((["cluter"],), "eval.protocols must be one of cluster, full, labelled, propagated, "),
         (([], ["svm"]), "eval.classifiers must be one of knn, linear, mlp, rf, or a dotted path"),
         (([], [], ["median"]), "eval.embeddings must be one of mean, sample, but is 'median'"),
     ):
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=message):
             rescoring.rescore(finished.path, finished.path, *by)
     assert (finished.path / "results.csv").read_bytes() == before
 
@@ -160,20 +160,20 @@ def posteriors_are(monkeypatch, change):
     def changed(members, dataset):
         setup = original(members, dataset)
         encode = setup.encode
-        return dataclasses.replace(setup, encode=lambda *given: change(*encode(*given)))
+        return dataclasses.replace(setup, encode=lambda *arguments: change(*encode(*arguments)))
 
     monkeypatch.setattr(cohort, "setup_of", changed)
 
 
-@pytest.mark.parametrize("asked", [("mean", "sample"), ("sample",)])
-def test_a_sample_that_cannot_be_judged_is_noted_and_left_out(tmp_path, monkeypatch, asked):
+@pytest.mark.parametrize("kinds", [("mean", "sample"), ("sample",)])
+def test_a_sample_that_cannot_be_judged_is_noted_and_left_out(tmp_path, monkeypatch, kinds):
     posteriors_are(monkeypatch, lambda mean, logvar: (mean, np.full_like(logvar, 1e4)))
-    by = {"embeddings": asked, "protocols": ("retrieval",)}
+    by = {"embeddings": kinds, "protocols": ("retrieval",)}
     run_folder = execute.run(BASE | {"eval": by}, ({},), tmp_path, tmp_path)
     [result] = run_folder.results()
     assert result["status"] == "ok"
     assert result["note"] == "the sample of its posterior is not scored: non-finite embeddings"
-    assert {r["embedding"] for r in rows(run_folder)} == ({"mean"} if "mean" in asked else {""})
+    assert {r["embedding"] for r in rows(run_folder)} == ({"mean"} if "mean" in kinds else {""})
 
 
 def test_of_a_collapsed_posterior_the_sample_is_scored(tmp_path, monkeypatch):
@@ -194,7 +194,7 @@ def test_where_neither_mean_nor_sample_can_be_judged_the_point_failed(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("option", "message"),
     [
         (
             {"eval.protocols": ("cluster", "fit")},
@@ -212,8 +212,8 @@ def test_where_neither_mean_nor_sample_can_be_judged_the_point_failed(tmp_path, 
         ({"eval.neighbors": 5}, "there is no field eval.neighbors; there is eval.neighbours"),
     ],
 )
-def test_a_wrong_option_is_refused(option, said):
-    with pytest.raises(ConfigError, match=re.escape(said)):
+def test_a_wrong_option_is_refused(option, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         resolve({"system": "ae"} | option)
 
 

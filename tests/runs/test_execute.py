@@ -293,14 +293,14 @@ def test_scores_are_added_to_those_that_there_are(finished, tmp_path):
     shutil.copytree(finished.path, tmp_path / "run")
     run_folder = rescoring.rescore(tmp_path / "run", finished.path, ["full"])
     before = {tuple(row.values()) for row in rows(finished)}
-    found = {tuple(row.values()) for row in rows(run_folder)}
-    assert before < found
+    after = {tuple(row.values()) for row in rows(run_folder)}
+    assert before < after
     assert {row["protocol"] for row in rows(run_folder)} == {"thesis", "labelled", "full"}
-    assert len(found) == len(before) * 3 / 2
+    assert len(after) == len(before) * 3 / 2
     for result in run_folder.results():
         assert result["config"]["eval.protocols"] == ["thesis", "labelled", "full"]
     again = rescoring.rescore(run_folder.path, finished.path)  # as its configuration says by now
-    assert {tuple(row.values()) for row in rows(again)} == found
+    assert {tuple(row.values()) for row in rows(again)} == after
 
 
 def test_embeddings_belong_to_the_images_and_labels_beside_them(finished):
@@ -367,15 +367,15 @@ def test_an_own_loss_and_a_system_without_one_go_together_in_a_grid(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("vector", r"loss\.name: a loss must return one number, but returns \(8,\)"),
         ("branching", r"broken:branching branches on a number of loss, which is traced"),
     ],
 )
-def test_a_loss_that_cannot_be_trained_is_explained(tmp_path, name, said):
+def test_a_loss_that_cannot_be_trained_is_explained(tmp_path, name, message):
     base = BASE | {"system": "dml", "loss": {"name": f"tests.third_party.broken:{name}"}}
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         execute.run(base, ({},), tmp_path / "run", tmp_path)
 
 
@@ -425,8 +425,8 @@ def test_a_task_that_a_cluster_repeats_does_nothing_again(finished, monkeypatch)
     [members] = planning.plan(points, loading.loader(finished.path)).cohorts
     chunk = Chunk(members, Size(1, 1, 4))
     monkeypatch.setattr(training, "train", None)
-    here = str(finished.path), str(finished.path), None
-    assert np.isnan(cluster.carry_out(here, chunk, frozenset()))
+    paths = str(finished.path), str(finished.path), None
+    assert np.isnan(cluster.carry_out(paths, chunk, frozenset()))
 
 
 def test_a_worker_with_fewer_devices_than_was_thought_trains_the_same(finished, tmp_path):

@@ -93,8 +93,8 @@ def test_a_fold_is_scored_on_the_images_whose_labels_it_did_not_see(run_folder):
         assert not set(kept["labelled_index"]) & set(np.flatnonzero(part == fold))
         k = min(5, np.bincount(kept["labelled_labels"]).min())
         model = KNeighborsClassifier(k).fit(kept["labelled"], kept["labelled_labels"])
-        found = {summary.measure(s): s["value"] for s in result["scores"]}
-        assert found[ACCURACY] == model.score(kept["test"], kept["test_labels"])
+        values = {summary.measure(s): s["value"] for s in result["scores"]}
+        assert values[ACCURACY] == model.score(kept["test"], kept["test_labels"])
 
 
 def test_what_reads_no_label_is_trained_once_for_all_folds(run_folder):
@@ -120,18 +120,18 @@ def test_a_score_of_a_seed_is_that_of_all_its_held_out_images(run_folder):
     pooled = folds.pooled(run_folder.results())
     assert len(pooled) == len(one_by_one) == 4  # one for each seed, none for a fold
     for result in pooled:
-        found = {summary.measure(s): s for s in result["scores"]}
-        assert {one.metric for one in found} == {"accuracy", "balanced_accuracy"}
+        scores = {summary.measure(s): s for s in result["scores"]}
+        assert {measure.metric for measure in scores} == {"accuracy", "balanced_accuracy"}
         c = result["config"]
-        predicted, known = (a[KNOWN >= 0] for a in one_by_one[c["system"], c["seed"]])
-        assert result["scored"] == len(known) == 31
-        score = found[ACCURACY]
+        predicted, true_labels = (a[KNOWN >= 0] for a in one_by_one[c["system"], c["seed"]])
+        assert result["scored"] == len(true_labels) == 31
+        score = scores[ACCURACY]
         in_turn = np.argsort(part[KNOWN >= 0], kind="stable")
-        assert score["right"] == "".join(str(int(r)) for r in (predicted == known)[in_turn])
-        assert score["value"] == pytest.approx(np.mean(predicted == known))
-        each = recall_score(known, predicted, average=None)
+        assert score["right"] == "".join(str(int(r)) for r in (predicted == true_labels)[in_turn])
+        assert score["value"] == pytest.approx(np.mean(predicted == true_labels))
+        each = recall_score(true_labels, predicted, average=None)
         assert score["recalls"] == pytest.approx({str(i): each[i] for i in range(3)})
-        balanced = found[ACCURACY._replace(metric="balanced_accuracy")]["value"]
+        balanced = scores[ACCURACY._replace(metric="balanced_accuracy")]["value"]
         assert balanced == pytest.approx(each.mean())
         assert "cluster is not scored: labelled images take turns" in result["note"]
         assert "the point trained with all labels, to be used, is " in result["note"]
@@ -169,7 +169,7 @@ def test_folds_can_be_left_out_and_mistakes_are_one_sentence(data_dir, tmp_path)
 
 def test_the_same_call_again_trains_nothing(run_folder, data_dir, monkeypatch):
     before = (run_folder.path / "results.csv").read_bytes()
-    monkeypatch.setattr(execute, "_here", None)
+    monkeypatch.setattr(execute, "_in_this_process", None)
     over = ({"system": ("dml_ae", "ae"), "seed": (0, 1)},)
     execute.run(OWN, over, run_folder.path, data_dir)
     assert (run_folder.path / "results.csv").read_bytes() == before
@@ -181,27 +181,28 @@ def test_a_seed_whose_folds_are_not_all_finished_does_not_count(run_folder):
     first, *rest = run_folder.results()
     assert first["config"]["data.fold"] == 0
     for results in (rest, [first, *rest[1:]]):
-        one = folds.pooled(results)[0]
-        assert (one["status"], one["scores"]) == ("failed", [])
-        assert one["reason"] == "4 of its 5 folds are finished"
+        pooled = folds.pooled(results)[0]
+        assert (pooled["status"], pooled["scores"]) == ("failed", [])
+        assert pooled["reason"] == "4 of its 5 folds are finished"
 
 
 def test_what_is_kept_of_a_run_with_folds_says_the_same(run_folder, tmp_path):
     kept = archive.keep(run_folder, tmp_path / "kept")
     load = loading.loader(run_folder.path.parent)
-    both = [
-        write.report([one], tmp_path / name, load) for one, name in ((run_folder, "a"), (kept, "b"))
+    reports = [
+        write.report([reported], tmp_path / name, load)
+        for reported, name in ((run_folder, "a"), (kept, "b"))
     ]
-    assert both[0].table == both[1].table
+    assert reports[0].table == reports[1].table
 
 
 def test_folds_have_two_images_at_least(data_dir, tmp_path):
     y = np.full(60, -1)
     y[:4] = 0, 0, 1, 1
     np.savez(tmp_path / "own.npz", x=X, y=y)
-    found = execute.run(OWN, ({},), tmp_path / "run", tmp_path)
-    assert [r["scored"] for r in found.results()] == [2, 2, 0]
-    write.report([found], found.report, loading.loader(tmp_path))
+    run_folder = execute.run(OWN, ({},), tmp_path / "run", tmp_path)
+    assert [r["scored"] for r in run_folder.results()] == [2, 2, 0]
+    write.report([run_folder], run_folder.report, loading.loader(tmp_path))
     with pytest.raises(ConfigError, match=r"fold \d holds all images that are to be labelled"):
         execute.run(OWN | {"data.labelled_count": 1}, ({},), tmp_path / "single", tmp_path)
     apart = OWN | {"data.validation": 29}
@@ -228,23 +229,23 @@ def old(tmp_path, monkeypatch, data_dir):
     """A run as it was made before there were folds, baselines and recalls."""
     with monkeypatch.context() as patch:
         patch.setattr(own, "FEWEST", 0)  # a fifth was set apart, however few they were
-        found = execute.run(OWN, ({"seed": (0, 1)},), tmp_path / "old", data_dir)
-    for result in found.results():
-        file = found.point(result["point"]) / "result.json"
+        run_folder = execute.run(OWN, ({"seed": (0, 1)},), tmp_path / "old", data_dir)
+    for result in run_folder.results():
+        file = run_folder.point(result["point"]) / "result.json"
         for field in ("data.fold", "data.folds", "eval.baselines"):
             del result["config"][field]
         del result["scored"]
         for score in result["scores"]:
             score.pop("recalls", None)
         file.write_text(json.dumps(result))
-    known = found.plan()
+    stored_plan = run_folder.plan()
     for field in ("notes", "places", "data_dir"):
-        del known[field]
-    found.write_plan(known)
-    base = json.loads((found.path / "config.json").read_text())
+        del stored_plan[field]
+    run_folder.write_plan(stored_plan)
+    base = json.loads((run_folder.path / "config.json").read_text())
     base.pop("eval.baselines", None)
-    (found.path / "config.json").write_text(json.dumps(base))
-    return found
+    (run_folder.path / "config.json").write_text(json.dumps(base))
+    return run_folder
 
 
 def test_a_run_from_before_there_were_folds_is_reported_scored_again_and_goes_on(
@@ -261,7 +262,7 @@ def test_a_run_from_before_there_were_folds_is_reported_scored_again_and_goes_on
     assert "pixels" in written.table
     rescoring.rescore(old.path, data_dir)
     assert values() == expected
-    monkeypatch.setattr(execute, "_here", None)
+    monkeypatch.setattr(execute, "_in_this_process", None)
     execute.run(OWN, ({"seed": (0, 1)},), old.path, data_dir)  # nothing is left to train
     assert values() == expected
     assert [r["scored"] for r in old.results()] == [6, 6]

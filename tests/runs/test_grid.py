@@ -22,7 +22,7 @@ def test_a_grid_is_a_union_of_products_and_a_tuple_of_paths_moves_together():
             },
         ),
     )
-    said = [
+    values = [
         (
             p.setting["system"],
             p.setting["data.labelled_percent"],
@@ -32,7 +32,7 @@ def test_a_grid_is_a_union_of_products_and_a_tuple_of_paths_moves_together():
         )
         for p in points
     ]
-    assert said == [
+    assert values == [
         ("dml", 1.0, None, 0, 0),
         ("dml", 10.0, None, 0, 0),
         ("dml_ae", None, 0.25, 0, 0),
@@ -66,7 +66,7 @@ def test_the_identity_follows_from_what_is_trained_and_from_nothing_else():
 
 
 @pytest.mark.parametrize(
-    ("over", "said"),
+    ("over", "message"),
     [
         (({"loss.margn": (1,)},), "there is no field loss.margn; there is loss.margin$"),
         (({"eval.split": ("test",)},), "eval.split is the same for a whole run"),
@@ -89,8 +89,8 @@ def test_the_identity_follows_from_what_is_trained_and_from_nothing_else():
         ),
     ],
 )
-def test_a_malformed_grid_is_explained(over, said):
-    with pytest.raises(ConfigError, match=said):
+def test_a_malformed_grid_is_explained(over, message):
+    with pytest.raises(ConfigError, match=message):
         grid.expand({"system": "dml"}, over)
 
 

@@ -72,7 +72,7 @@ def trained(tmp_path, options):
     """By what the hidden labels are: losses by epoch, scores, and the bytes of all arrays."""
     kinds = ("true", "random", "none")
     run_folder = execute.run(BASE | options, ({"data.hidden": kinds},), tmp_path, tmp_path)
-    trainer, found = ChunkTrainer(run_folder, loading.loader(tmp_path)), {}
+    trainer, by_kind = ChunkTrainer(run_folder, loading.loader(tmp_path)), {}
     for result in run_folder.results():
         assert result["status"] == "ok", result["reason"]
         setup, point, labelled, _ = rescoring.trained_point(run_folder, result, trainer)
@@ -84,7 +84,7 @@ def trained(tmp_path, options):
             )
             for average in (False, True)
         ]
-        found[point.setting["data.hidden"]] = {
+        by_kind[point.setting["data.hidden"]] = {
             "history": run_folder.history(result["point"]),
             "scores": result["scores"],
             "labelled": labelled.tolist(),
@@ -92,7 +92,7 @@ def trained(tmp_path, options):
             jax.tree_util.keystr(path): leaf.tobytes()
             for path, leaf in jax.tree_util.tree_leaves_with_path(arrays)
         }
-    return [found[kind] for kind in kinds]
+    return [by_kind[kind] for kind in kinds]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_cases_have_every_system_routine_source_and_sampler():
     resolved = [resolve(BASE | options) for options in (CASES | MORE).values()]
 
     def values(path):
-        return {one[path] for one in resolved if path in one}
+        return {setting[path] for setting in resolved if path in setting}
 
     assert values("system") == set(systems.SYSTEMS)
     assert values("routine.name") == set(routines.ROUTINES)
@@ -155,12 +155,12 @@ def test_labels_that_a_program_holds_would_be_seen(tiny):
 
 def constants(closed):
     """All arrays that a program holds, at whatever depth."""
-    found = list(closed.consts)
+    arrays = list(closed.consts)
     for equation in closed.jaxpr.eqns:
-        found += [v.val for v in equation.invars if hasattr(v, "val")]
+        arrays += [v.val for v in equation.invars if hasattr(v, "val")]
         for value in jax.tree.leaves(equation.params, is_leaf=lambda v: hasattr(v, "eqns")):
             if hasattr(value, "consts"):
-                found += constants(value)
+                arrays += constants(value)
             elif hasattr(value, "eqns"):  # without constants of its own
-                found += constants(jax.extend.core.ClosedJaxpr(value, ()))
-    return found
+                arrays += constants(jax.extend.core.ClosedJaxpr(value, ()))
+    return arrays

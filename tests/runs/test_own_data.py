@@ -61,26 +61,26 @@ def test_what_the_label_of_an_unlabelled_image_would_be_makes_no_difference(
     other = execute.run(base, LOSSES, tmp_path / "run", tmp_path)
     for ours, theirs in zip(run_folder.results(), other.results(), strict=True):
         assert ours["labelled"] == theirs["labelled"] == 20
-        found = [s for s in ours["scores"] if s["protocol"] in ("thesis", "labelled")]
-        assert found == theirs["scores"]
-        for result, where in ((ours, run_folder), (theirs, other)):
-            with np.load(where.point(result["point"]) / "embeddings.npz") as arrays:
+        scores = [s for s in ours["scores"] if s["protocol"] in ("thesis", "labelled")]
+        assert scores == theirs["scores"]
+        for result, folder_of_result in ((ours, run_folder), (theirs, other)):
+            with np.load(folder_of_result.point(result["point"]) / "embeddings.npz") as arrays:
                 result["z"] = arrays["test"]
                 np.testing.assert_array_equal(arrays["labelled_labels"], CLASS[KNOWN])
         np.testing.assert_array_equal(ours["z"], theirs["z"])
 
 
 def test_full_is_refused_where_labels_are_missing(run_folder, tmp_path, monkeypatch):
-    said = (
+    message = (
         "the protocol full is fitted on all training images with their labels, but 60 of the 80 of "
         r"own.npz have none: leave full out; labelled is fitted on those that have one"
     )
     monkeypatch.setattr(training, "train", None)  # before anything is trained
-    wanted = OWN | {"eval.protocols": ("labelled", "full")}
-    with pytest.raises(ConfigError, match=said):
-        execute.run(wanted, LOSSES, tmp_path / "run", run_folder.path.parent / "data")
+    config = OWN | {"eval.protocols": ("labelled", "full")}
+    with pytest.raises(ConfigError, match=message):
+        execute.run(config, LOSSES, tmp_path / "run", run_folder.path.parent / "data")
     before = run_folder.results()
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         rescoring.rescore(run_folder.path, run_folder.path.parent / "data", ["full"])
     assert run_folder.results() == before
 
@@ -160,9 +160,9 @@ def test_a_field_that_came_later_changes_no_earlier_run_where_it_is_not_set(tmp_
     assert loading.described(point.setting) == (
         "channels=None name=images path=photos size=None test_percent=20 validation=0"
     )
-    given = point_of(folder_of_images | {"data.range": (0, 4095)})
-    assert point.id != given.id
-    assert loading.described(given.setting).count("range=(0, 4095)") == 1
+    ranged = point_of(folder_of_images | {"data.range": (0, 4095)})
+    assert point.id != ranged.id
+    assert loading.described(ranged.setting).count("range=(0, 4095)") == 1
 
 
 def test_a_run_from_before_a_field_was_there_goes_on(tmp_path, monkeypatch):
@@ -175,9 +175,9 @@ def test_a_run_from_before_a_field_was_there_goes_on(tmp_path, monkeypatch):
     base |= {"data.labelled_count": None, "data.range": None, "eval.protocols": ("thesis",)}
     run = execute.run(base, ({},), tmp_path / "run", tmp_path)
     for file in (run.path / "config.json", *run.path.glob("points/*/result.json")):
-        held = file.read_text()
-        assert '"data.range": null' in held
-        file.write_text(re.sub(r'\s*"data\.range": null,', "", held))
+        text = file.read_text()
+        assert '"data.range": null' in text
+        file.write_text(re.sub(r'\s*"data\.range": null,', "", text))
     assert "range=" not in (run.path / "plan.json").read_text()
     before = run.results()
     assert "data.range" not in before[0]["config"]

@@ -41,8 +41,8 @@ def test_that_seeds_share_their_labelled_images_is_said(run_folder, capsys):
     points = grid.expand(BASE, (SEEDS,))
     assert f"note: {SHARED}" in description.describe(plan.plan(points, loading.loader(Path())))
     written = write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
-    for said in (written.table, words(written.text), words(written.page)):
-        assert SHARED in said
+    for text in (written.table, words(written.text), words(written.page)):
+        assert SHARED in text
     several = [point.setting for point in grid.expand(BASE, (APART,))]
     assert shared_labels(several) is None
     assert shared_labels([point.setting for point in points[:1]]) is None
@@ -56,8 +56,10 @@ def test_what_no_classifier_could_learn_is_said_of_the_points_and_of_the_data(ru
         assert "labelled: " in result["note"]
         assert " class that no classifier could learn: they are wrong" in result["note"]
     kept = archive.keep(run_folder, run_folder.path.parent / "kept")
-    for one in (run_folder, kept):
-        written = write.report([one], one.path / "report", loading.loader(run_folder.path))
+    for reported_folder in (run_folder, kept):
+        written = write.report(
+            [reported_folder], reported_folder.path / "report", loading.loader(run_folder.path)
+        )
         assert "and 2 more: labelled: " in written.table  # once for all three
         assert "3 labelled images leave 1 of 3 classes without a label" in words(written.text)
         assert "3 labelled images leave 1 of 3 classes without a label" in words(written.page)
@@ -81,7 +83,7 @@ EMBEDDED = protocols.Embedded(
 
 
 @pytest.mark.parametrize(
-    ("protocol", "changes", "said"),
+    ("protocol", "changes", "remark"),
     [
         ("labelled", {"test_labels": np.repeat(np.arange(6, 12), 2)},
          "labelled is not scored: no test image is of a class that a classifier could learn"),
@@ -98,9 +100,9 @@ EMBEDDED = protocols.Embedded(
          "single images"),
     ],
 )  # fmt: skip
-def test_what_would_only_look_like_a_score_is_none_and_is_said(protocol, changes, said):
+def test_what_would_only_look_like_a_score_is_none_and_is_said(protocol, changes, remark):
     e = EMBEDDED._replace(**changes)
-    assert protocols.remarks([protocol], e) == [said]
+    assert protocols.remarks([protocol], e) == [remark]
     assert score.evaluate({"mean": e}, [protocol], ["knn"]) == []
 
 
@@ -124,8 +126,8 @@ def test_the_notes_of_a_data_set_are_in_its_report_without_the_data(tmp_path):
     base = BASE | {"data.name": f"{__name__}:noted", "system": "dml"}
     run_folder = execute.run(base, ({},), tmp_path / "run", tmp_path)
     kept = archive.keep(run_folder, tmp_path / "kept")
-    for one in (run_folder, kept):
-        written = write.report([one], one.path / "report", nothing)
+    for reported_folder in (run_folder, kept):
+        written = write.report([reported_folder], reported_folder.path / "report", nothing)
         assert "blobs: 3 images are left out" in words(written.text)
 
 
@@ -165,9 +167,9 @@ def test_a_run_knows_where_its_data_lay(tmp_path, command):
     figures = {path.name for path in (tmp_path / "run" / "report").glob("*.png")}
     assert "neighbours.png" in figures
     shutil.rmtree(tmp_path / "run" / "report")
-    known = folder.Folder(tmp_path / "run").plan()
-    assert known["data_dir"] == str(here)
-    assert list(known["places"].values()) == [str(here / "own.npz")]
+    stored_plan = folder.Folder(tmp_path / "run").plan()
+    assert stored_plan["data_dir"] == str(here)
+    assert list(stored_plan["places"].values()) == [str(here / "own.npz")]
     for name, *arguments in (
         ("report",),
         ("evaluate", "--protocols=thesis"),
@@ -182,14 +184,14 @@ def test_a_run_knows_where_its_data_lay(tmp_path, command):
 
 
 def test_data_that_moved_are_found_where_they_are_named(tmp_path):
-    given = {"data.name": "arrays", "data.path": "own.npz"}
+    data_options = {"data.name": "arrays", "data.path": "own.npz"}
     x = np.zeros((8, 2, 2), np.uint8)
     x[:, 0] = np.arange(8)[:, None]
     for name, value in (("a", 0), ("b", 1)):
         (tmp_path / name).mkdir()
         np.savez(tmp_path / name / "own.npz", x=x + value, y=np.arange(8) % 2, x_test=x + value,
                  y_test=np.arange(8) % 2)  # fmt: skip
-    resolved = resolve(BASE | given | {"data.labelled_count": None, "system": "ae"})
+    resolved = resolve(BASE | data_options | {"data.labelled_count": None, "system": "ae"})
     before = {"places": {loading.described(resolved): str(tmp_path / "a" / "own.npz")}}
     named = loading.loader(tmp_path / "b", before)(resolved)
     assert named.train.x.min() == 1  # what is named counts

@@ -43,7 +43,7 @@ def cohort(count=6, **options):
 def placed(members, trainer, layout, share, feed="auto"):
     setup = trainer.setup(members)
     images = functools.partial(population.place_images, setup.dataset)
-    return sizing.place(setup, members.points, layout, images, share, feed)
+    return sizing.place_cohort(setup, members.points, layout, images, share, feed)
 
 
 @pytest.mark.slow
@@ -166,15 +166,15 @@ def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatc
     whole = execute.run(BASE, over, tmp_path / "whole", tmp_path)
     monkeypatch.setattr(compiled, "compile_all", spy)
     monkeypatch.setattr(population, "memory", lambda layout: 2**20)
-    place = execute.run(
+    run_folder = execute.run(
         flatten(BASE) | {"train.width": 2, "train.memory_share": 1.0},
         over, tmp_path / "parts", tmp_path,
     )  # fmt: skip
     assert sizes[0] == (2, 4)
     assert sizes[-1] < (2, 4)
-    assert len(place.results()) == 20
-    assert len(list(place.checkpoints.iterdir())) > 1
-    for a, b in zip(whole.results(), place.results(), strict=True):
+    assert len(run_folder.results()) == 20
+    assert len(list(run_folder.checkpoints.iterdir())) > 1
+    for a, b in zip(whole.results(), run_folder.results(), strict=True):
         assert a["point"] == b["point"]
         assert a["scores"][0]["value"] == pytest.approx(b["scores"][0]["value"], abs=0.1)
 
@@ -182,14 +182,14 @@ def test_a_grid_that_does_not_fit_at_once_follows_in_chunks(tmp_path, monkeypatc
 def test_a_point_that_does_not_fit_is_refused(monkeypatch):
     members, trainer = cohort()
     monkeypatch.setattr(population, "memory", lambda layout: 2**13)
-    for feed, said in (
+    for feed, message in (
         (
             "auto",
             r"\d+ MiB on a device, with batches fed from the host, but train.memory_share=0.5",
         ),
         ("device", r"\d+ MiB on a device, 1 MiB of it training images, but .*: set train.feed to"),
     ):
-        with pytest.raises(ConfigError, match=f"a single point needs {said}"):
+        with pytest.raises(ConfigError, match=f"a single point needs {message}"):
             placed(members, trainer, population.layout(1), 0.5, feed)
 
 
@@ -204,13 +204,13 @@ def test_many_short_trainings_travel_together_and_long_ones_alone(epochs, points
 
 def test_a_trial_says_how_long_and_how_much_and_is_made_once(monkeypatch):
     members, trainer = cohort()
-    found = trainer.trial(members, 2)
-    assert found.width == 2
-    assert 0 < found.seconds < 60
-    assert 0 < found.compiling < 60
-    assert 2**10 < found.memory < 2**30
+    trial = trainer.trial(members, 2)
+    assert trial.width == 2
+    assert 0 < trial.seconds < 60
+    assert 0 < trial.compiling < 60
+    assert 2**10 < trial.memory < 2**30
     monkeypatch.setattr(sizing, "trial", None)
-    assert trainer.trial(members, 2) is found
+    assert trainer.trial(members, 2) is trial
 
 
 def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
@@ -225,17 +225,17 @@ def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(sizing, "trial", trial)
     execute.run(base, ({"system": ("dml",), "seed": tuple(range(8, 9))},), tmp_path / "1", tmp_path)
     assert tried == []  # a single point has nothing to be wide about
-    place = execute.run(base, over, tmp_path / "run", tmp_path)
+    run_folder = execute.run(base, over, tmp_path / "run", tmp_path)
     assert tried == [1, 3]
-    plan = json.loads((place.path / "plan.json").read_text())
+    plan = json.loads((run_folder.path / "plan.json").read_text())
     assert plan["cohorts"][0]["size"] == {
         "width": 3, "rounds": 1, "devices": 4, "tried": 3, "fed": False,
     }  # fmt: skip
     assert (plan["width"], plan["devices"]) == (3, 4)
     more = ({"system": ("dml",), "seed": tuple(range(10))},)
-    place = execute.run(base, more, tmp_path / "run", tmp_path)
+    run_folder = execute.run(base, more, tmp_path / "run", tmp_path)
     assert tried == [1, 3]
-    assert len(place.results()) == 10
+    assert len(run_folder.results()) == 10
 
 
 def test_a_width_that_no_trial_chose_is_not_kept(monkeypatch):
@@ -264,8 +264,8 @@ def test_on_accelerators_many_points_go_at_once_without_trials(monkeypatch):
     monkeypatch.setattr(population, "accelerated", lambda: True)
     monkeypatch.setattr(sizing, "trial", None)
     assert trainer.width(members) == Size(38, 1, 4)  # twice, for 75 points a device
-    asked, _ = cohort(300, **{"train.width": 3})
-    assert trainer.width(asked) == Size(3, 1, 4)
+    narrow, _ = cohort(300, **{"train.width": 3})
+    assert trainer.width(narrow) == Size(3, 1, 4)
 
 
 def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
@@ -274,8 +274,8 @@ def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
         population, "layout", lambda width, rounds=1: population.Layout(mesh, width, rounds)
     )
     over = ({"seed": tuple(range(6))},)
-    place = execute.run(flatten(BASE) | {"train.width": 6}, over, tmp_path, tmp_path)
-    before = [result["point"] for result in place.results()]
+    run_folder = execute.run(flatten(BASE) | {"train.width": 6}, over, tmp_path, tmp_path)
+    before = [result["point"] for result in run_folder.results()]
     for point in before:
         shutil.rmtree(tmp_path / "points" / point)
     members, _ = cohort()
@@ -287,7 +287,7 @@ def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(population, "memory", lambda layout: 1500)
     chunk = Chunk(members, Size(2, 1, 1))  # three rounds of it do not fit
     cluster.carry_out((str(tmp_path), str(tmp_path), None), chunk, frozenset())
-    assert [result["point"] for result in place.results()] == before
+    assert [result["point"] for result in run_folder.results()] == before
 
 
 @pytest.mark.parametrize(("workers", "sizes"), [(1, [16]), (2, [8, 8]), (3, [8, 8])])
@@ -317,9 +317,9 @@ def test_each_worker_of_a_cluster_gets_something(tmp_path, monkeypatch, workers,
 def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
     members, trainer = cohort()
     monkeypatch.setattr(population, "memory", lambda layout: 1000)
-    found = trainer.trial(members, 1)
-    assert found.seconds == float("inf")
-    assert found.memory > 1000
+    trial = trainer.trial(members, 1)
+    assert trial.seconds == float("inf")
+    assert trial.memory > 1000
     plan = planning.plan(members.points, trainer.load)
     lines = list(estimate.lines(plan, trainer))
     assert re.search(
@@ -330,7 +330,7 @@ def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("option", "message"),
     [
         ({"train.width": "wide"}, "train.width must be a whole number"),
         ({"train.width": 0}, "train.width must be at least 1"),
@@ -340,8 +340,8 @@ def test_a_trial_that_does_not_fit_is_not_run(monkeypatch):
         ({"train.feed": "disk"}, "train.feed must be one of auto, device, host, but is 'disk'"),
     ],
 )
-def test_a_wrong_way_to_execute_is_refused(option, said):
-    with pytest.raises(ConfigError, match=said):
+def test_a_wrong_way_to_execute_is_refused(option, message):
+    with pytest.raises(ConfigError, match=message):
         resolve({"system": "ae"} | option)
 
 

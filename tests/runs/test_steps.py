@@ -102,23 +102,23 @@ def test_turns_of_batches_go_on_through_the_short_last_epoch():
     """Epochs of five steps stand for those of 200: 12 steps, of which each seventh has labels."""
     setup, point = setup_of(**BY_BATCH | {"train.steps": 12})
     sizes = setup.sizes._replace(epoch=5)
-    found = epoch.lengths(setup.routine, sizes, 3)
-    assert found == [5, 5, 2]
+    epoch_lengths = epoch.lengths(setup.routine, sizes, 3)
+    assert epoch_lengths == [5, 5, 2]
     method, dataset = setup.method, setup.dataset
-    one, images = drawn_from(point, dataset), jnp.asarray(dataset.train.x)
+    device_point, images = drawn_from(point, dataset), jnp.asarray(dataset.train.x)
     state = jax.jit(lambda images: step.init(method, any_point(), images))(images)
-    seen, start = [], 0
-    for number, length in enumerate(found, 1):
+    all_steps, start = [], 0
+    for number, length in enumerate(epoch_lengths, 1):
         before = state
         pattern = setup.routine.pattern(number)
         program = jax.jit(functools.partial(epoch.epoch, method, pattern, length, sizes))
-        state, means = program(state, one, images, jnp.int32(number))
+        state, means = program(state, device_point, images, jnp.int32(number))
         steps = range(start, start + length)
         start += length
         assert np.isfinite(means["metric"]) == any(s % 7 == 0 for s in steps)
         assert int(state.step - before.step) == length
-        seen += steps
-    assert seen == list(range(12))
+        all_steps += steps
+    assert all_steps == list(range(12))
     decoder = state.opt["model/decoder/Dense_0/kernel"][0].count
     assert int(decoder) == sum(s % 7 != 0 for s in range(12))
 
@@ -145,10 +145,10 @@ def test_the_batch_of_unlabelled_images_has_a_size_of_its_own():
     drawn = {}
     for size in (None, 10):
         setup, point = setup_of(**{"train.steps": 20, "train.unlabelled_batch_size": size})
-        one = drawn_from(point, setup.dataset)
+        device_point = drawn_from(point, setup.dataset)
         [length] = setup.lengths
         kind = epoch.Kind((0,), length, setup.sizes)
-        drawn[size] = epoch.draw(setup.routine, kind, one, jnp.int32(1))
+        drawn[size] = epoch.draw(setup.routine, kind, device_point, jnp.int32(1))
         assert length == 20
     jax.tree.map(np.testing.assert_array_equal, drawn[None]["labelled"], drawn[10]["labelled"])
     assert drawn[None]["all"].rows.shape == (20, 4)
@@ -162,10 +162,10 @@ def test_of_epochs_and_steps_the_later_one_wins():
     assert length_of(file) == {"train.steps": 8000}
     assert length_of(assign(file, {"train.epochs": 3})) == {"train.epochs": 3}
     assert length_of(assign({"train.epochs": 10}, {"train.steps": 9})) == {"train.steps": 9}
-    both = {"train.steps": 9, "train.epochs": 3}
-    assert length_of(assign(file, both)) == {"train.epochs": 3}
-    both = {"train.epochs": 3, "train.steps": 9}
-    assert length_of(assign(file, both)) == {"train.steps": 9}
+    changes = {"train.steps": 9, "train.epochs": 3}
+    assert length_of(assign(file, changes)) == {"train.epochs": 3}
+    changes = {"train.epochs": 3, "train.steps": 9}
+    assert length_of(assign(file, changes)) == {"train.steps": 9}
     unset = assign(file, {"train.steps": None})
     assert length_of(unset) == {"train.epochs": 10}
     again = assign(assign(file, {"train.epochs": 3}), {"train.steps": 5})
@@ -175,12 +175,12 @@ def test_of_epochs_and_steps_the_later_one_wins():
 def length_of(options):
     """Which of the two a resolved configuration has."""
     resolved = resolve(BASE | options)
-    found = {path: resolved.get(path) for path in ("train.epochs", "train.steps")}
-    return {path: value for path, value in found.items() if value is not None}
+    by_path = {path: resolved.get(path) for path in ("train.epochs", "train.steps")}
+    return {path: value for path, value in by_path.items() if value is not None}
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "words"),
     [
         ({"train.epochs": 3}, "3 epochs of batches of 4, 1 program\n"),
         ({"train.steps": 150}, "150 steps of batches of 4, 1 program\n"),
@@ -188,10 +188,10 @@ def length_of(options):
         ({"train.steps": 450, "routine.name": "alternate"}, "450 steps of batches of 4, 3 prog"),
     ],
 )
-def test_a_plan_tells_its_length_and_as_many_programs_as_are_compiled(options, said):
+def test_a_plan_tells_its_length_and_as_many_programs_as_are_compiled(options, words):
     point = point_of(BASE | options)
     plan = planning.plan([point], load)
-    assert said in description.describe(plan)
+    assert words in description.describe(plan)
     setup = cohort.setup_of(plan.cohorts[0], load(point.setting))
     assert f", {len(setup.patterns())} program" in description.describe(plan).splitlines()[0]
 
@@ -201,11 +201,11 @@ def test_a_trial_of_a_training_of_steps_takes_a_few_of_them():
     [members] = planning.plan([point], load).cohorts
     assert isinstance(members, Cohort)
     setup = cohort.setup_of(members, load(point.setting))
-    where = population.layout(1)
-    found = sizing.trial(
-        setup, [point], lambda where: population.place_images(setup.dataset, where), where, 2**40
+    layout = population.layout(1)
+    trial = sizing.trial(
+        setup, [point], lambda layout: population.place_images(setup.dataset, layout), layout, 2**40
     )
-    assert 0 < found.seconds < np.inf
+    assert 0 < trial.seconds < np.inf
     assert sum(setup.lengths) == 450  # the cohort's own sizes stay
     assert isinstance(setup.sizes, streams.Sizes)
     assert point.setting.on(setup.dataset).sizes() == setup.sizes

@@ -24,7 +24,7 @@ def test_the_first_column_shows_the_images_themselves(tiny):
     assert names == ["a", "b", "c"]
     plain, others = columns[0][1], [images for _, images in columns[1:]]
     whole = np.round(plain * 255)
-    assert all((one == tiny.train.x).all(axis=(1, 2, 3)).any() for one in whole)
+    assert all((image == tiny.train.x).all(axis=(1, 2, 3)).any() for image in whole)
     assert not any((images == plain).all() for images in others)
     drawn = views.figure(tiny, ("rotate",))
     assert drawn.get_suptitle() == "tiny: training images and views of them"

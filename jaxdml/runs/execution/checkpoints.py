@@ -81,10 +81,10 @@ def networks(setup: CohortSetup, path: Path, rows: int, average: bool) -> Networ
       OSError, ValueError: if it is missing or damaged.
     """
     template = setup.template(rows)
-    beside = path.with_name("final_kept")
+    kept_path = path.with_name("final_kept")
     kept = {"average": template.average, "kept": template.kept}
-    if jax.tree.leaves(kept) and (beside.exists() or average):
-        kept = checkpoint.restore(beside, kept)
+    if jax.tree.leaves(kept) and (kept_path.exists() or average):
+        kept = checkpoint.restore(kept_path, kept)
     elif jax.tree.leaves(kept):
         kept["kept"] = None  # of a run that was made before it was written
     params = kept["average"] if average else checkpoint.restore(path, template.params)
@@ -108,15 +108,15 @@ def chunks(
       size: the room of a chunk.
       checkpoints: the folder of all checkpoints.
     """
-    known = {point.id: point for point in points}
+    points_by_id = {point.id: point for point in points}
     left = {point.id: point for point in points if point.id not in finished}
     for file in sorted(checkpoints.glob("*/progress.json")):
         group = folder.read_json(file)["points"]
         new = set(group) - finished
-        if new and left.keys() >= new and known.keys() >= set(group):
+        if new and left.keys() >= new and points_by_id.keys() >= set(group):
             for identity in group:
                 left.pop(identity, None)
-            yield [known[identity] for identity in group]
+            yield [points_by_id[identity] for identity in group]
     rest = list(left.values())
     for start in range(0, len(rest), size):
         yield rest[start : start + size]
@@ -188,9 +188,9 @@ def _save(saved: Path, number: int, total: int, states: TrainState, points: list
     """A checkpoint counts once progress.json names its epoch; after the last, less is kept."""
     if number == total:
         checkpoint.save(saved / "final", states.params)
-        beside = {"average": states.average, "kept": states.kept}
-        if jax.tree.leaves(beside):
-            checkpoint.save(saved / "final_kept", beside)
+        kept = {"average": states.average, "kept": states.kept}
+        if jax.tree.leaves(kept):
+            checkpoint.save(saved / "final_kept", kept)
     else:
         checkpoint.save(saved / f"epoch_{number}", states)
     progress = {"epoch": number, "points": points, "diverged": states.diverged.tolist()}

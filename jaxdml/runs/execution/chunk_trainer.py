@@ -110,12 +110,12 @@ class ChunkTrainer:
           members: all its points; `train.width` is a number, or `auto`: as trials show.
           before: how it travelled in an earlier call: trials are not repeated without a reason.
         """
-        asked, devices = members.points[0].setting["train.width"], _device_count()
+        width, devices = members.points[0].setting["train.width"], _device_count()
         most = math.ceil(len(members.points) / devices)
-        if asked is None:
-            asked = sizing.wide(most) if population.accelerated() else 1
-        if asked != "auto":
-            return Size(min(asked, most), 1, devices)
+        if width is None:
+            width = sizing.wide(most) if population.accelerated() else 1
+        if width != "auto":
+            return Size(min(width, most), 1, devices)
         if before is not None and before.devices == devices and before.tried:
             could_be_wider = before.width == before.tried < most
             if not could_be_wider:
@@ -150,13 +150,13 @@ class ChunkTrainer:
                 limit = c["train.memory_share"] * population.memory(layout)
                 images = functools.partial(self._on_devices, setup, members.points[0])
                 for fed in sizing.FED[c["train.feed"]]:
-                    found = sizing.trial(
+                    trial = sizing.trial(
                         setup, members.points, images, layout._replace(fed=fed), limit
                     )
-                    fits = found.memory <= limit
-                    if fits or sizing.too_wide(setup, width, found.memory, limit):
-                        break  # as in `sizing.place`
-                self._trials[key] = found
+                    fits = trial.memory <= limit
+                    if fits or sizing.too_wide(setup, width, trial.memory, limit):
+                        break  # as in `sizing.place_cohort`
+                self._trials[key] = trial
         return self._trials[key]
 
     def carry_out(
@@ -196,9 +196,9 @@ class ChunkTrainer:
             on_epoch(epochs, loss)
             scorer.collect()
 
-        def devices(work: Callable[[], Any]) -> Any:
+        def devices(compute: Callable[[], Any]) -> Any:
             with self.during("training"):
-                return jax.block_until_ready(work())
+                return jax.block_until_ready(compute())
 
         every = points[0].setting["train.checkpoint_every"]
         with self.during("writing"):
@@ -244,9 +244,11 @@ class ChunkTrainer:
             with self.during("compiling"):
                 setup, c = self.setup(members), members.points[0].setting
                 images = functools.partial(self._on_devices, setup, members.points[0])
-                wanted = population.layout(size.width, size.rounds)._replace(fed=size.fed)
+                largest_layout = population.layout(size.width, size.rounds)._replace(fed=size.fed)
                 share, feed = c["train.memory_share"], c["train.feed"]
-                placed = sizing.place(setup, members.points, wanted, images, share, feed)
+                placed = sizing.place_cohort(
+                    setup, members.points, largest_layout, images, share, feed
+                )
                 layout = placed.layout
                 self._placed[key] = placed
                 fits = size._replace(width=layout.width, rounds=layout.rounds, fed=layout.fed)

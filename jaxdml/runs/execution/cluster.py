@@ -54,13 +54,13 @@ def connected(scheduler: str) -> Iterator[Any]:
                 raise ConfigError(f"--scheduler={scheduler}: say how many workers, as in local:2")
             quiet = {"distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "error"}
             stack.enter_context(dask.config.set(quiet))
-            here = distributed.LocalCluster(
+            local_cluster = distributed.LocalCluster(
                 n_workers=int(count),
                 threads_per_worker=1,
                 dashboard_address=None,
                 silence_logs=logging.ERROR,
             )
-            scheduler = stack.enter_context(here).scheduler_address
+            scheduler = stack.enter_context(local_cluster).scheduler_address
         try:
             client = distributed.Client(scheduler, timeout=SECONDS_TO_CONNECT)
         except (OSError, ValueError, TypeError) as error:
@@ -93,7 +93,7 @@ class Tasks:
         # JAX makes this option an attribute as it runs: there is no typed way to read it
         compiled = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
         self.client, self.stop, self.note = client, stop, note
-        self.here = str(run_folder.path.resolve()), str(data_dir.resolve()), compiled
+        self.paths = str(run_folder.path.resolve()), str(data_dir.resolve()), compiled
         self.halt = run_folder.path / HALT
         self.halt.unlink(missing_ok=True)
         self.waiting: dict[Any, tuple[Callable[[Any, Any], None], Any]] = {}
@@ -110,8 +110,8 @@ class Tasks:
         function: Callable[..., Any],
         *arguments: Any,
     ) -> None:
-        """Has `function(here, *arguments)` called by a worker, and then `then(result, about)`."""
-        future = self.client.submit(function, self.here, *arguments, pure=False)
+        """Has `function(paths, *arguments)` called by a worker, and then `then(result, about)`."""
+        future = self.client.submit(function, self.paths, *arguments, pure=False)
         self.waiting[future] = then, about
 
     def finish(self) -> None:
@@ -159,13 +159,13 @@ class Tasks:
                     then(result, about)
 
 
-Here = tuple[str, str, str | None]  # run folder, data, compilation cache
+WorkerPaths = tuple[str, str, str | None]  # run folder, data, compilation cache
 
 
 @functools.cache
-def _trainer(here: Here) -> ChunkTrainer:
+def _trainer(paths: WorkerPaths) -> ChunkTrainer:
     """This process's, kept from task to task."""
-    workdir, data_dir, compiled = here
+    workdir, data_dir, compiled = paths
     if compiled:
         jax.config.update("jax_compilation_cache_dir", compiled)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
@@ -176,20 +176,20 @@ def _trainer(here: Here) -> ChunkTrainer:
     )
 
 
-def size(here: Here, members: Cohort, before: Size | None) -> Size:
+def size(paths: WorkerPaths, members: Cohort, before: Size | None) -> Size:
     """A task: how a cohort travels on the devices of a worker."""
     with _one_at_a_time:
-        return _trainer(here).size(members, before)
+        return _trainer(paths).size(members, before)
 
 
-def carry_out(here: Here, chunk: Chunk, finished: Set[str]) -> float:
+def carry_out(paths: WorkerPaths, chunk: Chunk, finished: Set[str]) -> float:
     """A task: trains a chunk, and writes its results; the last epoch's mean loss.
 
     Another worker that is still at it, as after a lost connection, is waited for, and what it has
     finished is not done again.
     """
     losses = [float("nan")]
-    trainer = _trainer(here)
+    trainer = _trainer(paths)
     run_folder = trainer.run_folder
 
     def stop() -> int:

@@ -36,16 +36,16 @@ def lines(plan: Plan, trainer: ChunkTrainer) -> Iterator[str]:
         memory = max(memory - 2 * states, min(memory, int(limit)))  # in fewer rounds
         all_ = sizing.gib(sizing.size(setup))
         way = f"that the host feeds, of {all_} in all" if trial.fed else "that stay there"
-        of_it = f"{sizing.gib(images)} of it images {way}"
+        of_images = f"{sizing.gib(images)} of it images {way}"
         if math.isinf(trial.seconds):
             needed = sizing.gib(memory)
-            yield f"{title(members)}: a point needs {needed}, {of_it}: which is too much"
+            yield f"{title(members)}: a point needs {needed}, {of_images}: which is too much"
             continue
         seconds = trial.compiling + len(members.points) * trial.seconds
         total, most = total + seconds, max(most, memory)
         yield (
             f"{title(members)}: about {clock(seconds)} to train, {clock(trial.compiling)} of it to "
-            f"compile; {sizing.gib(memory)} on a device for {size.width} at once, {of_it}"
+            f"compile; {sizing.gib(memory)} on a device for {size.width} at once, {of_images}"
         )
     if plan.cohorts:
         yield f"all: about {clock(total)}, and {sizing.gib(most)} on a device; scoring comes on top"

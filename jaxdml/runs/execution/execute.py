@@ -67,12 +67,12 @@ def run(
                 Reporter(len(points), len(finished), epochs) as progress,
                 interrupt.heeded(progress.note) as stop,
             ):
-                for note in description.said(plan):
+                for note in description.notes_of(plan):
                     progress.note(note)
                 if left and scheduler is not None:
                     _on_cluster(scheduler, left, finished, run_folder, data_dir, progress, stop)
                 elif left:
-                    _here(left, finished, run_folder, load, progress, stop)
+                    _in_this_process(left, finished, run_folder, load, progress, stop)
                 trained = {result["point"]: result for result in run_folder.results()}
                 borrowed = [
                     (trained[plan.alike[point.id]], point)
@@ -85,7 +85,7 @@ def run(
     return run_folder
 
 
-def _here(
+def _in_this_process(
     cohorts: Sequence[Cohort],
     finished: Set[str],
     run_folder: folder.Folder,
@@ -157,11 +157,11 @@ def _chunks(
     run_folder: folder.Folder, members: Cohort, size: Size, finished: Set[str]
 ) -> list[Chunk]:
     """A cohort split into chunks; how it travels is kept for another time."""
-    known = run_folder.plan()
-    _entry(known, members)["size"] = size._asdict()
-    sizes = [old["size"] for old in known["cohorts"] if old.get("size")]
-    known |= {"width": max(old["width"] for old in sizes), "devices": size.devices}
-    run_folder.write_plan(known)
+    stored_plan = run_folder.plan()
+    _entry(stored_plan, members)["size"] = size._asdict()
+    sizes = [old["size"] for old in stored_plan["cohorts"] if old.get("size")]
+    stored_plan |= {"width": max(old["width"] for old in sizes), "devices": size.devices}
+    run_folder.write_plan(stored_plan)
     return [
         Chunk(dataclasses.replace(members, points=tuple(group)), size.holding(len(group)))
         for group in checkpoints.chunks(
@@ -176,14 +176,16 @@ def _size_before(run_folder: folder.Folder, members: Cohort) -> Size | None:
     return Size(**size) if size else None
 
 
-def _entry(known: dict[str, Any], members: Cohort) -> dict[str, Any]:
+def _entry(stored_plan: dict[str, Any], members: Cohort) -> dict[str, Any]:
     """A cohort in a plan: the one that has a point of it, or a new one."""
     ids = {point.id for point in members.points}
-    for old in known["cohorts"]:
+    for old in stored_plan["cohorts"]:
         if ids & set(old["points"]):
             return old
-    known["cohorts"].append({"static": dict(members.static.options), "points": [], "size": None})
-    return known["cohorts"][-1]
+    stored_plan["cohorts"].append(
+        {"static": dict(members.static.options), "points": [], "size": None}
+    )
+    return stored_plan["cohorts"][-1]
 
 
 def _remember(
@@ -194,16 +196,16 @@ def _remember(
     data_dir: Path,
 ) -> None:
     """Adds points, cohorts, grid paths and where data lie to what the folder already knows."""
-    known = run_folder.plan()
-    known["grid_paths"] = list(dict.fromkeys([*known["grid_paths"], *paths]))
-    known["points"] |= {point.id: dict(point.setting) for point in points}
-    known["classes"] |= plan.classes
-    known["data"] |= plan.data
-    known["places"] |= plan.places
-    known["invariances"] = plan.invariances | known["invariances"]  # of its beginning
-    known["notes"] = list(dict.fromkeys([*known["notes"], *plan.notes]))
-    known["data_dir"] = str(data_dir.resolve())
+    stored_plan = run_folder.plan()
+    stored_plan["grid_paths"] = list(dict.fromkeys([*stored_plan["grid_paths"], *paths]))
+    stored_plan["points"] |= {point.id: dict(point.setting) for point in points}
+    stored_plan["classes"] |= plan.classes
+    stored_plan["data"] |= plan.data
+    stored_plan["places"] |= plan.places
+    stored_plan["invariances"] = plan.invariances | stored_plan["invariances"]  # of its beginning
+    stored_plan["notes"] = list(dict.fromkeys([*stored_plan["notes"], *plan.notes]))
+    stored_plan["data_dir"] = str(data_dir.resolve())
     for members in plan.cohorts:
-        ids = _entry(known, members)["points"]
+        ids = _entry(stored_plan, members)["points"]
         ids += [point.id for point in members.points if point.id not in set(ids)]
-    run_folder.write_plan(known)
+    run_folder.write_plan(stored_plan)

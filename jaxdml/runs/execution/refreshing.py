@@ -92,7 +92,7 @@ def of_a_point(
         for a, b in zip(jax.tree.leaves(state.params), jax.tree.leaves(params), strict=True)
     ]
     arrays = step.state_groups(method, params, kept)
-    anew = {n: own for n, own in arrays.items() if any(changed[i] for i in own)}
+    anew = {n: indices for n, indices in arrays.items() if any(changed[i] for i in indices)}
     opt = dict(state.opt) | jax.tree.map(
         np.asarray, optimizers.init(method.optimizer, params, anew)
     )

@@ -46,19 +46,19 @@ def rescore(
     """
     run_folder = existing(workdir)
     load = loading.loader(data_dir, run_folder.plan())
-    given = {
+    names_by_path = {
         "eval.protocols": tuple(protocols),
         "eval.classifiers": tuple(classifiers),
         "eval.embeddings": tuple(embeddings),
     }
-    only = {path: value for path, value in given.items() if value}
+    only = {path: value for path, value in names_by_path.items() if value}
     with run_folder.locked():
         results = run_folder.results()
         points = [_scored_by(stored_point(run_folder, old), only) for old in results]
         jobs = list(zip(results, points, strict=True))
         sets = {loading.described(point.setting): load(point.setting) for point in points}
         run_folder.check_data({name: data.fingerprint(dataset) for name, dataset in sets.items()})
-        with _written(run_folder), Reporter(len(results), 0, 0) as progress:
+        with _writing_results(run_folder), Reporter(len(results), 0, 0) as progress:
             score_again(jobs, run_folder, load, progress, only=only)
     return run_folder
 
@@ -91,8 +91,8 @@ def score_again(
                 history = run_folder.history(old["point"])
                 arrays = dict(embedded.arrays)
                 if only and arrays:
-                    scores = _added(old["scores"], scores)
-                    arrays = {**_kept(run_folder, old["point"]), **arrays}
+                    scores = _merged_scores(old["scores"], scores)
+                    arrays = {**_stored_embeddings(run_folder, old["point"]), **arrays}
                 result = {**old, **embedded.result, "scores": scores}
                 if result["point"] != old["point"]:
                     result["seconds"] = 0.0  # of training: they are the other's
@@ -114,7 +114,7 @@ def _scored_by(point: GridPoint, only: Mapping[str, Sequence[str]]) -> GridPoint
     return GridPoint(point.id, resolve({**c, **added}))
 
 
-def _kept(run_folder: folder.Folder, identity: str) -> Mapping[str, np.ndarray]:
+def _stored_embeddings(run_folder: folder.Folder, identity: str) -> Mapping[str, np.ndarray]:
     """The embeddings of an earlier time, if they are still there."""
     try:
         return run_folder.embeddings(identity)
@@ -122,14 +122,14 @@ def _kept(run_folder: folder.Folder, identity: str) -> Mapping[str, np.ndarray]:
         return {}
 
 
-def _added(old: Scores, new: Scores) -> Scores:
+def _merged_scores(old: Scores, new: Scores) -> Scores:
     """The scores of an earlier time with new ones, which count where both have one."""
     by_measure = {summary.measure(score): score for score in [*old, *new]}
     return list(by_measure.values())
 
 
 @contextmanager
-def _written(run_folder: folder.Folder) -> Iterator[None]:
+def _writing_results(run_folder: folder.Folder) -> Iterator[None]:
     """Has results.csv agree with the points, also after Ctrl-C."""
     try:
         yield

@@ -41,7 +41,7 @@ class Trial(NamedTuple):
     fed: bool = False  # whether it does
 
 
-def place(
+def place_cohort(
     setup: CohortSetup,
     points: Sequence[GridPoint],
     layout: population.Layout,
@@ -109,7 +109,7 @@ def images_on_a_device(
     """Bytes of images that lie on each device: all of them, or two blocks if the host feeds them.
 
     Args:
-      setup, points, layout: as for `place`.
+      setup, points, layout: as for `place_cohort`.
       sizes: of the epochs that are trained.
       patterns: of phases, and how many steps these epochs have.
     """
@@ -144,8 +144,8 @@ def rounds(setup: CohortSetup, points: int, width: int, devices: int) -> int:
     """
     steps = sum(setup.lengths)
     most = math.ceil(points / (width * devices))
-    wanted = max(1, min(most, MOST_ROUNDS, STEPS_OF_A_CHUNK // steps))
-    return 1 << (wanted - 1).bit_length()  # few different programs; rounds without points are free
+    count = max(1, min(most, MOST_ROUNDS, STEPS_OF_A_CHUNK // steps))
+    return 1 << (count - 1).bit_length()  # few different programs; rounds without points are free
 
 
 def wide(points: int) -> int:
@@ -196,21 +196,21 @@ def trial(
     if not layout.fed and size(setup) > limit:
         return Trial(layout.width, math.inf, 0.0, size(setup), size(setup))
     most = setup.sizes.batch_size * STEPS_OF_A_TRIAL
-    few = setup.sizes._replace(
+    trial_sizes = setup.sizes._replace(
         images=min(setup.sizes.images, setup.sizes.all_batch_size * STEPS_OF_A_TRIAL),
         labelled=None if setup.sizes.labelled is None else min(setup.sizes.labelled, most),
         epoch=None if setup.sizes.epoch is None else min(setup.sizes.epoch, STEPS_OF_A_TRIAL),
     )
-    patterns = {pattern: _steps(setup, pattern, few) for pattern, _ in setup.patterns()}
-    programs = compiled.programs(setup.assemble, few, layout)
+    patterns = {pattern: _steps(setup, pattern, trial_sizes) for pattern, _ in setup.patterns()}
+    programs = compiled.programs(setup.assemble, trial_sizes, layout)
     point_batch = full_chunk(setup, points, layout)
     began = time.monotonic()
     described = population.described(setup.dataset, layout)
     memory = compiled.compile_all(programs, patterns.items(), point_batch, described, layout)
     compiling = time.monotonic() - began
-    of_it = images_on_a_device(setup, few, points, layout, patterns.items())
+    image_bytes = images_on_a_device(setup, trial_sizes, points, layout, patterns.items())
     if memory > limit:
-        return Trial(layout.width, math.inf, compiling, memory, of_it, layout.fed)
+        return Trial(layout.width, math.inf, compiling, memory, image_bytes, layout.fed)
     placed = images(layout)
     seconds = 0.0
     for (pattern, steps), epochs in setup.patterns().items():
@@ -224,7 +224,7 @@ def trial(
             turns.append(time.monotonic() - began)
         times_as_many = steps / patterns[pattern]
         seconds += epochs * times_as_many * min(turns[1:]) / layout.chunk
-    return Trial(layout.width, seconds, compiling, memory, of_it, layout.fed)
+    return Trial(layout.width, seconds, compiling, memory, image_bytes, layout.fed)
 
 
 def gib(size: float) -> str:

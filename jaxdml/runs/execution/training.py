@@ -37,7 +37,7 @@ class Watch(NamedTuple):
     on_epoch: Callable[[int, float], None]
     stop: Callable[[], int] = lambda: 0  # asked after each epoch; see `interrupt.heeded`
     # has the devices do some work, and waits for it
-    devices: Callable[[Callable[[], Any]], Any] = lambda work: jax.block_until_ready(work())
+    devices: Callable[[Callable[[], Any]], Any] = lambda compute: jax.block_until_ready(compute())
 
 
 def train(

@@ -79,11 +79,13 @@ class CohortSetup:
         """The shapes and dtypes of the states of so many points; leading axis P."""
         zero = jnp.zeros((), jnp.int32)
         any_point = Point(zero, {}, zero[None], zero[None], zero)
-        one = jax.eval_shape(
+        state = jax.eval_shape(
             lambda images: step.init(self.method, any_point, images),
             population.described(self.dataset, population.layout(1)),
         )
-        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), one)
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), state
+        )
 
 
 class Network(NamedTuple):
@@ -113,12 +115,12 @@ def _collapse_check(assemble: programs.Assemble, method: Method) -> Callable[...
       `(numbers, z f32[B, D], y i32[B], valid bool[B]) → f32[2]`, or `None` where there is no such
       loss, or where it learns class weights, which cannot be had here.
     """
-    names = [name for name, one in step.terms(method.routine).items() if one.of_embeddings]
+    names = [name for name, term in step.terms(method.routine).items() if term.of_embeddings]
     if not names:
         return None
 
     @jax.jit
-    def both(numbers: Mapping[str, Any], z: Array, y: Array, valid: Array) -> Array:
+    def losses(numbers: Mapping[str, Any], z: Array, y: Array, valid: Array) -> Array:
         term = step.terms(assemble(numbers).routine)[names[0]]
 
         def loss(z: Array) -> Array:
@@ -128,4 +130,4 @@ def _collapse_check(assemble: programs.Assemble, method: Method) -> Callable[...
         mean = jnp.mean(z, axis=0, keepdims=True, where=valid[:, None])
         return jnp.stack([loss(z), loss(jnp.broadcast_to(mean, z.shape))])
 
-    return both
+    return losses

@@ -26,10 +26,10 @@ def describe(plan: Plan) -> str:
     )
     if plan.alike:
         total += f"; {_many(len(plan.alike), 'point')} more read no label, and share a training"
-    return "\n".join([*lines, total, *(f"note: {note}" for note in said(plan))])
+    return "\n".join([*lines, total, *(f"note: {note}" for note in notes_of(plan))])
 
 
-def said(plan: Plan) -> list[str]:
+def notes_of(plan: Plan) -> list[str]:
     """What the user should know before it starts."""
     return [*plan.notes, *([plan.shared] if plan.shared else [])]
 

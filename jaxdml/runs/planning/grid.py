@@ -43,11 +43,11 @@ def expand(base: Mapping[str, Any], grid: Grid) -> list[GridPoint]:
         axes = [_axis(key, values) for key, values in mapping.items()]
         for combination in itertools.product(*axes):
             changes = {path: value for part in combination for path, value in part.items()}
-            one = point(assign(flat, changes), elsewhere)
-            same = points.setdefault(one.id, one)
-            if same.setting != one.setting:
+            new_point = point(assign(flat, changes), elsewhere)
+            same = points.setdefault(new_point.id, new_point)
+            if same.setting != new_point.setting:
                 raise ConfigError(
-                    f"{PATH} {same.setting[PATH]} and {one.setting[PATH]} end "
+                    f"{PATH} {same.setting[PATH]} and {new_point.setting[PATH]} end "
                     "alike, and a run tells data sets apart by that: rename one"
                 )
     return list(points.values())
@@ -72,7 +72,7 @@ def thinned(grid: Grid) -> Grid:
     def of_seeds(key: Any) -> bool:
         return "seed" in ((key,) if isinstance(key, str) else key)
 
-    return tuple({k: v[:1] if of_seeds(k) else v for k, v in one.items()} for one in grid)
+    return tuple({k: v[:1] if of_seeds(k) else v for k, v in mapping.items()} for mapping in grid)
 
 
 def _changes(grid: Grid) -> Iterator[dict[str, Any]]:

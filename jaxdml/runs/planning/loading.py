@@ -25,12 +25,12 @@ def described(config: Mapping[str, Any]) -> str:
     >>> described({"data.name": "arrays", "data.path": "/home/me/own.npz", "data.range": None})
     'name=arrays path=own.npz'
     """
-    said = dict(source(config))
-    if said.get(PATH):
-        said[PATH] = dataset_name(config)
+    options = dict(source(config))
+    if options.get(PATH):
+        options[PATH] = dataset_name(config)
     return " ".join(
         f"{path.removeprefix('data.')}={value}"
-        for path, value in said.items()
+        for path, value in options.items()
         if value is not None or path in ALWAYS
     )
 
@@ -53,7 +53,7 @@ def loader(data_dir: Any, *plans: Mapping[str, Any]) -> LoadDataset:
     """
     loaded: dict[tuple[Any, ...], Dataset] = {}
     places, prints, invariances = (
-        {words: found for plan in plans for words, found in plan.get(name, {}).items()}
+        {words: stored for plan in plans for words, stored in plan.get(name, {}).items()}
         for name in ("places", "data", "invariances")
     )
 

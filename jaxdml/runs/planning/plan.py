@@ -45,7 +45,7 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
     for point in sorted(points, key=lambda point: point.id not in finished):
         trained.setdefault(point.setting.training, point.id)
     all_of_them = {point.id: trained[point.setting.training] for point in points}
-    alike = {one: other for one, other in all_of_them.items() if one != other}
+    alike = {identity: other for identity, other in all_of_them.items() if identity != other}
     datasets: dict[tuple[Any, ...], Dataset] = {}
     members: dict[Static, list[GridPoint]] = {}
     labelled: dict[str, np.ndarray] = {}
@@ -62,9 +62,9 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
             datasets[source] = load(c)
             names[c.dataset_name] = datasets[source].classes
             prints[described(c)] = data.fingerprint(datasets[source])
-            lies = datasets[source].place
-            if lies is not None:
-                places[described(c)] = str(lies.resolve())
+            path = datasets[source].place
+            if path is not None:
+                places[described(c)] = str(path.resolve())
             declared = datasets[source].invariances
             if declared is not None:
                 invariances[described(c)] = declared
@@ -124,10 +124,10 @@ def static(point: GridPoint, dataset: Dataset, labelled_count: int) -> Static:
     return Static(point.setting.static, labelled_count if passes else None)
 
 
-def _check(shape: Static, one: SettingOnData) -> None:
+def _check(shape: Static, first: SettingOnData) -> None:
     """What only the data set and the number of epochs can tell."""
-    c = one.setting
-    counts = epoch.count_steps(one.method.routine, one.sizes(shape.labelled_count), c.epochs)
+    c = first.setting
+    counts = epoch.count_steps(first.method.routine, first.sizes(shape.labelled_count), c.epochs)
     for phase, count in counts.items():
         if not count:
             raise ConfigError(

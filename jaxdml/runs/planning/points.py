@@ -44,7 +44,9 @@ def point(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> GridPoi
     return GridPoint(hashlib.sha256(as_text(setting.trained).encode()).hexdigest()[:12], setting)
 
 
-def named(points: Iterable[GridPoint], known: Mapping[str, Mapping[str, Any]]) -> list[GridPoint]:
+def named(
+    points: Iterable[GridPoint], stored_configs: Mapping[str, Mapping[str, Any]]
+) -> list[GridPoint]:
     """The points, under the ids that a run knows them by.
 
     A stored configuration is that of a point if each field that it has is equal, and each field
@@ -53,26 +55,28 @@ def named(points: Iterable[GridPoint], known: Mapping[str, Mapping[str, Any]]) -
 
     Args:
       points: in any order.
-      known: id → stored configuration.
+      stored_configs: id → stored configuration.
 
     >>> before = {"0123456789ab": dict(point({"system": "ae"}).setting)}
     >>> del before["0123456789ab"]["model.unit_length"]  # as if it came later
-    >>> [one.id for one in named([point({"system": "ae", "train.width": 8})], before)]
+    >>> [p.id for p in named([point({"system": "ae", "train.width": 8})], before)]
     ['0123456789ab']
     """
     stored: dict[frozenset[str], dict[str, str]] = {}  # paths → values as text → id
-    for name, config in known.items():
+    for name, config in stored_configs.items():
         fields = trained(config)
         stored.setdefault(frozenset(fields), {})[as_text(fields)] = name
 
-    def identity(one: GridPoint) -> str:
-        here, unset = one.setting.trained, one.setting.unset
-        other = {path for path, value in here.items() if value != unset.get(path)}
+    def identity(grid_point: GridPoint) -> str:
+        trained_fields, default_by_path = grid_point.setting.trained, grid_point.setting.unset
+        changed_paths = {
+            path for path, value in trained_fields.items() if value != default_by_path.get(path)
+        }
         for paths, ids in stored.items():
-            if other <= paths <= here.keys():
-                found = ids.get(as_text({path: here[path] for path in paths}))
-                if found is not None:
-                    return found
-        return one.id
+            if changed_paths <= paths <= trained_fields.keys():
+                identity_in_run = ids.get(as_text({path: trained_fields[path] for path in paths}))
+                if identity_in_run is not None:
+                    return identity_in_run
+        return grid_point.id
 
-    return [GridPoint(identity(one), one.setting) for one in points]
+    return [GridPoint(identity(grid_point), grid_point.setting) for grid_point in points]

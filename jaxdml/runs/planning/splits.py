@@ -72,12 +72,12 @@ def scored(dataset: Dataset, resolved: Mapping[str, Any]) -> Split:
 def counts(dataset: Dataset, resolved: Mapping[str, Any]) -> dict[str, Any]:
     """How many images a point is scored on; of a fold also how many of each class."""
     y = np.asarray(scored(dataset, resolved).y)
-    found: dict[str, Any] = {"scored": len(y)}
+    record: dict[str, Any] = {"scored": len(y)}
     if resolved.get("data.fold") is not None:
-        found["folds"] = dataset.folds
+        record["folds"] = dataset.folds
         present, each = np.unique(y, return_counts=True)
-        found["scored_per_class"] = {str(c): int(n) for c, n in zip(present, each, strict=True)}
-    return found
+        record["scored_per_class"] = {str(c): int(n) for c, n in zip(present, each, strict=True)}
+    return record
 
 
 def _fold(dataset: Dataset, fold: int) -> np.ndarray:
@@ -91,14 +91,14 @@ def with_folds(points: Sequence[GridPoint], load: LoadDataset) -> list[GridPoint
       points: of a grid.
       load: gives data sets.
     """
-    found: dict[str, GridPoint] = {}
+    points_by_id: dict[str, GridPoint] = {}
     for whole in points:
         c = whole.setting
         folds = load(c).folds if "data.folds" in c and c["eval.split"] == "test" else 0
         held_out = range(folds) if c.get("data.fold") is None else ()
-        for one in (*(point({**c, "data.fold": fold}) for fold in held_out), whole):
-            found.setdefault(one.id, one)
-    return list(found.values())
+        for grid_point in (*(point({**c, "data.fold": fold}) for fold in held_out), whole):
+            points_by_id.setdefault(grid_point.id, grid_point)
+    return list(points_by_id.values())
 
 
 def note_of_folds(dataset: Dataset) -> str | None:

@@ -46,7 +46,7 @@ def results(
     Returns:
       As `result.json` holds them, with the baseline's name as their `system`, and `baseline` true.
     """
-    found: dict[str, dict[str, Any]] = {}
+    rows_by_key: dict[str, dict[str, Any]] = {}
     for run_folder in run_folders:
         store = _Store(run_folder, load)
         for result in trained:
@@ -55,11 +55,11 @@ def results(
             for name in result["config"].get("eval.baselines", tuple(BASELINES)):
                 row = _row(name, result)
                 key = json.dumps([str(run_folder.path), sorted(row["config"].items())])
-                if key not in found:
-                    found[key] = row | {"scores": store.scores(name, row["config"])}
-        for said in store.close():
-            note(said)
-    return [row for row in found.values() if row["scores"]]
+                if key not in rows_by_key:
+                    rows_by_key[key] = row | {"scores": store.scores(name, row["config"])}
+        for message in store.close():
+            note(message)
+    return [row for row in rows_by_key.values() if row["scores"]]
 
 
 def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,14 +87,14 @@ def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
 def _read(file: Path) -> dict[str, Any]:
     """What is kept; what is damaged is scored anew."""
     try:
-        known = folder.read_json(file) if file.exists() else {}
+        entries = folder.read_json(file) if file.exists() else {}
         return {
             key: {
-                "tried": list(one["tried"]),
-                "scores": list(one["scores"]),
-                **({LEFT_OUT: dict(one[LEFT_OUT])} if LEFT_OUT in one else {}),
+                "tried": list(entry["tried"]),
+                "scores": list(entry["scores"]),
+                **({LEFT_OUT: dict(entry[LEFT_OUT])} if LEFT_OUT in entry else {}),
             }
-            for key, one in known.items()
+            for key, entry in entries.items()
         }
     except (ConfigError, AttributeError, TypeError, KeyError):
         return {}
@@ -105,16 +105,16 @@ class _Store:
 
     def __init__(self, run_folder: folder.Folder, load: loading.LoadDataset) -> None:
         self.file, self.load = run_folder.path / folder.BASELINE_SCORES, load
-        self.known: dict[str, Any] = _read(self.file)
+        self.entries: dict[str, Any] = _read(self.file)
         self.prints = run_folder.plan()["data"]
-        self.before = json.dumps(self.known)
+        self.before = json.dumps(self.entries)
         self.notes: dict[str, None] = {}
         self.features: dict[tuple[Any, ...], Features] = {}
         self.embedded: dict[tuple[Any, ...], np.ndarray] = {}  # of one data set at a time
 
     def scores(self, name: str, c: Mapping[str, Any]) -> Scores:
         """Scores by the protocols and classifiers of a configuration, in their order."""
-        found: Scores = []
+        scores: Scores = []
         for protocol in c["eval.protocols"]:
             try:
                 record = find_protocol(protocol)
@@ -128,25 +128,31 @@ class _Store:
             labelled = {p: c.get(p) for p in LABELLED} if reads_labelled else {}
             part = [c["eval.split"], *([] if c.get("data.fold") is None else [c["data.fold"]])]
             which = [name, loading.described(c), part, protocol, options, labelled]
-            entry = self.known.setdefault(json.dumps(which), {"tried": [], "scores": []})
+            entry = self.entries.setdefault(json.dumps(which), {"tried": [], "scores": []})
             left_out = entry.get(LEFT_OUT, {})
-            self.notes |= dict.fromkeys(left_out[one] for one in names if one in left_out)
-            missing = [one for one in names if one not in entry["tried"] and one not in left_out]
+            self.notes |= dict.fromkeys(
+                left_out[classifier] for classifier in names if classifier in left_out
+            )
+            missing = [
+                classifier
+                for classifier in names
+                if classifier not in entry["tried"] and classifier not in left_out
+            ]
             if missing:
                 try:
                     self._score(name, c, protocol, record, missing, entry)
                 except ConfigError as error:
                     self.notes[f"no raw pixels and PCA beside the points: {error}"] = None
-            found += [one for one in entry["scores"] if one["classifier"] in names]
-        return found
+            scores += [s for s in entry["scores"] if s["classifier"] in names]
+        return scores
 
     def close(self) -> list[str]:
         """Keeps what is new, and tells what is missing."""
-        known = {
-            key: entry for key, entry in self.known.items() if entry["tried"] or LEFT_OUT in entry
+        entries = {
+            key: entry for key, entry in self.entries.items() if entry["tried"] or LEFT_OUT in entry
         }
-        if json.dumps(known) != self.before:
-            lines = [f"{json.dumps(key)}: {json.dumps(entry)}" for key, entry in known.items()]
+        if json.dumps(entries) != self.before:
+            lines = [f"{json.dumps(key)}: {json.dumps(entry)}" for key, entry in entries.items()]
             with contextlib.suppress(OSError):  # a report may go elsewhere than into its run
                 folder.write(self.file, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
         return list(self.notes)
@@ -179,33 +185,33 @@ class _Store:
         part, train = splits.scored(dataset, c), dataset.train
         rows = splits.select(c, dataset)
         test = embed(f"{c['eval.split']} {c.get('data.fold')}", part.x)
-        own = {"test": test, "test_labels": np.asarray(part.y)}
-        own |= {"labelled": self.features[source, name](train.x[rows])}
-        own |= {"labelled_labels": np.asarray(train.y)[rows]}
+        arrays = {"test": test, "test_labels": np.asarray(part.y)}
+        arrays |= {"labelled": self.features[source, name](train.x[rows])}
+        arrays |= {"labelled_labels": np.asarray(train.y)[rows]}
         if {"train", "train_labels"} & set(record.needs):
-            own |= {"train": embed("train", train.x), "train_labels": np.asarray(train.y)}
+            arrays |= {"train": embed("train", train.x), "train_labels": np.asarray(train.y)}
         if "labelled_rows" in record.needs:
-            own["labelled_rows"] = rows
-        read = [test, *(own[part] for part in record.needs if part in own)]
+            arrays["labelled_rows"] = rows
+        read = [test, *(arrays[part] for part in record.needs if part in arrays)]
         slow = max(part.size for part in read) > MOST_VALUES
         if "class_scores" in record.needs:
             classes = len(dataset.classes)
-            own["class_scores"] = class_scores(
-                test, own["labelled"], own["labelled_labels"], classes
+            arrays["class_scores"] = class_scores(
+                test, arrays["labelled"], arrays["labelled_labels"], classes
             )
-        left_out = [one for one in missing if slow and one not in FAST]
+        left_out = [classifier for classifier in missing if slow and classifier not in FAST]
         if left_out:
-            said = (
+            message = (
                 f"{name} of {dataset.name} are too many values for {listed(left_out)} under "
                 f"{protocol}: this baseline is not scored so"
             )
-            self.notes[said] = None
-            entry.setdefault(LEFT_OUT, {}).update(dict.fromkeys(left_out, said))
-        asked = [one for one in missing if one not in left_out]
-        if asked:
+            self.notes[message] = None
+            entry.setdefault(LEFT_OUT, {}).update(dict.fromkeys(left_out, message))
+        to_score = [classifier for classifier in missing if classifier not in left_out]
+        if to_score:
             options = classifiers.Options(*(c[f"eval.{o}"] for o in classifiers.Options._fields))
-            by = asked if record.task is not None else []
-            embedded = Embedded(**own, fold=c.get("data.fold") is not None)
+            by = to_score if record.task is not None else []
+            embedded = Embedded(**arrays, fold=c.get("data.fold") is not None)
             scores = score.evaluate({"mean": embedded}, [protocol], by, options)
-            entry["tried"] += asked
-            entry["scores"] += [one.record() for one in scores]
+            entry["tried"] += to_score
+            entry["scores"] += [s.record() for s in scores]

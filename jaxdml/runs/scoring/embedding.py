@@ -80,25 +80,25 @@ def embed_point(
         "labelled_labels": mean.labelled_labels,
         "labelled_index": labelled,
     }
-    defects = {kind: found for kind, one in embedded.items() if (found := _defect(one))}
+    defects = {kind: defect for kind, of_kind in embedded.items() if (defect := _defect(of_kind))}
     if "mean" in defects and (sample is None or "sample" in defects):
         return EmbeddedPoint(result | {"status": "failed", "reason": defects["mean"]}, {}, arrays)
     if sample is not None:
         arrays["test_sample"] = sample.test
     if not result["scored"] and setup.dataset.folds:
         return EmbeddedPoint(result | {"note": FINAL}, {}, arrays)
-    asked = [kind for kind in c["eval.embeddings"] if kind in embedded] or ["mean"]
+    kinds = [kind for kind in c["eval.embeddings"] if kind in embedded] or ["mean"]
     notes = [_learned_nothing(setup, c, mean.labelled, mean.labelled_labels)]
     notes += [
         f"the {kind} of its posterior is not scored: {defects[kind]}"
-        for kind in asked
+        for kind in kinds
         if kind in defects
     ]
-    scored = {kind: embedded[kind] for kind in asked if kind not in defects}
+    scored = {kind: embedded[kind] for kind in kinds if kind not in defects}
     if "class_scores" in protocols.needed(c["eval.protocols"]):
         scored = {
-            kind: one._replace(class_scores=_class_scores(setup, c, network, one))
-            for kind, one in scored.items()
+            kind: of_kind._replace(class_scores=_class_scores(setup, c, network, of_kind))
+            for kind, of_kind in scored.items()
         }
     if scored:
         notes += protocols.remarks(c["eval.protocols"], next(iter(scored.values())))
@@ -149,8 +149,8 @@ def _class_scores(
     if term is None or network.kept is None:
         return class_scores(embedded.test, z, y, classes)
     assert term.class_scores is not None
-    own, kept = network.params["terms"][term.name], network.kept[term.name]
-    scores = jax.jit(term.class_scores)(own, kept, embedded.test)
+    params, kept = network.params["terms"][term.name], network.kept[term.name]
+    scores = jax.jit(term.class_scores)(params, kept, embedded.test)
     return np.where(np.isin(np.arange(classes), y), np.asarray(scores), -np.inf)
 
 
@@ -184,11 +184,11 @@ def _learned_nothing(
     if not single > 0 or abs(loss / single - 1) > SAME:
         return None
     near = neighbours.nearest(z[rows], 1)[:, 0]
-    own = float((y[rows][near] == y[rows]).mean())
-    if own >= LEARNED:
+    share = float((y[rows][near] == y[rows]).mean())
+    if share >= LEARNED:
         return None
     return (
         f"its metric loss on labelled images, {float(loss):.3g}, is what it would be were all of "
-        f"them at one point, and {own:.0%} of them have a nearest neighbour of their own class: it "
-        "has collapsed, or learned little"
+        f"them at one point, and {share:.0%} of them have a nearest neighbour of their own class: "
+        "it has collapsed, or learned little"
     )

@@ -129,18 +129,18 @@ class Scorer:
 
 
 def _score_here(order: Order) -> None:
-    found = evaluate(*order[:-1])
-    order.done([score.record() for score in found])
+    scores = evaluate(*order[:-1])
+    order.done([score.record() for score in scores])
 
 
 def _on_device(order: Order) -> Order:
     """What is left of an order once the device has done its part."""
-    mine = [name for name in order.classifiers if name in ON_DEVICE]
+    device_classifiers = [name for name in order.classifiers if name in ON_DEVICE]
     fitted = [name for name in order.protocols if find_protocol(name).task is not None]
-    scores = evaluate(order.embedded, fitted, mine, order.options, ON_DEVICE)
+    scores = evaluate(order.embedded, fitted, device_classifiers, order.options, ON_DEVICE)
     kinds = list(order.embedded)
 
-    def place(score: dict[str, Any]) -> tuple[int, ...]:
+    def rank(score: dict[str, Any]) -> tuple[int, ...]:
         """As `evaluate` orders them; a protocol that fits nothing has one word for classifiers."""
         name = score["classifier"]
         return (
@@ -150,7 +150,7 @@ def _on_device(order: Order) -> Order:
         )
 
     def done(others: Scores) -> None:
-        order.done(sorted([score.record() for score in scores] + others, key=place))
+        order.done(sorted([score.record() for score in scores] + others, key=rank))
 
     left = [name for name in order.classifiers if name not in ON_DEVICE]
     return order._replace(classifiers=left, done=done)

@@ -68,18 +68,18 @@ def write_configurations(into: Path, results: Sequence[Mapping[str, Any]]) -> No
     shared = {
         path: value
         for path, value in first.items()
-        if all(path in one and one[path] == value for one in configs.values())
+        if all(path in config and config[path] == value for config in configs.values())
     }
-    own = {
-        identity: {path: value for path, value in one.items() if path not in shared}
-        for identity, one in configs.items()
+    differing = {
+        identity: {path: value for path, value in config.items() if path not in shared}
+        for identity, config in configs.items()
     }
-    lines = [f"{json.dumps(identity)}: {json.dumps(one)}" for identity, one in own.items()]
+    lines = [f"{json.dumps(identity)}: {json.dumps(rest)}" for identity, rest in differing.items()]
     text = f'{{"shared": {json.dumps(shared)},\n"points": {{\n' + ",\n".join(lines) + "\n}}\n"
     folder.write(into / POINTS, text.encode())
 
 
-def is_one(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
     """Whether a folder holds an archive, and not a run."""
     return (path / "results.csv").exists() and not (path / "plan.json").exists()
 
@@ -117,21 +117,21 @@ class Archive(folder.Folder):
             recalls.setdefault(key, {})[row["class"]] = float(row["recall"])
         file = self.path / "folds.json"
         counted = folder.read_json(file) if file.exists() else {}
-        found: dict[str, dict[str, Any]] = {}
+        results_by_id: dict[str, dict[str, Any]] = {}
         for row in self._rows("results.csv"):
             identity = row["point"]
-            if identity not in found:
+            if identity not in results_by_id:
                 if identity not in configs:
                     raise ConfigError(
                         f"{self.path / POINTS} lacks the point {identity} of results.csv: write "
                         "both anew, by --keep from the run folder"
                     )
-                own = noted.get(identity, dict.fromkeys(NOTES))
-                found[identity] = {
+                notes = noted.get(identity, dict.fromkeys(NOTES))
+                results_by_id[identity] = {
                     "point": identity,
                     "status": row["status"],
-                    "reason": own["reason"] or None,
-                    "note": own["note"] or None,
+                    "reason": notes["reason"] or None,
+                    "note": notes["note"] or None,
                     "config": configs[identity],
                     "scores": [],
                 } | {n: v for n, v in counted.get(identity, {}).items() if n in COUNTS}
@@ -140,20 +140,20 @@ class Archive(folder.Folder):
                 score["value"] = float(row["value"])
                 by_class = recalls.get((identity, *(row[n] for n in folder.SCORE_COLUMNS[:4])))
                 score |= {"recalls": by_class} if by_class else {}
-                found[identity]["scores"].append(score)
-        for identity, result in found.items():
+                results_by_id[identity]["scores"].append(score)
+        for identity, result in results_by_id.items():
             accuracies = [score for score in result["scores"] if score["metric"] == "accuracy"]
             of_each = counted.get(identity, {}).get(RIGHT)
             for score, right in zip(accuracies, of_each, strict=True) if of_each else ():
                 score[RIGHT] = right
-        return list(found.values())
+        return list(results_by_id.values())
 
     def configurations(self) -> dict[str, dict[str, Any]]:
         """Point → its configuration, as its result held it."""
-        held = folder.read_json(self.path / POINTS)
+        stored = folder.read_json(self.path / POINTS)
         return {
-            identity: dict(sorted((held["shared"] | own).items()))
-            for identity, own in held["points"].items()
+            identity: dict(sorted((stored["shared"] | differing).items()))
+            for identity, differing in stored["points"].items()
         }
 
     def history(self, identity: str) -> list[dict[str, str]]:

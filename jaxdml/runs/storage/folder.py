@@ -52,8 +52,8 @@ class Folder:
     @property
     def begun(self) -> bool:
         """Whether it holds a result, or a checkpoint to go on from."""
-        work = [*self.path.glob("points/*/result.json"), *self.checkpoints.glob("*/progress.json")]
-        return (self.path / "plan.json").exists() and bool(work)
+        files = [*self.path.glob("points/*/result.json"), *self.checkpoints.glob("*/progress.json")]
+        return (self.path / "plan.json").exists() and bool(files)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -104,9 +104,9 @@ class Folder:
             return
         changed = differing(read_json(self.path / "config.json"), json.loads(json.dumps(config)))
         if changed:
-            said = ", ".join(f"{p} {old!r} → {new!r}" for p, (old, new) in changed.items())
+            changes = ", ".join(f"{p} {old!r} → {new!r}" for p, (old, new) in changed.items())
             raise ConfigError(
-                f"{self.path} holds a run of another base configuration ({said}): "
+                f"{self.path} holds a run of another base configuration ({changes}): "
                 "use another --workdir"
             )
 
@@ -161,8 +161,8 @@ class Folder:
 
     def results(self) -> list[dict[str, Any]]:
         """The results of all finished points, in the plan's order."""
-        found = (self.result(identity) for identity in self.plan()["points"])
-        return [result for result in found if result is not None]
+        results = (self.result(identity) for identity in self.plan()["points"])
+        return [result for result in results if result is not None]
 
     def history(self, identity: str) -> list[dict[str, str]]:
         """A finished point's losses, epoch by epoch, as text."""

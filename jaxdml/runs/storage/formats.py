@@ -63,7 +63,9 @@ def _csv(file: BinaryIO, z: np.ndarray, names: Names) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*names, *_columns(z)])
     for i, row in enumerate(z):
-        writer.writerow([*(own[i] for own in names.values()), *(f"{value:.9g}" for value in row)])
+        writer.writerow(
+            [*(column[i] for column in names.values()), *(f"{value:.9g}" for value in row)]
+        )
     text.detach()  # which closes nothing
 
 

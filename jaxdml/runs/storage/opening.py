@@ -12,7 +12,7 @@ def existing(workdir: Path) -> folder.Folder:
     Raises:
       ConfigError: if it does not.
     """
-    if archive.is_one(workdir):
+    if archive.is_archive(workdir):
         return archive.Archive(workdir)
     run_folder = folder.Folder(workdir)
     if not (workdir / "plan.json").exists() or not run_folder.results():
@@ -28,5 +28,5 @@ def inside(path: Path) -> list[folder.Folder]:
     """
     several = sorted(file.parent for file in path.glob("*/results.csv"))
     if several and not (path / "results.csv").exists():
-        return [existing(one) for one in several]
+        return [existing(run_path) for run_path in several]
     return [existing(path)]

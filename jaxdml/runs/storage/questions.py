@@ -23,24 +23,24 @@ FILE = "questions.json"
 Questions = dict[str, dict[str, dict[str, Any]]]
 
 
-def resolve(base: Mapping[str, Any], given: Mapping[str, Any]) -> Questions:
+def resolve(base: Mapping[str, Any], questions: Mapping[str, Any]) -> Questions:
     """Each setting as a whole configuration.
 
     Raises:
       ConfigError: if the questions are not of the form above, or a setting is not valid.
 
-    >>> found = resolve({"system": "vae"}, {"Too strong?": {"no": {}, "yes": {"kl.beta": 0.5}}})
-    >>> found["Too strong?"]["yes"]["kl.beta"]
+    >>> resolved = resolve({"system": "vae"}, {"Too strong?": {"no": {}, "yes": {"kl.beta": 0.5}}})
+    >>> resolved["Too strong?"]["yes"]["kl.beta"]
     0.5
     """
     flat = flatten(base)
-    found: Questions = {}
+    resolved: Questions = {}
     changed = [
-        changes for settings in given.values() if isinstance(settings, Mapping)
+        changes for settings in questions.values() if isinstance(settings, Mapping)
         for changes in settings.values()
     ]  # fmt: skip
     elsewhere = parts.sections([flat, *changed])
-    for text, settings in given.items():
+    for text, settings in questions.items():
         if not isinstance(settings, Mapping) or len(settings) < 2:
             raise ConfigError(f"the question {text!r} must have two or more settings by name")
         margin = next(iter(settings.values())).get(MARGIN, 1.0)
@@ -49,13 +49,13 @@ def resolve(base: Mapping[str, Any], given: Mapping[str, Any]) -> Questions:
                 f"the margin of the question {text!r} must be a difference above 0, like 0.005, "
                 f"but is {margin!r}"
             )
-        found[text] = {}
+        resolved[text] = {}
         for name, changes in settings.items():
             paths = {path: value for path, value in changes.items() if path not in NO_PATHS}
             whole = dict(setting_of(assign(flat, paths), elsewhere))
-            own = {path: value for path, value in changes.items() if path in NO_PATHS}
-            found[text][name] = whole | own
-    return found
+            extras = {path: value for path, value in changes.items() if path in NO_PATHS}
+            resolved[text][name] = whole | extras
+    return resolved
 
 
 def write(run_folder: folder.Folder, questions: Questions) -> None:
