@@ -1,5 +1,5 @@
-import csv
-import dataclasses
+"""What a grid trains, and how a run that was cut off goes on."""
+
 import json
 import shutil
 
@@ -7,54 +7,26 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdml.options import ConfigError
-from jaxdml.report import write
-from jaxdml.runs.execution import (
-    checkpoints,
-    chunk_trainer,
-    cluster,
-    execute,
-    rescoring,
-    sizing,
-    training,
-)
-from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
+from jaxdml.runs.execution import checkpoints, chunk_trainer, cluster, execute, sizing, training
+from jaxdml.runs.execution.chunk_trainer import Chunk, Size
 from jaxdml.runs.planning import grid, loading
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.storage import folder
 from jaxdml.settings.fields import flatten
 from jaxdml.train import population
-from jaxdml.types import Split
-from tests.third_party import blobs, shelf
+from tests.runs.grid_run import (
+    BASE,
+    GRID,
+    Killed,
+    epochs_trained,
+    histories,
+    reported,
+    rows,
+    run_and_die_after,
+)
+from tests.third_party import shelf
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
-
-BASE = {
-    "system": "dml_ae",
-    "data": {"name": "tests.third_party.blobs:make", "labelled_count": 9},
-    "model": {"hidden": (16,), "latent_dim": 2},
-    "train": {"epochs": 3, "batch_size": 8},
-}
-GRID = ({"system": ("dml", "dml_ae"), ("seed", "data.labels_seed"): ((0, 0), (1, 1))},)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    path = tmp_path_factory.mktemp("runs") / "grid"
-    return execute.run(BASE, GRID, path, path)
-
-
-def trainer(run_folder):
-    return ChunkTrainer(run_folder, loading.loader(run_folder.path))
-
-
-def reported(run_folder):
-    return write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
-
-
-def rows(run_folder):
-    with (run_folder.path / "results.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_a_run_leaves_the_files_that_others_rely_on(finished):
@@ -115,62 +87,6 @@ def test_the_same_call_trains_nothing_and_a_larger_grid_only_what_is_new(finishe
     assert len(finished.results()) == 5
     shutil.rmtree(finished.point(finished.results()[-1]["point"]))  # as it was for other tests
     (finished.path / "results.csv").write_bytes(before)
-
-
-class Killed(BaseException):
-    """As SIGKILL does, it passes every handler."""
-
-
-def histories(run_folder):
-    return {
-        r["point"]: folder.read_csv(run_folder.point(r["point"]) / "history.csv")
-        for r in run_folder.results()
-    }
-
-
-def run_and_die_after(saves, path, monkeypatch, layout=None, base=BASE):
-    """Runs until so many checkpoints are saved."""
-    count = 0
-    original = checkpoints._save
-
-    def save_and_die(*arguments):
-        nonlocal count
-        original(*arguments)
-        count += 1
-        if count == saves:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-        patch.setattr(checkpoints, "_save", save_and_die)
-        if layout is not None:
-            patch.setattr(population, "layout", lambda width, rounds=1: layout)
-        with pytest.raises(Killed):
-            execute.run(base, GRID, path, path)
-
-
-def epochs_trained(path, monkeypatch, base=BASE):
-    """Runs to the end; the epochs that had to be trained."""
-    trained = []
-    original = training.train
-
-    def spying(setup, placed, *arguments):
-        def epoch(pattern, steps):
-            program = placed.programs.epoch(pattern, steps)
-
-            def run(states, point_batch, images, number):
-                trained.append(int(number))
-                return program(states, point_batch, images, number)
-
-            return run
-
-        spied = placed._replace(programs=placed.programs._replace(epoch=epoch))
-        return original(setup, spied, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "train", spying)
-        run_folder = execute.run(base, GRID, path, path)
-    return run_folder, trained
 
 
 @pytest.mark.parametrize(
@@ -258,64 +174,6 @@ def test_a_run_that_dies_while_it_scores_does_not_train_again(finished, tmp_path
     assert (path / "results.csv").read_bytes() == (finished.path / "results.csv").read_bytes()
 
 
-def test_a_first_attempt_that_fails_does_not_claim_the_folder(tmp_path):
-    wrong = BASE | {"data": {"name": "digits", "labelled_count": 10_000}}
-    with pytest.raises(ConfigError, match="10000 labelled images are asked for"):
-        execute.run(wrong, ({},), tmp_path / "run", tmp_path)
-    execute.run(BASE, ({},), tmp_path / "run", tmp_path)
-
-
-def test_another_base_configuration_is_refused_and_nothing_is_lost(finished):
-    before = (finished.path / "results.csv").read_bytes()
-    other = BASE | {"train": {"epochs": 4, "batch_size": 8}}
-    with pytest.raises(ConfigError, match=r"another base configuration \(train.epochs 3 → 4\)"):
-        execute.run(other, GRID, finished.path, finished.path)
-    assert (finished.path / "results.csv").read_bytes() == before
-
-
-def test_a_second_process_is_refused_while_the_first_lives(finished):
-    with (
-        finished.locked(),
-        pytest.raises(ConfigError, match="another process works in"),
-    ):
-        execute.run(BASE, GRID, finished.path, finished.path)
-
-
-def test_scoring_again_from_checkpoints_gives_the_same_results(finished):
-    before = (finished.path / "results.csv").read_bytes()
-    rescoring.rescore(finished.path, finished.path, [], [])
-    assert (finished.path / "results.csv").read_bytes() == before
-    rescoring.rescore(finished.path, finished.path, ["thesis"], ["knn"])
-    assert (finished.path / "results.csv").read_bytes() == before
-
-
-def test_scores_are_added_to_those_that_there_are(finished, tmp_path):
-    shutil.copytree(finished.path, tmp_path / "run")
-    run_folder = rescoring.rescore(tmp_path / "run", finished.path, ["full"])
-    before = {tuple(row.values()) for row in rows(finished)}
-    after = {tuple(row.values()) for row in rows(run_folder)}
-    assert before < after
-    assert {row["protocol"] for row in rows(run_folder)} == {"thesis", "labelled", "full"}
-    assert len(after) == len(before) * 3 / 2
-    for result in run_folder.results():
-        assert result["config"]["eval.protocols"] == ["thesis", "labelled", "full"]
-    again = rescoring.rescore(run_folder.path, finished.path)  # as its configuration says by now
-    assert {tuple(row.values()) for row in rows(again)} == after
-
-
-def test_embeddings_belong_to_the_images_and_labels_beside_them(finished):
-    result = finished.results()[0]
-    setup, _, labelled, network = rescoring.trained_point(finished, result, trainer(finished))
-    with np.load(finished.point(result["point"]) / "embeddings.npz") as arrays:
-        test = setup.dataset.test
-        np.testing.assert_allclose(
-            arrays["test"], setup.encode(network.params["model"], test.x)[0], rtol=1e-5
-        )
-        np.testing.assert_array_equal(arrays["test_labels"], test.y)
-        np.testing.assert_array_equal(arrays["labelled_index"], labelled)
-        np.testing.assert_array_equal(arrays["labelled_labels"], setup.dataset.train.y[labelled])
-
-
 def test_points_that_diverge_or_collapse_are_named_and_have_no_scores(tmp_path):
     over = (
         {"system": ("dml",), "loss.broken": (0.0, 1.0)},
@@ -340,59 +198,10 @@ def test_points_that_diverge_or_collapse_are_named_and_have_no_scores(tmp_path):
     assert alone[0]["scores"] == good["scores"]  # a diverged companion does not disturb
 
 
-def test_scoring_on_validation_images_needs_some(tmp_path):
-    base = BASE | {"eval": {"split": "validation"}, "system": "ae"}
-    run_folder = execute.run(base, ({},), tmp_path / "run", tmp_path)
-    result = run_folder.results()[0]
-    setup, _, _, network = rescoring.trained_point(run_folder, result, trainer(run_folder))
-    with np.load(run_folder.point(result["point"]) / "embeddings.npz") as arrays:
-        expected = setup.encode(network.params["model"], setup.dataset.validation.x)[0]
-        np.testing.assert_allclose(arrays["test"], expected, rtol=1e-5)
-
-
-def test_a_split_without_images_is_refused_before_anything_is_trained(tmp_path, monkeypatch):
-    without = dataclasses.replace(
-        blobs.make(tmp_path), validation=Split(np.zeros((0, 4, 5, 3)), [])
-    )
-    monkeypatch.setattr(blobs, "make", lambda data_dir: without)
-    with pytest.raises(ConfigError, match=r"eval\.split is validation, but blobs has no"):
-        execute.run(BASE | {"eval": {"split": "validation"}}, ({},), tmp_path / "b", tmp_path)
-    assert not (tmp_path / "b" / "checkpoints").exists()
-
-
 def test_an_own_loss_and_a_system_without_one_go_together_in_a_grid(tmp_path):
     base = BASE | {"loss": {"name": "tests.third_party.spring:make", "stiffness": 0.5}}
     points = grid.expand(base, ({"system": ("dml", "ae")},))
     assert ["loss.stiffness" in p.setting for p in points] == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("vector", r"loss\.name: a loss must return one number, but returns \(8,\)"),
-        ("branching", r"broken:branching branches on a number of loss, which is traced"),
-    ],
-)
-def test_a_loss_that_cannot_be_trained_is_explained(tmp_path, name, message):
-    base = BASE | {"system": "dml", "loss": {"name": f"tests.third_party.broken:{name}"}}
-    with pytest.raises(ConfigError, match=message):
-        execute.run(base, ({},), tmp_path / "run", tmp_path)
-
-
-def test_a_damaged_checkpoint_is_named(finished):
-    result = finished.results()[0] | {"checkpoint": {"path": "none/final", "row": 0, "rows": 1}}
-    with pytest.raises(ConfigError, match="none/final is missing or damaged"):
-        rescoring.trained_point(finished, result, trainer(finished))
-
-
-def test_a_run_of_another_version_is_refused_in_one_sentence(finished, tmp_path):
-    shutil.copytree(finished.path, tmp_path / "old")
-    old = next((tmp_path / "old" / "points").glob("*/result.json"))
-    result = json.loads(old.read_text())
-    result["config"]["loss.shine"] = 0.123
-    old.write_text(json.dumps(result))
-    with pytest.raises(ConfigError, match="is of another version of jaxdml"):
-        rescoring.rescore(tmp_path / "old", tmp_path, (), ())
 
 
 def test_a_metric_loss_of_a_single_point_is_pointed_out(finished, tmp_path):
@@ -407,17 +216,6 @@ def test_a_metric_loss_of_a_single_point_is_pointed_out(finished, tmp_path):
     assert "its metric loss on labelled images, 0.2, is what it would be" in result["note"]
     assert result["note"] in reported(folder.Folder(tmp_path)).table
     assert not any(point["note"] for point in finished.results())
-
-
-def test_a_run_that_was_refused_before_it_began_leaves_its_folder_free(tmp_path):
-    base = flatten(BASE) | {"train.epochs": 1}
-    balanced = {"train.sampler": "balanced", "train.batch_size": 4}
-    with pytest.raises(ConfigError, match=r"need train.batch_size to be at least 6"):
-        execute.run(base | balanced, ({},), tmp_path, tmp_path)
-    run_folder = execute.run(base | balanced | {"train.batch_size": 6}, ({},), tmp_path, tmp_path)
-    assert [result["status"] for result in run_folder.results()] == ["ok"]
-    with pytest.raises(ConfigError, match="holds a run of another base configuration"):
-        execute.run(base, ({},), tmp_path, tmp_path)
 
 
 def test_a_task_that_a_cluster_repeats_does_nothing_again(finished, monkeypatch):
@@ -450,14 +248,6 @@ def test_a_plan_without_sizes_is_still_read(finished, tmp_path):
     (tmp_path / "old" / "plan.json").write_text(json.dumps(plan))
     more = ({"system": ("dml",), ("seed", "data.labels_seed"): ((5, 5),)},)
     assert len(execute.run(BASE, more, tmp_path / "old", tmp_path).results()) == 5
-
-
-def test_a_lost_checkpoint_is_named(tmp_path, monkeypatch):
-    run_and_die_after(1, tmp_path / "run", monkeypatch)
-    [lost] = (tmp_path / "run").glob("checkpoints/*/epoch_1")
-    shutil.rmtree(lost)
-    with pytest.raises(ConfigError, match=rf"epoch_1 is missing or damaged: remove {lost.parent}"):
-        execute.run(BASE, GRID, tmp_path / "run", tmp_path)
 
 
 def test_groups_that_share_a_point_are_trained_once(tmp_path):
