@@ -152,28 +152,29 @@ def test_a_poorer_report_does_not_replace_a_better_one(run_folder, tmp_path):
 def test_a_run_knows_where_its_data_lay(tmp_path, command):
     """Trained in one folder; reported, scored again and embedded from another, without a path."""
     random = np.random.default_rng(0)
-    here, there = tmp_path / "here", tmp_path / "there"
-    there.mkdir()
-    here.mkdir()
+    data_dir, other_dir = tmp_path / "here", tmp_path / "there"
+    other_dir.mkdir()
+    data_dir.mkdir()
     y = np.arange(40) % 2
     x = (120 * y[:, None, None] + random.integers(0, 60, (40, 4, 4))).astype(np.uint8)
-    np.savez(here / "own.npz", x=x, y=y, x_test=x[:12], y_test=y[:12])
+    np.savez(data_dir / "own.npz", x=x, y=y, x_test=x[:12], y_test=y[:12])
     small = ["--config.train.steps=2", "--config.model.hidden=(4,)", "--config.model.latent_dim=2"]
     done = command(
         "train", "--config=configs/images.py", "--config.data.name=arrays",
-        "--config.data.path=own.npz", f"--data_dir={here}", f"--workdir={tmp_path / 'run'}", *small,
+        "--config.data.path=own.npz", f"--data_dir={data_dir}", f"--workdir={tmp_path / 'run'}",
+        *small,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     figures = {path.name for path in (tmp_path / "run" / "report").glob("*.png")}
     assert "neighbours.png" in figures
     shutil.rmtree(tmp_path / "run" / "report")
     stored_plan = folder.Folder(tmp_path / "run").plan()
-    assert stored_plan["data_dir"] == str(here)
-    assert list(stored_plan["places"].values()) == [str(here / "own.npz")]
+    assert stored_plan["data_dir"] == str(data_dir)
+    assert list(stored_plan["places"].values()) == [str(data_dir / "own.npz")]
     for name, *arguments in (
         ("report",),
         ("evaluate", "--protocols=thesis"),
-        ("embed", "--point=", f"--input={here / 'own.npz'}", f"--output={tmp_path / 'z.npz'}"),
+        ("embed", "--point=", f"--input={data_dir / 'own.npz'}", f"--output={tmp_path / 'z.npz'}"),
     ):
         if arguments and arguments[0] == "--point=":
             [point] = folder.Folder(tmp_path / "run").results()
