@@ -17,7 +17,7 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def heeded(note: Callable[[str], None]) -> Iterator[Callable[[], int]]:
-    """Within it, SIGTERM and Ctrl-C wait for a good moment; a second one stops at once.
+    """Makes SIGTERM and Ctrl-C wait for a good moment during the block; a second one stops at once.
 
     Args:
       note: is told that one came.

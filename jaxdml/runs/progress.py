@@ -84,7 +84,11 @@ class Reporter:
         return (time.monotonic() - self.started) / done * (self.total - self._done)
 
     def line(self) -> str:
-        """Where the work stands."""
+        """Says where the work stands, in one line.
+
+        >>> Reporter(points=4, finished=1, epochs=0).line()
+        '1/4 points'
+        """
         parts, left = [f"{self.points_done}/{self.points} points"], self.time_left()
         if self.epochs:
             parts += [f"epoch {self.epochs_done}/{self.epochs}", f"loss {self.loss:.4g}"]

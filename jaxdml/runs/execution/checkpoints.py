@@ -27,7 +27,11 @@ class Saved(NamedTuple):
 
 
 def read(saved: Path) -> Saved | None:
-    """What is there of a chunk: nothing where no epoch was finished."""
+    """Reads what an earlier call left of a chunk: `None` if no epoch was finished.
+
+    >>> read(Path("nowhere")) is None
+    True
+    """
     if not (saved / "progress.json").exists():
         return None
     progress = folder.read_json(saved / "progress.json")
@@ -49,7 +53,7 @@ def restore(saved: Path, number: int, template: TrainState) -> TrainState:
 
 
 def final(setup: CohortSetup, saved: Path, rows: int, average: bool) -> Network:
-    """As `networks`, for a chunk whose last epoch is done.
+    """Reads the networks of a chunk whose last epoch is done, as `networks` does.
 
     Raises:
       ConfigError: if they are missing or damaged.
@@ -92,14 +96,18 @@ def networks(setup: CohortSetup, path: Path, rows: int, average: bool) -> Networ
 
 
 def chunk_name(chunk: Sequence[GridPoint]) -> str:
-    """The same points in the same order have the same name."""
+    """Names the folder of a chunk's checkpoints: twelve hex digits, by its points and their order.
+
+    >>> len(chunk_name([]))
+    12
+    """
     return hashlib.sha256(",".join(point.id for point in chunk).encode()).hexdigest()[:12]
 
 
 def chunks(
     points: Sequence[GridPoint], finished: Set[str], size: int, checkpoints: Path
 ) -> Iterator[Sequence[GridPoint]]:
-    """Points in groups of at most `size`; before them, groups that were cut off, of any size.
+    """Yields groups of at most `size` points; before them, groups that were cut off, of any size.
 
     Args:
       points: all of a cohort.
@@ -107,6 +115,11 @@ def chunks(
         while its results were written.
       size: the room of a chunk.
       checkpoints: the folder of all checkpoints.
+
+    >>> from jaxdml.runs.planning.points import point
+    >>> three = [point({"system": "ae", "seed": seed}) for seed in range(3)]
+    >>> [len(group) for group in chunks(three, frozenset(), 2, Path("nowhere"))]
+    [2, 1]
     """
     points_by_id = {point.id: point for point in points}
     left = {point.id: point for point in points if point.id not in finished}
@@ -175,7 +188,7 @@ class Saver:
         self.written = len(history)
 
     def wait(self) -> None:
-        """Until it is written.
+        """Waits until the last checkpoint is written.
 
         Raises:
           OSError: if it could not be.

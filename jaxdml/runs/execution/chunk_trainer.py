@@ -27,7 +27,7 @@ from jaxdml.types import Dataset
 
 
 class Size(NamedTuple):
-    """How the points of a cohort travel."""
+    """How many points of a cohort are trained together, and how they lie on the devices."""
 
     width: int  # so many at once on a device
     rounds: int  # so many times, before results are written
@@ -41,7 +41,11 @@ class Size(NamedTuple):
         return self.width * self.rounds * self.devices
 
     def holding(self, points: int) -> Self:
-        """With as many rounds as so many points need, if it has fewer."""
+        """Returns this size with enough rounds for so many points, or unchanged if it has them.
+
+        >>> Size(width=2, rounds=1, devices=4).holding(20).rounds
+        3
+        """
         needed = math.ceil(points / (self.width * self.devices))
         return self._replace(rounds=max(self.rounds, needed))
 
@@ -136,12 +140,12 @@ class ChunkTrainer:
         return size._replace(width=layout.width, rounds=layout.rounds, fed=layout.fed)
 
     def rounds(self, members: Cohort, size: Size) -> Size:
-        """With as many rounds as a cohort should have."""
+        """Returns the size with as many rounds as `sizing.rounds` gives the cohort."""
         setup, count = self.setup(members), len(members.points)
         return size._replace(rounds=sizing.rounds(setup, count, size.width, size.devices))
 
     def trial(self, members: Cohort, width: int) -> sizing.Trial:
-        """A few steps of a cohort; made once."""
+        """Measures a few steps of a cohort at a width; each width is measured once."""
         key = members.static, members.capacity, width
         if key not in self._trials:
             with self.during("compiling"):
@@ -267,7 +271,7 @@ class ChunkTrainer:
 
     @contextmanager
     def during(self, activity: str) -> Iterator[None]:
-        """Adds the time within to what is `spent` on an activity, but for what others took."""
+        """Adds the seconds of the block to `spent[activity]`, without activities inside it."""
         began, others = time.monotonic(), sum(self.spent.values())
         try:
             yield

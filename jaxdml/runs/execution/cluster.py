@@ -164,7 +164,7 @@ WorkerPaths = tuple[str, str, str | None]  # run folder, data, compilation cache
 
 @functools.cache
 def _trainer(paths: WorkerPaths) -> ChunkTrainer:
-    """This process's, kept from task to task."""
+    """Returns the chunk trainer of this process, which is kept from task to task."""
     workdir, data_dir, compiled = paths
     if compiled:
         jax.config.update("jax_compilation_cache_dir", compiled)
@@ -177,13 +177,13 @@ def _trainer(paths: WorkerPaths) -> ChunkTrainer:
 
 
 def size(paths: WorkerPaths, members: Cohort, before: Size | None) -> Size:
-    """A task: how a cohort travels on the devices of a worker."""
+    """A task: chooses the size of a cohort's chunks on the devices of a worker."""
     with _one_at_a_time:
         return _trainer(paths).size(members, before)
 
 
 def carry_out(paths: WorkerPaths, chunk: Chunk, finished: Set[str]) -> float:
-    """A task: trains a chunk, and writes its results; the last epoch's mean loss.
+    """A task: trains a chunk, writes its results, and returns the last epoch's mean loss.
 
     Another worker that is still at it, as after a lost connection, is waited for, and what it has
     finished is not done again.

@@ -71,7 +71,9 @@ def score_again(
     stop: Callable[[], int] = lambda: 0,
     only: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
-    """Results of points whose training is another's, or their own of an earlier time.
+    """Scores trained points again and writes their results.
+
+    The training is a point's own of an earlier time, or that of another point.
 
     With `only`, see `Scorer.submit`, scores are added to those of the earlier time.
     """
@@ -130,7 +132,7 @@ def _merged_scores(old: Scores, new: Scores) -> Scores:
 
 @contextmanager
 def _writing_results(run_folder: folder.Folder) -> Iterator[None]:
-    """Has results.csv agree with the points, also after Ctrl-C."""
+    """Writes results.csv at the end of the block, also after Ctrl-C."""
     try:
         yield
     finally:
@@ -155,7 +157,7 @@ def stored_point(run_folder: folder.Folder, result: Mapping[str, Any]) -> GridPo
 def trained_point(
     run_folder: folder.Folder, result: Mapping[str, Any], trainer: ChunkTrainer
 ) -> tuple[cohort.CohortSetup, GridPoint, np.ndarray, Any]:
-    """CohortSetup, identity, labelled rows and parameters of a finished point.
+    """Returns the cohort setup, point, labelled rows and network of a finished point.
 
     Args:
       run_folder: its run folder.

@@ -49,7 +49,7 @@ def place_cohort(
     share: float,
     feed: str,
 ) -> Placed:
-    """A cohort on the devices, in a layout that fits; its programs are compiled.
+    """Compiles a cohort's programs and places its images, in a layout that fits the devices.
 
     Args:
       setup: the cohort's.
@@ -122,7 +122,7 @@ def images_on_a_device(
 
 
 def too_wide(setup: CohortSetup, width: int, needed: int, limit: float) -> bool:
-    """Whether so many points at once are too much, and would be without the images, too."""
+    """Says whether several points at once need more than `limit` bytes, even without images."""
     return width > 1 and needed - size(setup) > limit
 
 
@@ -243,7 +243,7 @@ def _steps(setup: CohortSetup, pattern: tuple[int, ...], sizes: streams.Sizes) -
 def full_chunk(
     setup: CohortSetup, points: Sequence[GridPoint], layout: population.Layout
 ) -> population.PointBatch:
-    """A full chunk, as far as shapes and times go: any images may be its labelled ones."""
+    """Makes the batch of a full chunk to measure with: points repeat, any images are labelled."""
     chosen = [points[i % len(points)] for i in range(layout.chunk)]
     return population.stack(
         [point.setting["seed"] for point in chosen],

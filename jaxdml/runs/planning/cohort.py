@@ -29,27 +29,27 @@ class CohortSetup:
 
     @property
     def epochs(self) -> int:
-        """How many a training has."""
+        """How many epochs a training has."""
         return self.first.setting.epochs
 
     @property
     def assemble(self) -> programs.Assemble:
-        """From a point's numbers to its method."""
+        """The function from a point's numbers to its method."""
         return self.first.assemble
 
     @property
     def method(self) -> Method:
-        """Of the first point."""
+        """The method of the first point."""
         return self.first.method
 
     @property
     def model(self) -> Model:
-        """Of the first point, as all points have it."""
+        """The model, which is the same for all points."""
         return self.method.model
 
     @property
     def routine(self) -> Routine:
-        """The same."""
+        """The routine of the first point; its phases are the same for all points."""
         return self.method.routine
 
     @property
@@ -59,7 +59,7 @@ class CohortSetup:
 
     @property
     def bytes_of_a_point(self) -> int:
-        """What its state takes."""
+        """How many bytes the state of a point takes."""
         leaves = jax.tree.leaves(self.template(1))
         return int(sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
 
@@ -96,7 +96,7 @@ class Network(NamedTuple):
 
 
 def setup_of(members: Cohort, dataset: Dataset) -> CohortSetup:
-    """That of a cohort, from any of its points."""
+    """Makes the setup of a cohort from its first point."""
     first = members.points[0].setting.on(dataset)
     return CohortSetup(
         first=first,

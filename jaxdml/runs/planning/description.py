@@ -30,7 +30,7 @@ def describe(plan: Plan) -> str:
 
 
 def notes_of(plan: Plan) -> list[str]:
-    """What the user should know before it starts."""
+    """Lists what the user should know before training starts, a sentence each."""
     return [*plan.notes, *([plan.shared] if plan.shared else [])]
 
 

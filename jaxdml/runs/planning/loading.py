@@ -17,7 +17,7 @@ ALWAYS = ("data.size", "data.channels")
 
 
 def described(config: Mapping[str, Any]) -> str:
-    """Which images there are, in words: the same ones for the same words.
+    """Names the images of a configuration in words: equal words mean the same images.
 
     Args:
       config: a setting, or what a result has stored of one.
@@ -36,7 +36,7 @@ def described(config: Mapping[str, Any]) -> str:
 
 
 def image_shape(dataset: Dataset) -> tuple[int, int, int]:
-    """(H, W, C)."""
+    """Returns the height, width and channels of a data set's images."""
     height, width, channels = dataset.train.x.shape[1:]
     return height, width, channels
 

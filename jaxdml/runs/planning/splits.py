@@ -85,7 +85,7 @@ def _fold(dataset: Dataset, fold: int) -> np.ndarray:
 
 
 def with_folds(points: Sequence[GridPoint], load: LoadDataset) -> list[GridPoint]:
-    """Points, and before each one without test images the same one for each of its folds.
+    """Adds points of folds: before each point without test images, one for each of its folds.
 
     Args:
       points: of a grid.

@@ -85,7 +85,7 @@ def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """What is kept; what is damaged is scored anew."""
+    """Reads the scores in a baselines.json; a damaged file counts as empty."""
     try:
         entries = folder.read_json(file) if file.exists() else {}
         return {
@@ -101,7 +101,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 class _Store:
-    """What of the baselines of one run is scored, and what is scored now."""
+    """The scores of the baselines of one run: those in its file, and those that are added."""
 
     def __init__(self, run_folder: folder.Folder, load: loading.LoadDataset) -> None:
         self.file, self.load = run_folder.path / folder.BASELINE_SCORES, load
@@ -147,7 +147,7 @@ class _Store:
         return scores
 
     def close(self) -> list[str]:
-        """Keeps what is new, and tells what is missing."""
+        """Writes the file if scores are new, and returns notes on what is not scored."""
         entries = {
             key: entry for key, entry in self.entries.items() if entry["tried"] or LEFT_OUT in entry
         }

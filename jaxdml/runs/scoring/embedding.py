@@ -155,7 +155,7 @@ def _class_scores(
 
 
 def _defect(embedded: Embedded) -> str | None:
-    """Of the test, labelled or training images, whichever has one first."""
+    """Says what is wrong with the test, labelled or training embeddings, or returns `None`."""
     parts = (embedded.test, embedded.labelled, embedded.train)
     return next(filter(None, (embed.defect(z) for z in parts if z is not None)), None)
 

@@ -35,7 +35,7 @@ class Order(NamedTuple):
 
     @property
     def is_work(self) -> bool:
-        """Whether there is anything to find."""
+        """Whether workers have work: a classifier to fit, or a protocol that fits none."""
         fitted = (find_protocol(name).task is not None for name in self.protocols)
         return bool(self.classifiers) or not all(fitted)
 
@@ -134,7 +134,7 @@ def _score_here(order: Order) -> None:
 
 
 def _on_device(order: Order) -> Order:
-    """What is left of an order once the device has done its part."""
+    """Scores by the classifiers of `ON_DEVICE`, and returns an order for the rest."""
     device_classifiers = [name for name in order.classifiers if name in ON_DEVICE]
     fitted = [name for name in order.protocols if find_protocol(name).task is not None]
     scores = evaluate(order.embedded, fitted, device_classifiers, order.options, ON_DEVICE)

@@ -80,7 +80,11 @@ def write_configurations(into: Path, results: Sequence[Mapping[str, Any]]) -> No
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a folder holds an archive, and not a run."""
+    """Whether a folder holds an archive, and not a run.
+
+    >>> is_archive(Path("nowhere"))
+    False
+    """
     return (path / "results.csv").exists() and not (path / "plan.json").exists()
 
 
@@ -165,7 +169,7 @@ class Archive(folder.Folder):
         ]
 
     def embeddings(self, identity: str) -> Mapping[str, np.ndarray]:
-        """None: they are not kept."""
+        """Returns no arrays: an archive keeps no embeddings."""
         return {}
 
     def _rows(self, name: str) -> list[dict[str, str]]:

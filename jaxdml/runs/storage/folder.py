@@ -57,7 +57,7 @@ class Folder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Alone in the folder.
+        """Keeps other processes out of the folder during the block.
 
         Raises:
           ConfigError: if another process is at work in it.
@@ -78,7 +78,7 @@ class Folder:
 
     @contextmanager
     def chunk_locked(self, name: str) -> Iterator[None]:
-        """Alone at a chunk's checkpoints; waits for who is there."""
+        """Waits until a chunk's checkpoints are free, and keeps other processes from them."""
         (self.checkpoints / name).mkdir(parents=True, exist_ok=True)
         with (self.checkpoints / name / ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -169,7 +169,7 @@ class Folder:
         return read_csv(self.point(identity) / "history.csv")
 
     def embeddings(self, identity: str) -> Mapping[str, np.ndarray]:
-        """A finished point's, named as in `EmbeddedPoint`; nothing of a point that diverged."""
+        """A finished point's arrays, named as in `EmbeddedPoint`; none if the point diverged."""
         with np.load(self.point(identity) / "embeddings.npz") as file:
             return dict(file)
 
@@ -179,7 +179,7 @@ class Folder:
         history: Sequence[Mapping[str, Any]],
         embeddings: Mapping[str, np.ndarray],
     ) -> None:
-        """A finished point; its result.json comes last, and says that the others are there."""
+        """Writes a finished point's files; result.json comes last: then the others are there."""
         run_folder = self.point(result["point"])
         columns = list(dict.fromkeys(name for row in history for name in row))
         write_csv(run_folder / "history.csv", columns, history)
@@ -197,7 +197,7 @@ class Folder:
                 shutil.rmtree(kept)
 
     def write_results(self, into: Path | None = None) -> None:
-        """results.csv and per_class.csv of the points that are finished, here or elsewhere."""
+        """Writes results.csv and per_class.csv of finished points, by default in this folder."""
         into = into or self.path
         paths = self.plan()["grid_paths"]
         rows: list[dict[str, Any]] = []
@@ -236,7 +236,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """JSON, one level of indentation at a time, without NaN."""
+    """Writes a value as JSON, indented by one space a level, without NaN."""
     write(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
@@ -253,7 +253,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Rows as CSV; what a row lacks, `None` and NaN are empty, and other columns are left out."""
+    """Writes rows as CSV. What a row lacks, `None` and NaN are empty; other columns are omitted."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -263,7 +263,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Arrays by name, compressed."""
+    """Writes arrays by name, compressed."""
     buffer = io.BytesIO()
     # numpy types every further keyword as its own option allow_pickle
     np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]

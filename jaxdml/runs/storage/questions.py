@@ -24,7 +24,7 @@ Questions = dict[str, dict[str, dict[str, Any]]]
 
 
 def resolve(base: Mapping[str, Any], questions: Mapping[str, Any]) -> Questions:
-    """Each setting as a whole configuration.
+    """Completes each setting of each question to a whole configuration.
 
     Raises:
       ConfigError: if the questions are not of the form above, or a setting is not valid.
@@ -59,7 +59,7 @@ def resolve(base: Mapping[str, Any], questions: Mapping[str, Any]) -> Questions:
 
 
 def write(run_folder: folder.Folder, questions: Questions) -> None:
-    """Keeps them with the run; without any, none of an earlier call are left."""
+    """Writes questions into the run folder; without any, removes those of an earlier call."""
     if questions:
         folder.write_json(run_folder.path / FILE, questions)
     else:
@@ -67,6 +67,11 @@ def write(run_folder: folder.Folder, questions: Questions) -> None:
 
 
 def read(run_folder: folder.Folder) -> Questions:
-    """Those of a run, or none."""
+    """Reads the questions of a run; a run without any gives an empty dict.
+
+    >>> from pathlib import Path
+    >>> read(folder.Folder(Path("nowhere")))
+    {}
+    """
     file = run_folder.path / FILE
     return folder.read_json(file) if file.exists() else {}
