@@ -184,16 +184,16 @@ class Refresh(NamedTuple):
     """
 
     due: Callable[[int], bool]  # whether it happens after this epoch; 0 is before the first
-    update: Callable[..., tuple[Params, Any]]  # (own, kept, corpus, seed) → own, kept
+    update: Callable[..., tuple[Params, Any]]  # (params, kept, corpus, seed) → params, kept
 
 
 class Term(NamedTuple):
     """One named, weighted part of an objective.
 
-    `value(own, kept, context, key) → (loss f32[], kept, metrics)` sees what the term itself learns
-    (`own`) and keeps from step to step (`kept`, which gradients do not move), and the context.
-    `init(key, context) → (own, kept)` makes both, see `InitContext`. What `refresh` returns has the
-    same shapes; where it changes `own`, the optimizer begins anew there.
+    `value(params, kept, context, key) → (loss f32[], kept, metrics)` sees what the term itself
+    learns (`params`) and keeps from step to step (`kept`, which gradients do not move), and the
+    context. `init(key, context) → (params, kept)` makes both, see `InitContext`. What `refresh`
+    returns has the same shapes; where it changes `params`, the optimizer begins anew there.
     """
 
     name: str
@@ -205,10 +205,10 @@ class Term(NamedTuple):
     refresh: Refresh | None = None
     needs: tuple[str, ...] = ()  # of the model: `variance`, `decoder`; of others: `class_scores`
     # what others may ask of a term that has it
-    class_scores: Callable[..., Array] | None = None  # (own, kept, embeddings) → f32[B, classes]
+    class_scores: Callable[..., Array] | None = None  # (params, kept, embeddings) → f32[B, classes]
     of_embeddings: Callable[..., Array] | None = None  # (embeddings, labels, labelled) → f32[]
     prior: Callable[[int, int], Prior] | None = (
-        None  # (latent_dim, classes), `own` is what it learns
+        None  # (latent_dim, classes), `params` is what it learns
     )
 
 

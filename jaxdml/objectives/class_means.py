@@ -77,20 +77,20 @@ def class_scores(
     Returns:
       f32[B, C]; a class that was never seen is 10⁴ below all others.
 
-    >>> seen = ClassMeans(jnp.array([[1.0], [-1.0]]), jnp.ones(2))
-    >>> scores(jnp.array([[1.0], [0.0]]), seen, temperature=1.0).tolist()
+    >>> sums = ClassMeans(jnp.array([[1.0], [-1.0]]), jnp.ones(2))
+    >>> class_scores(jnp.array([[1.0], [0.0]]), sums, temperature=1.0).tolist()
     [[-0.0, -4.0], [-1.0, -1.0]]
     """
-    seen = sums.rows > 0
+    present = sums.rows > 0
     means = sums.means
     if kind == "cosine":
         logits = 2 * unit(embeddings) @ unit(means).T
     else:
-        among = jnp.broadcast_to(seen[:, None], means.shape)
-        centre = (jnp.where(among, means, 0).sum(axis=0) / jnp.maximum(seen.sum(), 1))[None, :]
-        spread = masks.mean(jnp.sum((means - centre) ** 2, axis=1), seen)
+        among = jnp.broadcast_to(present[:, None], means.shape)
+        centre = (jnp.where(among, means, 0).sum(axis=0) / jnp.maximum(present.sum(), 1))[None, :]
+        spread = masks.mean(jnp.sum((means - centre) ** 2, axis=1), present)
         squared = jnp.sum((embeddings[:, None, :] - means[None, :, :]) ** 2, axis=2)
         logits = -squared / jnp.where(spread > 0, spread, 1)
     logits = logits / jnp.asarray(temperature, logits.dtype)
-    lowest = jnp.where(seen[None, :], logits, 0).min()
-    return jnp.where(seen[None, :], logits, lowest - 1e4)
+    lowest = jnp.where(present[None, :], logits, 0).min()
+    return jnp.where(present[None, :], logits, lowest - 1e4)

@@ -40,10 +40,12 @@ def make(*, temperature: ArrayLike = 0.2, projection: int | None = None) -> Term
             return {}, {}
         return _layers(key, (context.latent_dim, projection, projection)), {}
 
-    def value(own: Params, kept: Any, context: Context, key: Array) -> tuple[Array, Any, Metrics]:
+    def value(
+        params: Params, kept: Any, context: Context, key: Array
+    ) -> tuple[Array, Any, Metrics]:
         def projected(outputs: Outputs) -> Array:
             z = context.embedding(outputs.mean)
-            return z if projection is None else _projected(own, z)
+            return z if projection is None else _projected(params, z)
 
         first, second = (projected(context.outputs[role]) for role in ("first", "second"))
         valid = context.batches["first"].valid
@@ -59,11 +61,11 @@ def _layers(key: Array, sizes: tuple[int, int, int]) -> Params:
     dtype = jnp.result_type(float)
     shapes = {"hidden": sizes[:2], "out": sizes[1:]}
     return {
-        name: {"kernel": normal(one, shape, dtype), "bias": jnp.zeros(shape[1], dtype)}
-        for one, (name, shape) in zip(jax.random.split(key), shapes.items(), strict=True)
+        name: {"kernel": normal(layer_key, shape, dtype), "bias": jnp.zeros(shape[1], dtype)}
+        for layer_key, (name, shape) in zip(jax.random.split(key), shapes.items(), strict=True)
     }
 
 
-def _projected(own: Params, z: Array) -> Array:
-    hidden = jax.nn.relu(z @ own["hidden"]["kernel"] + own["hidden"]["bias"][None, :])
-    return hidden @ own["out"]["kernel"] + own["out"]["bias"][None, :]
+def _projected(params: Params, z: Array) -> Array:
+    hidden = jax.nn.relu(z @ params["hidden"]["kernel"] + params["hidden"]["bias"][None, :])
+    return hidden @ params["out"]["kernel"] + params["out"]["bias"][None, :]

@@ -39,7 +39,9 @@ def make(*, concentration: ArrayLike = 1.0, ramp_steps: ArrayLike | None = None)
     def weight(step: Array) -> ArrayLike:
         return 1.0 if ramp_steps is None else jnp.minimum(step / jnp.asarray(ramp_steps), 1)
 
-    def value(own: Params, kept: Any, context: Context, key: Array) -> tuple[Array, Any, Metrics]:
+    def value(
+        params: Params, kept: Any, context: Context, key: Array
+    ) -> tuple[Array, Any, Metrics]:
         batch = context.batches["images"]
 
         def probabilities(x: Array, of: str) -> Array:
@@ -55,8 +57,8 @@ def make(*, concentration: ArrayLike = 1.0, ramp_steps: ArrayLike | None = None)
             return each * rows + (1 - each) * rows[other]
 
         target = mixed(jax.lax.stop_gradient(probabilities(batch.x, "teacher")))
-        found = probabilities(mixed(batch.x), "student")
-        return masks.mean(jnp.mean((found - target) ** 2, axis=1), batch.valid), kept, {}
+        predicted = probabilities(mixed(batch.x), "student")
+        return masks.mean(jnp.mean((predicted - target) ** 2, axis=1), batch.valid), kept, {}
 
     roles = {"images": Role("all")}
     return Term(

@@ -58,7 +58,9 @@ def make(
     def init(key: Array, context: InitContext) -> tuple[Params, Any]:
         return prior(context.latent_dim, context.classes).init(key, context.examples), {}
 
-    def value(own: Params, kept: Any, context: Context, key: Array) -> tuple[Array, Any, Metrics]:
+    def value(
+        params: Params, kept: Any, context: Context, key: Array
+    ) -> tuple[Array, Any, Metrics]:
         batch, outputs = context.batches["images"], context.outputs["images"]
         mean, logvar = outputs.mean, outputs.logvar
         if logvar is None:
@@ -68,8 +70,8 @@ def make(
             key,
             mean,
             logvar,
-            lambda z: density.log_prob(own, z, context.encode),
-            lambda: density.components(own, context.encode),
+            lambda z: density.log_prob(params, z, context.encode),
+            lambda: density.components(params, context.encode),
         )
         loss = masks.mean(rows, batch.valid)
         # an estimate may be below 0: without free bits it is left alone

@@ -19,5 +19,5 @@ def learned(loss: Loss) -> Learned:
         return loss
     return Learned(
         lambda key, classes, latent_dim: ({}, {}),
-        lambda own, kept, *arguments, **options: (loss(*arguments, **options), kept),
+        lambda params, kept, *arguments, **options: (loss(*arguments, **options), kept),
     )

@@ -62,21 +62,23 @@ def make(
     one_of("normalizer", normalizer, ("rows", "weights"))
     one_of("class_scores", class_scores, class_means.SCORES)
     at_least("temperature_of_scores", temperature_of_scores, 1e-6)
-    own_loss = learned(loss)
+    learned_loss = learned(loss)
     plain = tuple(sources) == ("true",)
     if not plain:
         _takes_weights(loss)
     if any(source.soft for source in sources.values()):
-        _takes_soft(own_loss)
-    keeps_means = scored and own_loss.class_scores is None
+        _takes_soft(learned_loss)
+    keeps_means = scored and learned_loss.class_scores is None
 
     def init(key: Array, context: InitContext) -> tuple[Params, Any]:
-        own, kept = own_loss.init(key, context.classes, context.latent_dim)
+        params, kept = learned_loss.init(key, context.classes, context.latent_dim)
         means = class_means.empty(context.classes, context.latent_dim) if keeps_means else {}
         states = {name: source.init(context) for name, source in sources.items()}
-        return own, {"loss": kept, "means": means, "sources": states}
+        return params, {"loss": kept, "means": means, "sources": states}
 
-    def value(own: Params, kept: Any, context: Context, key: Array) -> tuple[Array, Any, Metrics]:
+    def value(
+        params: Params, kept: Any, context: Context, key: Array
+    ) -> tuple[Array, Any, Metrics]:
         def embedding(outputs: Outputs) -> Array:
             return context.embedding(outputs.z if on == "sample" else outputs.mean)
 
@@ -84,20 +86,24 @@ def make(
         states: dict[str, Any] = {}
         metrics: Metrics = {}
         for name, source in sources.items():
-            rows, states[name], said = source.rows(
+            rows, states[name], source_metrics = source.rows(
                 kept["sources"][name], context, embedding, named_key(key, name)
             )
             parts[name] = rows, source.weight
-            metrics |= said if name == "true" else {f"{name}.{k}": v for k, v in said.items()}
+            metrics |= (
+                source_metrics
+                if name == "true"
+                else {f"{name}.{k}": v for k, v in source_metrics.items()}
+            )
         first = next(iter(parts.values()))[0]
         if plain:
-            result, kept_loss = own_loss.value(
-                own, kept["loss"], first.embeddings, first.labels, labelled=first.mask
+            result, kept_loss = learned_loss.value(
+                params, kept["loss"], first.embeddings, first.labels, labelled=first.mask
             )
         else:
             rows = joined(parts, normalizer)
-            result, kept_loss = own_loss.value(
-                own,
+            result, kept_loss = learned_loss.value(
+                params,
                 kept["loss"],
                 rows.embeddings,
                 rows.labels,
@@ -118,15 +124,15 @@ def make(
         metrics |= {"spread": _spread(first.embeddings, first.mask)}
         return result, {"loss": kept_loss, "means": means, "sources": states}, metrics
 
-    def scores(own: Params, kept: Any, embeddings: Array) -> Array:
-        if own_loss.class_scores is not None:
-            return own_loss.class_scores(own, kept["loss"], embeddings)
+    def scores(params: Params, kept: Any, embeddings: Array) -> Array:
+        if learned_loss.class_scores is not None:
+            return learned_loss.class_scores(params, kept["loss"], embeddings)
         return class_means.class_scores(
             embeddings, kept["means"], temperature_of_scores, class_scores
         )
 
     def of_embeddings(embeddings: Array, labels: Array, labelled: Array) -> Array:
-        return jnp.asarray(own_loss.value({}, {}, embeddings, labels, labelled=labelled)[0])
+        return jnp.asarray(learned_loss.value({}, {}, embeddings, labels, labelled=labelled)[0])
 
     return Term(
         "metric",
@@ -136,27 +142,31 @@ def make(
         init,
         refresh=_refresh(sources),
         needs=tuple({need for source in sources.values() for need in source.needs}),
-        class_scores=scores if keeps_means or own_loss.class_scores is not None else None,
+        class_scores=scores if keeps_means or learned_loss.class_scores is not None else None,
         of_embeddings=None if isinstance(loss, Learned) else of_embeddings,
     )
 
 
 def _refresh(sources: Mapping[str, Source]) -> Refresh | None:
     """The refreshes of the sources as that of their term: each happens when it is due itself."""
-    refreshes = {name: one.refresh for name, one in sources.items() if one.refresh is not None}
+    refreshes = {
+        name: source.refresh for name, source in sources.items() if source.refresh is not None
+    }
     if not refreshes:
         return None
 
     def due(epoch: int) -> bool:
-        return any(one.due(epoch) for one in refreshes.values())
+        return any(refresh.due(epoch) for refresh in refreshes.values())
 
-    def update(own: Params, kept: Any, corpus: Corpus, seed: tuple[int, int]) -> tuple[Params, Any]:
+    def update(
+        params: Params, kept: Any, corpus: Corpus, seed: tuple[int, int]
+    ) -> tuple[Params, Any]:
         states = {
-            name: one.update(kept["sources"][name], corpus, seed)
-            for name, one in refreshes.items()
-            if one.due(seed[1])
+            name: refresh.update(kept["sources"][name], corpus, seed)
+            for name, refresh in refreshes.items()
+            if refresh.due(seed[1])
         }
-        return own, kept | {"sources": kept["sources"] | states}
+        return params, kept | {"sources": kept["sources"] | states}
 
     return Refresh(due, update)
 
@@ -177,10 +187,10 @@ def _takes_soft(loss: Learned) -> None:
     rows, classes, dim = 2, 3, 4  # as good as any numbers
 
     def value() -> Array:
-        own, kept = loss.init(jax.random.key(0), classes, dim)
+        params, kept = loss.init(jax.random.key(0), classes, dim)
         z, labels = jnp.ones((rows, dim)), jnp.full((rows, classes), 1 / classes)
         flags = jnp.ones(rows, bool)
-        return loss.value(own, kept, z, labels, labelled=flags, weights=jnp.ones(rows))[0]
+        return loss.value(params, kept, z, labels, labelled=flags, weights=jnp.ones(rows))[0]
 
     jax.eval_shape(value)
 

@@ -14,14 +14,18 @@ def make(loss: Loss) -> Term:
     Args:
       loss: a function of images and reconstructions, or a `Learned` one.
     """
-    own_loss = learned(loss)
+    learned_loss = learned(loss)
 
     def init(key: Array, context: InitContext) -> tuple[Params, Any]:
-        return own_loss.init(key, context.classes, context.latent_dim)
+        return learned_loss.init(key, context.classes, context.latent_dim)
 
-    def value(own: Params, kept: Any, context: Context, key: Array) -> tuple[Array, Any, Metrics]:
+    def value(
+        params: Params, kept: Any, context: Context, key: Array
+    ) -> tuple[Array, Any, Metrics]:
         batch, outputs = context.batches["images"], context.outputs["images"]
-        loss, kept = own_loss.value(own, kept, batch.x, outputs.reconstruction, valid=batch.valid)
+        loss, kept = learned_loss.value(
+            params, kept, batch.x, outputs.reconstruction, valid=batch.valid
+        )
         return loss, kept, {}
 
     roles = {"images": Role("all")}

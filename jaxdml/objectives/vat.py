@@ -51,7 +51,9 @@ def make(
     at_least("power_iterations", power_iterations, 1)
     at_least("entropy", entropy, 0)
 
-    def value(own: Params, kept: Any, context: Context, key: Array) -> tuple[Array, Any, Metrics]:
+    def value(
+        params: Params, kept: Any, context: Context, key: Array
+    ) -> tuple[Array, Any, Metrics]:
         batch = context.batches["images"]
 
         def log_probabilities(x: Array) -> Array:

@@ -16,8 +16,8 @@ def class_means(batches, classes, dim, decay=0.99):
     total, count = np.zeros((classes, dim)), np.zeros(classes)
     for embeddings, labels, labelled in batches:
         total, count = total * decay, count * decay
-        for z, y, known in zip(embeddings, labels, labelled, strict=True):
-            if known and 0 <= y < classes:
+        for z, y, is_labelled in zip(embeddings, labels, labelled, strict=True):
+            if is_labelled and 0 <= y < classes:
                 total[y] += z
                 count[y] += 1
     return total, count
@@ -25,23 +25,30 @@ def class_means(batches, classes, dim, decay=0.99):
 
 def class_scores(embeddings, total, count, temperature, kind):
     """Logits by the distance to class means, or the cosine; unseen classes 10⁴ below."""
-    seen = [c for c in range(len(count)) if count[c] > 0]
-    means = {c: total[c] / count[c] for c in seen}
-    if kind == "distance" and seen:
-        centre = sum(means.values()) / len(seen)
-        spread = sum(float(((means[c] - centre) ** 2).sum()) for c in seen) / len(seen) or 1.0
-    found = np.zeros((len(embeddings), len(count)))
+    seen_classes = [c for c in range(len(count)) if count[c] > 0]
+    means = {c: total[c] / count[c] for c in seen_classes}
+    if kind == "distance" and seen_classes:
+        centre = sum(means.values()) / len(seen_classes)
+        spread = (
+            sum(float(((means[c] - centre) ** 2).sum()) for c in seen_classes) / len(seen_classes)
+            or 1.0
+        )
+    logits = np.zeros((len(embeddings), len(count)))
     for i, z in enumerate(embeddings):
-        for c in seen:
+        for c in seen_classes:
             if kind == "cosine":
                 norms = np.linalg.norm(z) * np.linalg.norm(means[c])
-                found[i, c] = 2 * float(z @ means[c]) / norms / temperature if norms else 0.0
+                logits[i, c] = 2 * float(z @ means[c]) / norms / temperature if norms else 0.0
             else:
-                found[i, c] = -float(((z - means[c]) ** 2).sum()) / spread / temperature
-    lowest = min(0.0, *(found[i, c] for i in range(len(found)) for c in seen)) if seen else 0.0
-    unseen = [c for c in range(len(count)) if c not in seen]
-    found[:, unseen] = lowest - 1e4
-    return found
+                logits[i, c] = -float(((z - means[c]) ** 2).sum()) / spread / temperature
+    lowest = (
+        min(0.0, *(logits[i, c] for i in range(len(logits)) for c in seen_classes))
+        if seen_classes
+        else 0.0
+    )
+    unseen = [c for c in range(len(count)) if c not in seen_classes]
+    logits[:, unseen] = lowest - 1e4
+    return logits
 
 
 def teacher_labels(scores, threshold, sharpness=None):

@@ -67,9 +67,9 @@ DEGENERATE = {
 def degenerate_values(term, scale):
     """The value of a term for each such batch and a network, after a look at its gradient."""
     sloped = jax.jit(jax.value_and_grad(lambda p, x, valid: value(term, p, x=x, valid=valid)))
-    found = {}
+    value_by_name = {}
     for name, batch in DEGENERATE.items():
-        found[name], slope = sloped(network(scale=scale), *batch)
-        assert jnp.isfinite(found[name]), name
+        value_by_name[name], slope = sloped(network(scale=scale), *batch)
+        assert jnp.isfinite(value_by_name[name]), name
         assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(slope)), name
-    return found
+    return value_by_name

@@ -19,8 +19,8 @@ def batches(seed=0):
     return 3 * random.normal(size=(STEPS, BATCH, CLASSES)), valid
 
 
-def softmax(scores, known):
-    powers = [np.exp(s) if k else 0.0 for s, k in zip(scores, known, strict=True)]
+def softmax(scores, known_classes):
+    powers = [np.exp(s) if k else 0.0 for s, k in zip(scores, known_classes, strict=True)]
     return np.array(powers) / sum(powers)
 
 
@@ -30,20 +30,20 @@ def running_mean(before, rows, valid, decay):
 
 
 def first_target(kind, counts):
-    known = counts > 0
+    known_classes = counts > 0
     if kind == "uniform":
-        return known / known.sum()
+        return known_classes / known_classes.sum()
     smoothed = np.array([n + 1 if n else 0.0 for n in counts])
     return smoothed / smoothed.sum()
 
 
 def aligned_by_loops(kind, counts, scores, valid):
     """The probabilities of every step."""
-    known = counts > 0
-    predicted, target = known / known.sum(), first_target(kind, counts)
-    found = []
-    for some, there in zip(scores, valid, strict=True):
-        before = [softmax(row, known) for row in some]
+    known_classes = counts > 0
+    predicted, target = known_classes / known_classes.sum(), first_target(kind, counts)
+    probabilities = []
+    for batch_scores, there in zip(scores, valid, strict=True):
+        before = [softmax(row, known_classes) for row in batch_scores]
         after = before
         if kind != "none":
             after = [p * target / np.maximum(predicted, 1e-6) for p in before]
@@ -51,17 +51,17 @@ def aligned_by_loops(kind, counts, scores, valid):
             predicted = running_mean(predicted, before, there, 0.99)
             if kind == "running":
                 target = running_mean(target, after, there, 0.999)
-        found.append(np.array(after))
-    return np.array(found)
+        probabilities.append(np.array(after))
+    return np.array(probabilities)
 
 
 def aligned(kind, counts, scores, valid):
-    def one(shares, batch):
+    def align_batch(shares, batch):
         probabilities, shares = alignment.aligned(kind, shares, *batch)
         return shares, probabilities
 
     shares = alignment.first_shares(kind, counts)
-    return jax.lax.scan(one, shares, (scores, valid))[1]
+    return jax.lax.scan(align_batch, shares, (scores, valid))[1]
 
 
 def test_smoothing_draws_the_shares_of_the_labelled_images_towards_equal_ones():
@@ -72,21 +72,21 @@ def test_smoothing_draws_the_shares_of_the_labelled_images_towards_equal_ones():
 @KINDS
 def test_probabilities_are_aligned_as_a_loop_does_it(kind, float64):
     scores, valid = batches()
-    found = aligned(kind, jnp.array(COUNTS), jnp.array(scores), jnp.array(valid))
+    result = aligned(kind, jnp.array(COUNTS), jnp.array(scores), jnp.array(valid))
     expected = aligned_by_loops(kind, COUNTS, scores, valid)
-    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-14)
-    np.testing.assert_allclose(found.sum(axis=-1), 1, rtol=1e-12)
-    assert (found[..., 2] == 0).all()
+    np.testing.assert_allclose(result, expected, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(result.sum(axis=-1), 1, rtol=1e-12)
+    assert (result[..., 2] == 0).all()
 
 
 @KINDS
 def test_points_side_by_side_are_aligned_as_each_alone(kind, float64):
     scores, valid = batches()
     counts = jnp.array([COUNTS, [1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
-    given = jnp.stack([scores, 2 * scores, -scores]), jnp.stack([valid] * 3)
-    together = jax.vmap(lambda *point: aligned(kind, *point))(counts, *given)
+    inputs = jnp.stack([scores, 2 * scores, -scores]), jnp.stack([valid] * 3)
+    together = jax.vmap(lambda *point: aligned(kind, *point))(counts, *inputs)
     for i in range(3):
-        alone = aligned(kind, counts[i], given[0][i], given[1][i])
+        alone = aligned(kind, counts[i], inputs[0][i], inputs[1][i])
         np.testing.assert_allclose(together[i], alone, rtol=1e-12, atol=1e-14)
 
 
@@ -96,8 +96,8 @@ def test_a_class_that_is_predicted_too_often_loses_images():
     valid = jnp.ones((2000, BATCH), bool)
     shares = {}
     for kind in ("none", "uniform", "labelled"):
-        found = aligned(kind, jnp.array([1.0, 1.0]), jnp.array(scores, jnp.float32), valid)
-        shares[kind] = float((found[1000:].argmax(axis=-1) == 0).mean())
+        result = aligned(kind, jnp.array([1.0, 1.0]), jnp.array(scores, jnp.float32), valid)
+        shares[kind] = float((result[1000:].argmax(axis=-1) == 0).mean())
     assert shares["none"] > 0.8
     assert shares["uniform"] < 0.65
     assert shares["labelled"] == shares["uniform"]  # as many labels of each
@@ -109,8 +109,8 @@ def test_a_running_target_leaves_the_labelled_shares_for_what_images_show():
     scores = np.where(truth[..., None], [-6.0, 6.0], [6.0, -6.0])
     shares = alignment.first_shares("running", jnp.array([1.0, 1.0]))
     step = jax.jit(lambda s, x: alignment.aligned("running", s, x, jnp.ones(BATCH, bool))[1])
-    for some in scores:
-        shares = step(shares, jnp.array(some, jnp.float32))
+    for batch_scores in scores:
+        shares = step(shares, jnp.array(batch_scores, jnp.float32))
     np.testing.assert_allclose(shares.target, [0.1, 0.9], atol=0.03)
 
 
@@ -120,21 +120,21 @@ def test_extreme_scores_give_probabilities(kind, scale):
     scores = scale * jnp.eye(CLASSES)[jnp.zeros(BATCH, int)]
     shares = alignment.first_shares(kind, jnp.zeros(CLASSES).at[1].set(1.0))
     for valid in (jnp.ones(BATCH, bool), jnp.zeros(BATCH, bool)):
-        found, shares = alignment.aligned(kind, shares, scores, valid)
-        np.testing.assert_allclose(found.sum(axis=-1), 1, rtol=1e-6)
+        result, shares = alignment.aligned(kind, shares, scores, valid)
+        np.testing.assert_allclose(result.sum(axis=-1), 1, rtol=1e-6)
         assert all(np.isfinite(leaf).all() for leaf in shares)
 
 
 def test_adaptive_thresholds_are_those_of_the_equations(float64):
     scores, valid = batches(3)
-    known = np.ones(CLASSES, bool)
+    known_classes = np.ones(CLASSES, bool)
     kept = thresholds.first_confidence(CLASSES)
     mean, by_class = 1 / CLASSES, np.full(CLASSES, 1 / CLASSES)
-    for some, there in zip(scores, valid, strict=True):
-        p = np.array([softmax(row, known) for row in some])
+    for batch_scores, there in zip(scores, valid, strict=True):
+        p = np.array([softmax(row, known_classes) for row in batch_scores])
         mean = running_mean(mean, [max(row) for row in p], there, 0.999)
         by_class = running_mean(by_class, p, there, 0.999)
         expected = [mean * by_class[row.argmax()] / max(by_class) for row in p]
-        found, kept = thresholds.adaptive_threshold(kept, jnp.array(p), jnp.array(there))
-        np.testing.assert_allclose(found, expected, rtol=1e-10)
+        result, kept = thresholds.adaptive_threshold(kept, jnp.array(p), jnp.array(there))
+        np.testing.assert_allclose(result, expected, rtol=1e-10)
     np.testing.assert_allclose(kept.by_class.sum(), 1, rtol=1e-12)

@@ -32,8 +32,8 @@ def batches(count=5, size=7, seed=0):
 def summed(precise=False):
     """The sums after all batches; `precise`: made in double precision."""
     sums = class_means.empty(CLASSES, DIM)
-    for one in batches():
-        sums = jax.jit(class_means.updated)(sums, *map(jnp.asarray, one))
+    for batch in batches():
+        sums = jax.jit(class_means.updated)(sums, *map(jnp.asarray, batch))
     return sums
 
 
@@ -48,8 +48,8 @@ def test_sums_follow_a_naive_loop(float64):
 
 def test_a_class_that_a_batch_does_not_hold_keeps_its_mean(float64):
     first = class_means.updated(class_means.empty(CLASSES, DIM), *map(jnp.asarray, next(batches())))
-    one = jnp.ones((2, DIM)), jnp.zeros(2, int), jnp.array([True, False])
-    after = jax.lax.fori_loop(0, 3000, lambda _, sums: class_means.updated(sums, *one), first)
+    batch = jnp.ones((2, DIM)), jnp.zeros(2, int), jnp.array([True, False])
+    after = jax.lax.fori_loop(0, 3000, lambda _, sums: class_means.updated(sums, *batch), first)
     np.testing.assert_allclose(after.means[2], first.means[2], rtol=1e-9)
     np.testing.assert_allclose(after.means[0], jnp.ones(DIM), atol=1e-6)
     assert float(after.rows[0]) == pytest.approx(1 / (1 - class_means.DECAY))
@@ -59,10 +59,10 @@ def test_a_class_that_a_batch_does_not_hold_keeps_its_mean(float64):
 @pytest.mark.parametrize("temperature", [0.2, 3.0])
 def test_scores_follow_a_naive_loop(kind, temperature, float64):
     z = np.random.default_rng(1).normal(size=(6, DIM))
-    found = class_means.class_scores(jnp.asarray(z), summed(True), temperature, kind)
+    result = class_means.class_scores(jnp.asarray(z), summed(True), temperature, kind)
     total, count = oracle.class_means(batches(), CLASSES, DIM)
     expected = oracle.class_scores(z, total, count, temperature, kind)
-    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    np.testing.assert_allclose(result, expected, rtol=1e-10)
     together = jax.jit(
         jax.vmap(lambda t: class_means.class_scores(jnp.asarray(z), summed(True), t, kind))
     )
@@ -101,8 +101,8 @@ def test_the_length_of_embeddings_changes_no_score(kind, float64):
 )
 def test_degenerate_means_give_finite_scores_and_slopes(kind, sums):
     z = jnp.zeros((2, DIM)).at[1].set(1e3)
-    found = class_means.class_scores(z, sums, kind=kind)
-    assert jnp.isfinite(found).all()
+    result = class_means.class_scores(z, sums, kind=kind)
+    assert jnp.isfinite(result).all()
     slope = jax.grad(
         lambda z: jax.nn.log_softmax(class_means.class_scores(z, sums, kind=kind))[:, 0].sum()
     )

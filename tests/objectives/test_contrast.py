@@ -22,7 +22,7 @@ VALID = jnp.array([True, True, False, True, True])
 FIRST, SECOND = np.random.default_rng(0).normal(size=(2, 5, 4))
 
 
-def value(term, own, first=FIRST, valid=VALID):
+def value(term, params, first=FIRST, valid=VALID):
     rows = jnp.arange(5)
     batch = Batch(jnp.zeros((5, 2, 2, 1)), rows, ~valid, valid, rows)
     outputs = {
@@ -31,8 +31,8 @@ def value(term, own, first=FIRST, valid=VALID):
     }
     rest = dict.fromkeys(("encode", "embed", "decode", "class_scores"))
     batches = dict.fromkeys(outputs, batch)
-    seen = Context(batches, outputs, jnp.int32(0), 3, lambda z: 2 * z + 1, **rest)
-    return term.value(own, {}, seen, jax.random.key(1))[0]
+    context = Context(batches, outputs, jnp.int32(0), 3, lambda z: 2 * z + 1, **rest)
+    return term.value(params, {}, context, jax.random.key(1))[0]
 
 
 def test_without_a_projection_it_contrasts_embeddings(float64):
@@ -44,31 +44,31 @@ def test_without_a_projection_it_contrasts_embeddings(float64):
 
 def test_a_projection_is_two_layers_of_its_own_which_learn(float64):
     term = contrast.make(projection=7)
-    own, _ = term.init(jax.random.key(0), INIT)
-    own = jax.tree.map(lambda leaf: leaf + 0.1, own)  # biases too
+    params, _ = term.init(jax.random.key(0), INIT)
+    params = jax.tree.map(lambda leaf: leaf + 0.1, params)  # biases too
 
     def projected(z):
-        hidden, out = own["hidden"], own["out"]
+        hidden, out = params["hidden"], params["out"]
         rows = []
         for row in 2 * z + 1:
             layer = np.maximum(row @ np.asarray(hidden["kernel"]) + np.asarray(hidden["bias"]), 0)
             rows.append(layer @ np.asarray(out["kernel"]) + np.asarray(out["bias"]))
         return np.array(rows)
 
-    found, slopes = jax.value_and_grad(lambda own: value(term, own))(own)
+    result, slopes = jax.value_and_grad(lambda params: value(term, params))(params)
     exact = oracle.nt_xent(projected(FIRST), projected(SECOND), VALID)
-    assert float(found) == pytest.approx(exact, rel=1e-12)
-    assert own["hidden"]["kernel"].shape == (4, 7)
-    assert own["out"]["kernel"].shape == (7, 7)
+    assert float(result) == pytest.approx(exact, rel=1e-12)
+    assert params["hidden"]["kernel"].shape == (4, 7)
+    assert params["out"]["kernel"].shape == (7, 7)
     assert all(leaf.any() for leaf in jax.tree.leaves(slopes))
 
 
 @pytest.mark.parametrize("projection", [None, 3])
 def test_compiled_it_is_the_same_and_for_many_temperatures_a_loop(projection, float64):
-    own, _ = contrast.make(projection=projection).init(jax.random.key(0), INIT)
+    params, _ = contrast.make(projection=projection).init(jax.random.key(0), INIT)
 
     def of(temperature):
-        return value(contrast.make(temperature=temperature, projection=projection), own)
+        return value(contrast.make(temperature=temperature, projection=projection), params)
 
     numbers = jnp.array([0.1, 0.5])
     np.testing.assert_allclose(
@@ -78,17 +78,19 @@ def test_compiled_it_is_the_same_and_for_many_temperatures_a_loop(projection, fl
 
 def test_value_and_gradient_are_finite_however_little_a_batch_holds():
     term = contrast.make(projection=3)
-    own, _ = term.init(jax.random.key(0), INIT)
-    sloped = jax.jit(jax.value_and_grad(lambda own, z, valid: value(term, own, z, valid), (0, 1)))
+    params, _ = term.init(jax.random.key(0), INIT)
+    sloped = jax.jit(
+        jax.value_and_grad(lambda params, z, valid: value(term, params, z, valid), (0, 1))
+    )
     for z in (FIRST, 0 * FIRST, np.ones_like(FIRST)):
         for valid in (VALID, jnp.zeros(5, bool), jnp.arange(5) == 1):
-            found, slopes = sloped(own, jnp.asarray(z), valid)
-            assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves((found, slopes)))
-            assert (found > 0) == (valid.sum() > 1)
+            result, slopes = sloped(params, jnp.asarray(z), valid)
+            assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves((result, slopes)))
+            assert (result > 0) == (valid.sum() > 1)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"temperature": 0.0}, "contrast.temperature must be at least"),
         ({"projection": 0}, "contrast.projection must be at least 1"),
@@ -97,22 +99,22 @@ def test_value_and_gradient_are_finite_however_little_a_batch_holds():
         ({"view": "strong2"}, "contrast.view must be one of plain, weak, strong"),
     ],
 )
-def test_a_mistake_is_named(options, said):
+def test_a_mistake_is_named(options, message):
     options = {f"contrast.{option}": value for option, value in options.items()}
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         resolve({"system": "dml", "terms": ("metric", "contrast")} | options)
 
 
 # ---------------------------------------------------------------- views
 
-BOTH = {
+CONTRAST = {
     "system": "dml", "terms": ("metric", "contrast"), "loss.name": "supcon",
     "loss.sources": ("true", "teacher"), "model.hidden": (8,), "model.latent_dim": 2,
 }  # fmt: skip
 
 
 def test_a_teacher_s_rows_and_the_first_view_share_a_pass_of_the_network(tiny):
-    method = assembly.assemble(resolve(BOTH), (4, 4, 1), 3, ("shift",))
+    method = assembly.assemble(resolve(CONTRAST), (4, 4, 1), 3, ("shift",))
     state = step.init(method, any_point(), tiny.train.x)
     x, rows, flags = jnp.asarray(tiny.train.x[:6]), jnp.arange(6), jnp.ones(6, bool)
     y = jnp.asarray(tiny.train.y[:6])
@@ -135,7 +137,7 @@ def test_a_teacher_s_rows_and_the_first_view_share_a_pass_of_the_network(tiny):
 
 
 def test_the_second_view_has_the_policy_of_the_first():
-    resolved = resolve(BOTH | {"augment.strong": "tests.third_party.mirror:make"})
+    resolved = resolve(CONTRAST | {"augment.strong": "tests.third_party.mirror:make"})
     views = assembly.assemble(resolved, (4, 4, 1), 3, ("shift",)).views
     assert set(views) == {"weak", "strong", "strong2"}
     x = jax.random.uniform(jax.random.key(0), (2, 4, 4, 1))

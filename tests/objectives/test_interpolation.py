@@ -23,7 +23,7 @@ def probabilities(params, image):
 def test_it_equals_naive_loops_over_valid_rows(concentration, float64):
     student, teacher, x = small.network(0), small.network(1), np.asarray(small.images())
     term = interpolation.make(concentration=concentration)
-    found = small.value(term, student, teacher=teacher)
+    result = small.value(term, student, teacher=teacher)
     of_pairs, of_shares = jax.random.split(KEY)
     other = np.asarray(interpolation.partners(of_pairs, small.VALID))
     shares = np.asarray(jax.random.beta(of_shares, concentration, concentration, (small.ROWS,)))
@@ -34,17 +34,17 @@ def test_it_equals_naive_loops_over_valid_rows(concentration, float64):
         target = sum(w * probabilities(teacher, x[k]) for w, k in ((share, i), (1 - share, j)))
         mixed = probabilities(student, share * x[i] + (1 - share) * x[j])
         values.append(np.mean((mixed - target) ** 2))
-    assert float(found) == pytest.approx(np.mean(values), rel=1e-12)
+    assert float(result) == pytest.approx(np.mean(values), rel=1e-12)
 
 
 def test_partners_are_a_permutation_of_the_valid_rows_and_each_comes_as_often():
     there = np.flatnonzero(small.VALID)
-    found = jax.vmap(lambda key: interpolation.partners(key, small.VALID))(
+    permutations = jax.vmap(lambda key: interpolation.partners(key, small.VALID))(
         jax.random.split(KEY, 2000)
     )
-    found = np.asarray(found)[:, there]
-    assert (np.sort(found, axis=1) == there[None, :]).all()
-    for column in found.T:
+    permutations = np.asarray(permutations)[:, there]
+    assert (np.sort(permutations, axis=1) == there[None, :]).all()
+    for column in permutations.T:
         shares = [(column == row).mean() for row in there]
         np.testing.assert_allclose(shares, 0.25, atol=0.05)
 

@@ -28,19 +28,21 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 def trained(tmp_path, **options):
     """The result of one point, and its history."""
     options = {path.replace("__", "."): value for path, value in options.items()}
-    place = execute.run(BASE | options, ({},), tmp_path, tmp_path)
-    [result] = place.results()
+    run_folder = execute.run(BASE | options, ({},), tmp_path, tmp_path)
+    [result] = run_folder.results()
     assert result["status"] == "ok", result["reason"]
-    return result, folder.read_csv(place.point(result["point"]) / "history.csv"), place
+    return result, folder.read_csv(run_folder.point(result["point"]) / "history.csv"), run_folder
 
 
 def test_a_system_with_a_term_that_keeps_something_and_refreshes(tmp_path):
-    result, history, place = trained(tmp_path, system=f"{OUTSIDE}pulled:make", anchors__every=2)
+    result, history, run_folder = trained(
+        tmp_path, system=f"{OUTSIDE}pulled:make", anchors__every=2
+    )
     assert [row["anchors.moved"] for row in history] == ["1.0", "1.0", "2.0"]  # after 0 and 2
     assert result["config"]["anchors.pull"] == 0.1
     assert result["config"]["loss.margin"] == 0.5  # the system's default
     assert result["config"]["routine.name"] == "joint"
-    kept = place.checkpoints / result["checkpoint"]["path"]
+    kept = run_folder.checkpoints / result["checkpoint"]["path"]
     assert kept.with_name("final_kept").is_dir()
 
 
@@ -55,12 +57,12 @@ def test_terms_of_a_configuration_stand_in_the_place_of_a_system_s(tmp_path):
 
 def test_a_policy_of_views(tmp_path):
     plain = trained(tmp_path / "plain", system="dml_ae")[1]
-    seen = trained(tmp_path / "seen", system="dml_ae", augment__weak=f"{OUTSIDE}mirror:make")[1]
+    mirrored = trained(tmp_path / "seen", system="dml_ae", augment__weak=f"{OUTSIDE}mirror:make")[1]
     only = trained(
         tmp_path / "only", system="dml_ae", augment__weak=f"{OUTSIDE}mirror:make",
         reconstruction__view="plain", loss__view="plain",
     )[1]  # fmt: skip
-    assert plain != seen
+    assert plain != mirrored
     assert plain == only
 
 
@@ -75,10 +77,10 @@ def test_an_optimizer(tmp_path):
 
 def test_a_loss_with_an_option_that_its_term_has_too(tmp_path):
     def first(**options):
-        where = tmp_path / str(len(list(tmp_path.iterdir())) if tmp_path.exists() else 0)
-        row = trained(where, system="dml_prior", loss__name=f"{OUTSIDE}onward:make", **options)[1][
-            0
-        ]
+        workdir = tmp_path / str(len(list(tmp_path.iterdir())) if tmp_path.exists() else 0)
+        row = trained(workdir, system="dml_prior", loss__name=f"{OUTSIDE}onward:make", **options)[
+            1
+        ][0]
         return float(row["metric"])
 
     assert first(loss__on=3.0) - first(loss__on=1.0) == pytest.approx(2, abs=1e-4)
@@ -89,7 +91,7 @@ def test_a_loss_with_an_option_that_its_term_has_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"system": "dlm"}, "system must be one of ae, .* or a dotted path"),
         ({"system": "tests.third_party.lion:make"}, "system=tests.third_party.lion:make"),
@@ -110,8 +112,8 @@ def test_a_loss_with_an_option_that_its_term_has_too(tmp_path):
           "loss.name": "tests.third_party.spring:make"}, "this loss takes no weights"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_said_in_one_sentence(options, said):
-    with pytest.raises(ConfigError, match=said) as error:
+def test_a_mistake_is_said_in_one_sentence(options, message):
+    with pytest.raises(ConfigError, match=message) as error:
         resolve(BASE | options)
     assert "\n" not in str(error.value)
 
@@ -119,13 +121,13 @@ def test_a_mistake_is_said_in_one_sentence(options, said):
 def test_what_a_term_returns_after_a_refresh_must_have_the_shapes_it_had(tmp_path, monkeypatch):
     from tests.third_party import anchors
 
-    made = anchors.make
+    make_anchors = anchors.make
 
     def broken(**options):
-        term = made(**options)
+        term = make_anchors(**options)
 
-        def update(own, kept, corpus, seed):
-            return own, kept | {"moved": np.zeros(2, np.int32)}
+        def update(params, kept, corpus, seed):
+            return params, kept | {"moved": np.zeros(2, np.int32)}
 
         return term._replace(refresh=term.refresh._replace(update=update))
 

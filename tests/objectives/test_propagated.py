@@ -52,12 +52,12 @@ def kept(dtype=np.float32):
 def test_labels_and_confidences_are_looked_up_by_row(threshold, float64):
     source = propagated.make_propagated(threshold=threshold)
     state = jax.tree.map(jnp.asarray, kept(np.float64))
-    found, after, metrics = source.rows(state, context(), lambda o: o.z, jax.random.key(0))
+    result, after, metrics = source.rows(state, context(), lambda o: o.z, jax.random.key(0))
     weights = [state["weights"][r] if state["weights"][r] >= threshold else 0 for r in ROWS]
-    assert found.labels.tolist() == [state["labels"][r] for r in ROWS]
-    np.testing.assert_allclose(found.weights, weights)
-    np.testing.assert_array_equal(found.mask, VALID)
-    np.testing.assert_array_equal(found.embeddings, Z)
+    assert result.labels.tolist() == [state["labels"][r] for r in ROWS]
+    np.testing.assert_allclose(result.weights, weights)
+    np.testing.assert_array_equal(result.mask, VALID)
+    np.testing.assert_array_equal(result.embeddings, Z)
     assert after is state
     there = np.asarray(VALID)
     assert float(metrics["confident"]) == pytest.approx((np.array(weights) > 0)[there].mean())
@@ -66,8 +66,8 @@ def test_labels_and_confidences_are_looked_up_by_row(threshold, float64):
 
 def test_before_the_first_refresh_no_row_has_a_weight():
     source = propagated.make_propagated()
-    found = source.rows(source.init(INIT), context(), lambda o: o.z, jax.random.key(0))[0]
-    assert not found.weights.any()
+    result = source.rows(source.init(INIT), context(), lambda o: o.z, jax.random.key(0))[0]
+    assert not result.weights.any()
 
 
 @pytest.mark.parametrize("shares", propagated.SHARES)
@@ -75,10 +75,14 @@ def test_before_the_first_refresh_no_row_has_a_weight():
 def test_a_refresh_keeps_what_the_graph_says(method, shares):
     source = propagated.make_propagated(method=method, neighbours=3, shares=shares)
     after = source.refresh.update(kept(), CORPUS, (0, 1))
-    wanted = {"none": None, "uniform": np.full(3, 1 / 3), "labelled": np.array([2, 3, 1]) / 6}
-    said = propagate(*CORPUS, method=method, neighbours=3, shares=wanted[shares])
-    np.testing.assert_array_equal(after["labels"], np.maximum(said.labels, 0))
-    np.testing.assert_array_equal(after["weights"], said.confidence)
+    shares_by_option = {
+        "none": None,
+        "uniform": np.full(3, 1 / 3),
+        "labelled": np.array([2, 3, 1]) / 6,
+    }
+    reference = propagate(*CORPUS, method=method, neighbours=3, shares=shares_by_option[shares])
+    np.testing.assert_array_equal(after["labels"], np.maximum(reference.labels, 0))
+    np.testing.assert_array_equal(after["weights"], reference.confidence)
     assert {name: a.dtype for name, a in after.items()} == {
         name: a.dtype for name, a in kept().items()
     }
@@ -125,12 +129,12 @@ def counting(every):
 
 def test_a_term_refreshes_those_of_its_sources_that_are_due():
     several = {"true": sources.make_true(), "two": counting(2), "three": counting(3)}
-    made = metric.make(METRIC["supcon"](), several, False)
-    assert [epoch for epoch in range(1, 9) if made.refresh.due(epoch)] == [2, 3, 4, 6, 8]
-    own, state = made.init(jax.random.key(0), INIT)
+    metric_term = metric.make(METRIC["supcon"](), several, False)
+    assert [epoch for epoch in range(1, 9) if metric_term.refresh.due(epoch)] == [2, 3, 4, 6, 8]
+    params, state = metric_term.init(jax.random.key(0), INIT)
     for epoch in range(9):
-        if made.refresh.due(epoch):
-            own, state = made.refresh.update(own, state, CORPUS, (0, epoch))
+        if metric_term.refresh.due(epoch):
+            params, state = metric_term.refresh.update(params, state, CORPUS, (0, epoch))
     assert {name: int(s) for name, s in state["sources"].items() if name != "true"} == {
         "two": 5, "three": 3,
     }  # fmt: skip
@@ -140,12 +144,12 @@ def test_a_term_refreshes_those_of_its_sources_that_are_due():
 @pytest.mark.parametrize("name", ["supcon", "center", "arcface", "triplet"])
 @pytest.mark.parametrize("weights", [0.0, 0.5])
 def test_a_loss_of_these_rows_is_finite_and_so_is_its_slope(name, weights):
-    made = metric.make(METRIC[name](), {"propagated": propagated.make_propagated()}, False)
-    own, state = made.init(jax.random.key(0), INIT)
+    metric_term = metric.make(METRIC[name](), {"propagated": propagated.make_propagated()}, False)
+    params, state = metric_term.init(jax.random.key(0), INIT)
     state["sources"]["propagated"]["weights"] += weights
 
     def value(shift):
-        return made.value(own, state, context(shift), jax.random.key(1))[0]
+        return metric_term.value(params, state, context(shift), jax.random.key(1))[0]
 
     assert all(jnp.isfinite(found) for found in jax.jit(jax.value_and_grad(value))(0.0))
 
@@ -164,8 +168,8 @@ def test_its_options_have_a_section_of_their_own():
         {"system": "dml", "loss.name": "supcon", "loss.sources": ("true", "propagated"),
          "propagated.every": 3}
     )  # fmt: skip
-    found = {path: value for path, value in resolved.items() if path.startswith("propagated.")}
-    assert found == {
+    options = {path: value for path, value in resolved.items() if path.startswith("propagated.")}
+    assert options == {
         "propagated.method": "poisson", "propagated.neighbours": 10, "propagated.every": 3,
         "propagated.first": 1, "propagated.threshold": 0.0, "propagated.weight": 1.0,
         "propagated.shares": "none",
@@ -183,10 +187,10 @@ def test_a_training_learns_from_the_labels_of_its_graph(tmp_path):
         "model.latent_dim": 2, "train.epochs": 4, "train.batch_size": 8, "train.average": 0.9,
         "eval.protocols": ("labelled",), "eval.baselines": (),
     }  # fmt: skip
-    place = execute.run(options, ({"propagated.threshold": (0.0, 0.9)},), tmp_path, tmp_path)
-    for result in place.results():
+    run_folder = execute.run(options, ({"propagated.threshold": (0.0, 0.9)},), tmp_path, tmp_path)
+    for result in run_folder.results():
         assert result["status"] == "ok", result["reason"]
-        history = folder.read_csv(place.point(result["point"]) / "history.csv")
+        history = folder.read_csv(run_folder.point(result["point"]) / "history.csv")
         sure = [float(row["metric.propagated.confidence"]) for row in history]
         rows = [float(row["metric.propagated.confident"]) for row in history]
         assert sure[0] == rows[0] == 0  # until the first epoch has ended

@@ -46,16 +46,16 @@ def context(shift=0.0, labels=None, scores=SCORES, valid=VALID, rows=IMAGES):
 
     `shift` moves what the student says, so that gradients can be asked for. Class scores are told.
     """
-    known = jnp.ones(LABELLED, bool)
+    all_rows = jnp.ones(LABELLED, bool)
     number = jnp.arange(rows)
     unknown = jnp.full(rows, -1) if labels is None else labels
     batches = {
-        "labelled": Batch(PLAIN(LABELLED), TRUE_LABELS, known, known, jnp.arange(LABELLED)),
+        "labelled": Batch(PLAIN(LABELLED), TRUE_LABELS, all_rows, all_rows, jnp.arange(LABELLED)),
         "weak": Batch(WEAK(rows), unknown, jnp.zeros(rows, bool), valid, number),
         "strong": Batch(STRONG(rows), unknown, jnp.zeros(rows, bool), valid, number),
     }
 
-    def said(batch):
+    def outputs_of(batch):
         z = embedded(batch.x) + shift
         return Outputs(z, z, None, None)
 
@@ -66,7 +66,7 @@ def context(shift=0.0, labels=None, scores=SCORES, valid=VALID, rows=IMAGES):
         return scores + (0 * z.sum() if of == "teacher" else jnp.nan)
 
     rest = {"encode": None, "embed": embed, "decode": None, "class_scores": class_scores}
-    outputs = {name: said(batch) for name, batch in batches.items()}
+    outputs = {name: outputs_of(batch) for name, batch in batches.items()}
     return Context(batches, outputs, jnp.int32(0), CLASSES, lambda z: z, **rest)
 
 
@@ -157,9 +157,9 @@ def test_hard_and_soft_labels_are_joined_as_distributions(float64):
 
 def test_a_source_without_a_row_counts_nothing_and_stays_finite():
     none = Rows(jnp.zeros((3, 1)), jnp.zeros(3, int), jnp.zeros(3, bool), None)
-    some = Rows(jnp.ones((2, 1)), jnp.zeros(2, int), jnp.ones(2, bool), None)
+    two_rows = Rows(jnp.ones((2, 1)), jnp.zeros(2, int), jnp.ones(2, bool), None)
     for normalizer in ("rows", "weights"):
-        rows = sources.joined({"true": (none, 1.0), "teacher": (some, 1.0)}, normalizer)
+        rows = sources.joined({"true": (none, 1.0), "teacher": (two_rows, 1.0)}, normalizer)
         assert jnp.isfinite(rows.weights).all()
         np.testing.assert_allclose(rows.weights[3:], 1.0)
 
@@ -182,70 +182,70 @@ def joined_by_hand(weight, normalizer):
 @pytest.mark.parametrize("normalizer", ["rows", "weights"])
 @pytest.mark.parametrize("name", ["supcon", "center", "arcface"])
 def test_a_loss_of_two_sources_equals_naive_loops_over_its_rows(name, normalizer, float64):
-    made = metric.make(METRIC[name](), two_sources(), True, normalizer=normalizer)
-    own, kept = made.init(jax.random.key(0), INIT)
-    own, kept = jax.tree.map(lambda leaf: leaf.astype(float), (own, kept))
-    found, _, metrics = jax.jit(lambda: made.value(own, kept, context(), jax.random.key(1)))()
-    state = () if name == "supcon" else jax.tree.map(np.asarray, (own, kept["loss"]))
+    term = metric.make(METRIC[name](), two_sources(), True, normalizer=normalizer)
+    params, kept = term.init(jax.random.key(0), INIT)
+    params, kept = jax.tree.map(lambda leaf: leaf.astype(float), (params, kept))
+    result, _, metrics = jax.jit(lambda: term.value(params, kept, context(), jax.random.key(1)))()
+    state = () if name == "supcon" else jax.tree.map(np.asarray, (params, kept["loss"]))
     exact = getattr(weighted_oracle, name)(*joined_by_hand(0.7, normalizer), *state)
-    np.testing.assert_allclose(found, exact, rtol=1e-10)
+    np.testing.assert_allclose(result, exact, rtol=1e-10)
     assert {"teacher.confident", "teacher.confidence", "spread"} == set(metrics)
 
 
 def test_by_rows_a_loss_is_the_sum_of_the_means_of_its_sources(float64):
     """FixMatch: the mean over labelled rows, and λ times that over all images of a batch."""
-    made = metric.make(METRIC["cosface"](), two_sources(0.7), True)
-    own, kept = made.init(jax.random.key(0), INIT)
-    found = made.value(own, kept, context(), jax.random.key(1))[0]
+    term = metric.make(METRIC["cosface"](), two_sources(0.7), True)
+    params, kept = term.init(jax.random.key(0), INIT)
+    result = term.value(params, kept, context(), jax.random.key(1))[0]
     loss, expected = METRIC["cosface"](), 0.0
     for rows, weight in parts(0.7).values():
         weights = np.ones(LABELLED) if rows.weights is None else np.asarray(rows.weights)
         there = np.flatnonzero(rows.mask)
         for i in there:
-            one = rows.embeddings[i][None], rows.labels[i][None]
-            value = loss.value(own, {}, *one, labelled=jnp.ones(1, bool))[0]
+            row = rows.embeddings[i][None], rows.labels[i][None]
+            value = loss.value(params, {}, *row, labelled=jnp.ones(1, bool))[0]
             expected += weight * weights[i] * float(value) / len(there)
-    assert float(found) == pytest.approx(expected, rel=1e-10)
+    assert float(result) == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("name", ["supcon", "center", "arcface", "triplet"])
 def test_jit_changes_nothing_and_labels_of_all_images_are_never_read(name, float64):
-    made = metric.make(METRIC[name](), two_sources(), True)
-    own, kept = made.init(jax.random.key(0), INIT)
+    term = metric.make(METRIC[name](), two_sources(), True)
+    params, kept = term.init(jax.random.key(0), INIT)
 
     def value(labels):
-        return made.value(own, kept, context(labels=labels), jax.random.key(1))[0]
+        return term.value(params, kept, context(labels=labels), jax.random.key(1))[0]
 
-    told, other = (jax.jit(value)(jnp.array(y)) for y in ([2, 2, 2, 1, 0, 1], [-1] * IMAGES))
-    np.testing.assert_array_equal(told, other)
-    assert np.isfinite(told)
+    with_labels, other = (jax.jit(value)(jnp.array(y)) for y in ([2, 2, 2, 1, 0, 1], [-1] * IMAGES))
+    np.testing.assert_array_equal(with_labels, other)
+    assert np.isfinite(with_labels)
     if name == "arcface":  # each operation by itself takes long to compile: once is enough
-        np.testing.assert_allclose(value(jnp.zeros(IMAGES, int)), told, rtol=1e-12)
+        np.testing.assert_allclose(value(jnp.zeros(IMAGES, int)), with_labels, rtol=1e-12)
 
 
 def test_a_teacher_that_is_never_sure_leaves_the_labelled_rows_alone(float64):
     true = {"true": sources.make_true()}
     for name in ("arcface", "cosface"):
         alone = metric.make(METRIC[name](), true, False)
-        own, kept = alone.init(jax.random.key(0), INIT)
-        expected = alone.value(own, kept, context(), jax.random.key(1))[0]
-        both = metric.make(METRIC[name](), two_sources(threshold=1.0), True)
-        kept = both.init(jax.random.key(0), INIT)[1]
+        params, kept = alone.init(jax.random.key(0), INIT)
+        expected = alone.value(params, kept, context(), jax.random.key(1))[0]
+        both_sources = metric.make(METRIC[name](), two_sources(threshold=1.0), True)
+        kept = both_sources.init(jax.random.key(0), INIT)[1]
         unsure = context(scores=jnp.zeros((IMAGES, CLASSES)))
-        found = both.value(own, kept, unsure, jax.random.key(1))[0]
-        np.testing.assert_allclose(found, expected, rtol=1e-10)
+        result = both_sources.value(params, kept, unsure, jax.random.key(1))[0]
+        np.testing.assert_allclose(result, expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("name", ["supcon", "center", "arcface"])
 def test_padding_alone_is_finite_and_so_is_its_slope(name):
-    made = metric.make(METRIC[name](), {"teacher": sources.make_teacher(threshold=0.0)}, True)
-    own, kept = made.init(jax.random.key(0), INIT)
+    term = metric.make(METRIC[name](), {"teacher": sources.make_teacher(threshold=0.0)}, True)
+    params, kept = term.init(jax.random.key(0), INIT)
 
     def value(shift):
         nothing = context(shift, valid=jnp.zeros(IMAGES, bool))
-        return made.value(own, kept, nothing, jax.random.key(1))[0]
+        return term.value(params, kept, nothing, jax.random.key(1))[0]
 
-    assert all(jnp.isfinite(found) for found in jax.jit(jax.value_and_grad(value))(0.0))
+    assert all(jnp.isfinite(result) for result in jax.jit(jax.value_and_grad(value))(0.0))
 
 
 def test_the_student_learns_from_the_strong_view_alone(tiny):
@@ -284,8 +284,8 @@ def test_a_source_is_named_once_and_not_like_a_section():
         resolved("true", "true")
     with pytest.raises(ConfigError, match=r"loss.sources: train is a section of its own"):
         resolved("true", "train=teacher")
-    found = resolved("true", "teacher", "sharp=teacher")
-    assert {"pseudo.threshold", "sharp.threshold"} <= found.keys()
+    result = resolved("true", "teacher", "sharp=teacher")
+    assert {"pseudo.threshold", "sharp.threshold"} <= result.keys()
     assert resolved()["loss.sources"] == ("true",)
 
 

@@ -31,10 +31,10 @@ def context(rows, of):
     return Context(batches, out, jnp.int32(0), 3, lambda z: z, **rest)
 
 
-def evaluate(term, own=None, valid=(True, True, False, True), kept=None):
+def evaluate(term, params=None, valid=(True, True, False, True), kept=None):
     first = term.init(jax.random.key(0), INIT)
     return term.value(
-        first[0] if own is None else own,
+        first[0] if params is None else params,
         first[1] if kept is None else kept,
         context(batch(jnp.array(valid)), outputs()),
         jax.random.key(1),
@@ -60,8 +60,8 @@ def test_the_divergence_is_averaged_over_valid_rows_and_tells_mean_and_width():
 def test_free_bits_cost_nothing_and_have_no_slope():
     value, *_ = evaluate(kl_term())
     for free, expected in ((0.5 * value, value), (2 * value, 2 * value)):
-        found, *_ = evaluate(kl_term(free_bits=free))
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        result, *_ = evaluate(kl_term(free_bits=free))
+        np.testing.assert_allclose(result, expected, rtol=1e-6)
 
     def of(shift, free):
         moved = outputs()._replace(mean=outputs().mean + shift)
@@ -82,8 +82,8 @@ def test_free_bits_cost_nothing_and_have_no_slope():
 )
 def test_beta_follows_its_schedule(schedule, expected):
     term = kl_term(beta=2.0, schedule=schedule, schedule_steps=100.0)
-    found = [float(term.weight(jnp.int32(step))) for step in (0, 25, 50, 75, 100, 125)]
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    weights = [float(term.weight(jnp.int32(step))) for step in (0, 25, 50, 75, 100, 125)]
+    np.testing.assert_allclose(weights, expected, atol=1e-6)
 
 
 def test_a_metric_loss_reads_the_sample_or_the_mean_of_labelled_rows():
@@ -104,15 +104,15 @@ def test_a_metric_loss_reads_the_sample_or_the_mean_of_labelled_rows():
 
 def test_a_learned_variance_is_a_parameter_of_its_term():
     term = reconstruction.make(losses.RECONSTRUCTION["gaussian"]())
-    value, *_ = evaluate(term, own={"logvar": jnp.asarray(0.3)})
+    value, *_ = evaluate(term, params={"logvar": jnp.asarray(0.3)})
     exact = losses.gaussian(jnp.ones((3, 2, 2, 1)), jnp.zeros((3, 2, 2, 1)), 0.3)
     np.testing.assert_allclose(value, exact, rtol=1e-6)
 
 
 def test_centres_are_kept_and_moved_by_wen_s_rule_and_not_by_gradients():
     term = metric.make(losses.METRIC["center"](), TRUE, False)
-    own, kept = term.init(jax.random.key(0), INIT)
-    assert set(own) == {"weights", "bias"}
+    params, kept = term.init(jax.random.key(0), INIT)
+    assert set(params) == {"weights", "bias"}
     _, after, _ = evaluate(term, kept=kept)
     after = after["loss"]
     z = outputs().z

@@ -98,11 +98,11 @@ def test_kept_embeddings_and_samples_have_the_length_1(tmp_path):
         "system": "dml_prior", "model.unit_length": True, "eval.embeddings": ("mean", "sample"),
         "eval.baselines": (), "prior.name": "unit",
     }  # fmt: skip
-    place = execute.run(BASE | options, ({},), tmp_path, tmp_path)
-    [result] = place.results()
+    run_folder = execute.run(BASE | options, ({},), tmp_path, tmp_path)
+    [result] = run_folder.results()
     assert result["status"] == "ok", result["reason"]
     assert {score["embedding"] for score in result["scores"]} == {"mean", "sample"}
-    kept = place.embeddings(result["point"])
+    kept = run_folder.embeddings(result["point"])
     for name in ("test", "labelled", "test_sample"):
         np.testing.assert_allclose(np.linalg.norm(kept[name], axis=1), 1, rtol=1e-5)
     assert not np.allclose(kept["test"], kept["test_sample"], atol=1e-3)

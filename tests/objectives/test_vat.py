@@ -26,16 +26,16 @@ def divergence(params, image, change):
     return math.fsum(p * (np.log(p) - np.log(q)))
 
 
-def found_direction(params, image, first, xi, iterations):
+def naive_direction(params, image, first, xi, iterations):
     """The direction of the divergence's gradient, by finite differences."""
     d = first / math.sqrt((first**2).sum())
     for _ in range(iterations):
         slope = np.zeros_like(d)
-        for place in np.ndindex(d.shape):
-            one = np.zeros_like(d)
-            one[place] = 1e-5
-            ends = [divergence(params, image, xi * d + s * one) for s in (1, -1)]
-            slope[place] = (ends[0] - ends[1]) / 2e-5
+        for index in np.ndindex(d.shape):
+            unit_change = np.zeros_like(d)
+            unit_change[index] = 1e-5
+            ends = [divergence(params, image, xi * d + s * unit_change) for s in (1, -1)]
+            slope[index] = (ends[0] - ends[1]) / 2e-5
         d = slope / math.sqrt((slope**2).sum())
     return d
 
@@ -44,14 +44,14 @@ def found_direction(params, image, first, xi, iterations):
 def test_it_equals_naive_loops(iterations, entropy, float64):
     params, x = small.network(), np.asarray(small.images())
     term = vat.make(radius=0.4, xi=0.05, power_iterations=iterations, entropy=entropy)
-    found = jax.jit(lambda params: small.value(term, params))(params)
+    result = jax.jit(lambda params: small.value(term, params))(params)
     first = np.asarray(jax.random.normal(KEY, x.shape, x.dtype))
     values = []
     for i in np.flatnonzero(small.VALID):
-        d = found_direction(params, x[i], first[i], 0.05, iterations)
+        d = naive_direction(params, x[i], first[i], 0.05, iterations)
         p = probabilities(params, x[i])
         values.append(divergence(params, x[i], 0.4 * d) - entropy * math.fsum(p * np.log(p)))
-    assert float(found) == pytest.approx(sum(values) / len(values), rel=1e-6)
+    assert float(result) == pytest.approx(sum(values) / len(values), rel=1e-6)
 
 
 def directions(params, x, xi=0.1, iterations=1):
@@ -69,15 +69,15 @@ def directions(params, x, xi=0.1, iterations=1):
 
 @pytest.mark.parametrize("radius", [0.1, 0.3])
 def test_the_direction_raises_the_divergence_more_than_random_ones_of_its_norm(radius):
-    divergences, found = directions(small.network(), small.images(rows=64), iterations=2)
-    np.testing.assert_allclose(jnp.sum(found**2, axis=(1, 2, 3)), 1, rtol=1e-5)
-    adversarial = divergences(radius * found)
-    draws = jax.random.normal(jax.random.key(1), (50, *found.shape))
-    others = jax.jit(jax.vmap(lambda d: divergences(radius * vat.unit(d))))(draws)
-    assert adversarial.mean() > 2 * others.mean()
+    divergences, result = directions(small.network(), small.images(rows=64), iterations=2)
+    np.testing.assert_allclose(jnp.sum(result**2, axis=(1, 2, 3)), 1, rtol=1e-5)
+    adversarial = divergences(radius * result)
+    draws = jax.random.normal(jax.random.key(1), (50, *result.shape))
+    random_divergences = jax.jit(jax.vmap(lambda d: divergences(radius * vat.unit(d))))(draws)
+    assert adversarial.mean() > 2 * random_divergences.mean()
     # of both signs: a gradient near 0 tells the line, and not which way along it is worse
-    either = jnp.maximum(adversarial, divergences(-radius * found))
-    assert (either > jnp.quantile(others, 0.9, axis=0)).mean() > 0.9
+    either = jnp.maximum(adversarial, divergences(-radius * result))
+    assert (either > jnp.quantile(random_divergences, 0.9, axis=0)).mean() > 0.9
 
 
 def test_the_usual_xi_finds_in_float32_what_float64_finds_with_a_small_one():
@@ -98,13 +98,15 @@ def test_no_gradient_flows_through_the_clean_scores_or_the_direction(float64):
     slope = jax.jit(jax.grad(lambda params: small.value(term, params)))(params)
     log_p = jax.nn.log_softmax(small.embedded(params, x) @ params["c"])
 
-    def told(params, change):  # both are constants here
+    def frozen_divergences(params, change):  # both are constants here
         log_q = jax.nn.log_softmax(small.embedded(params, x + change) @ params["c"])
         return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=1)
 
     first = vat.unit(jax.random.normal(KEY, x.shape, x.dtype))
-    change = 0.4 * vat.adversarial(lambda c: told(params, c), first, 0.1, 1)
-    expected = jax.jit(jax.grad(lambda p: told(p, change)[small.VALID].mean()))(params)
+    change = 0.4 * vat.adversarial(lambda c: frozen_divergences(params, c), first, 0.1, 1)
+    expected = jax.jit(jax.grad(lambda p: frozen_divergences(p, change)[small.VALID].mean()))(
+        params
+    )
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), slope, expected)
 
 
@@ -117,10 +119,10 @@ def test_the_entropy_has_a_gradient_and_is_told():
     sizes = [[jnp.abs(leaf).max() for leaf in jax.tree.leaves(slope)] for slope in slopes]
     assert max(sizes[0]) < 1e-6
     assert min(sizes[1]) > 1e-2
-    _, _, said = jax.jit(lambda: vat.make().value({}, {}, small.context(params), KEY))()
+    _, _, metrics = jax.jit(lambda: vat.make().value({}, {}, small.context(params), KEY))()
     rows = [probabilities(params, small.images()[i]) for i in np.flatnonzero(small.VALID)]
     exact = -sum(math.fsum(p * np.log(p)) for p in rows) / len(rows)
-    assert float(said["entropy"]) == pytest.approx(exact, rel=1e-5)
+    assert float(metrics["entropy"]) == pytest.approx(exact, rel=1e-5)
 
 
 def test_compiled_it_is_the_same_and_for_many_networks_and_numbers_a_loop(float64):
@@ -131,7 +133,7 @@ def test_compiled_it_is_the_same_and_for_many_networks_and_numbers_a_loop(float6
         return small.value(vat.make(**numbers), params)
 
     stacked = [jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees) for trees in (
-        params, [jax.tree.map(jnp.asarray, one) for one in numbers])]  # fmt: skip
+        params, [jax.tree.map(jnp.asarray, options) for options in numbers])]  # fmt: skip
     together = jax.jit(jax.vmap(value))(*stacked)
     alone = [value(*pair) for pair in zip(params, numbers, strict=True)]
     np.testing.assert_allclose(together, alone, rtol=1e-9, atol=1e-12)
@@ -152,8 +154,8 @@ def test_scores_of_minus_infinity_add_nothing():
         kept = jax.lax.stop_gradient(log_p)
         return vat.divergence(kept, log_p).sum() + vat.entropies(log_p).sum()
 
-    found, slope = jax.value_and_grad(value)(jnp.array([[0.3, -0.2, 0.0]]))
-    assert jnp.isfinite(found)
+    result, slope = jax.value_and_grad(value)(jnp.array([[0.3, -0.2, 0.0]]))
+    assert jnp.isfinite(result)
     assert jnp.isfinite(slope).all()
 
 

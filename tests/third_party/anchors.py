@@ -18,14 +18,14 @@ def make(*, anchors: int = 5, pull: float = 0.1, every: int = 1):
             "moved": jnp.zeros((), jnp.int32),
         }
 
-    def value(own, kept, context, key):
+    def value(params, kept, context, key):
         batch, outputs = context.batches["images"], context.outputs["images"]
         z = context.embedding(outputs.mean)
         anchor = kept["anchors"][kept["of_row"][batch.row]]
         distance = jnp.where(batch.valid, jnp.sum((z - anchor) ** 2, axis=1), 0).mean()
         return pull * distance, kept, {"moved": kept["moved"].astype(distance.dtype)}
 
-    def update(own, kept, corpus, seed):
+    def update(params, kept, corpus, seed):
         random = np.random.default_rng(seed)
         rows = random.choice(len(corpus.embeddings), anchors, replace=False)
         centres = corpus.embeddings[np.sort(rows)]
@@ -38,7 +38,7 @@ def make(*, anchors: int = 5, pull: float = 0.1, every: int = 1):
                     for i, centre in enumerate(centres)
                 ]
             )
-        return own, {
+        return params, {
             "anchors": centres.astype(kept["anchors"].dtype),
             "of_row": nearest.astype(np.int32),
             "moved": np.asarray(kept["moved"] + 1, np.int32),
@@ -51,7 +51,7 @@ def make(*, anchors: int = 5, pull: float = 0.1, every: int = 1):
 def make_drawn(*, scale: float = 0.01):
     """A term that draws random numbers: a noisy pull to the origin."""
 
-    def value(own, kept, context, key):
+    def value(params, kept, context, key):
         z = context.outputs["images"].mean
         noise = jax.random.normal(key, z.shape, z.dtype)
         return scale * jnp.mean((z - noise) ** 2), kept, {}

@@ -13,13 +13,13 @@ SECONDS = 0.5
 def make(*, marks: str = "marks", every: int = 1, pull: float = 0.1):
     term = anchors.make(every=every, pull=pull)
 
-    def update(own, kept, corpus, seed):
+    def update(params, kept, corpus, seed):
         point, epoch = seed
         mark = Path(marks) / f"epoch_{epoch}_of_{point}"
         if not mark.exists():
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
             time.sleep(SECONDS)
-        return term.refresh.update(own, kept, corpus, seed)
+        return term.refresh.update(params, kept, corpus, seed)
 
     return term._replace(refresh=term.refresh._replace(update=update))

@@ -18,9 +18,9 @@ def make(*, seen: str = "plain", kind: str = "unsupervised"):
     def init(key, context):
         return {}, {"first": jax.random.key_data(key)}
 
-    def value(own, kept, context, key):
+    def value(params, kept, context, key):
         batch, outputs = context.batches["images"], context.outputs["images"]
-        said = numbers(key) | {"pixels": jnp.sum(batch.x), "sample": jnp.sum(outputs.z)}
-        return jnp.zeros(()), kept, said
+        metrics = numbers(key) | {"pixels": jnp.sum(batch.x), "sample": jnp.sum(outputs.z)}
+        return jnp.zeros(()), kept, metrics
 
     return Term("spy", kind, {"images": Role("all", seen)}, value, init)

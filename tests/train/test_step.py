@@ -202,12 +202,12 @@ def test_turns_of_batches_go_on_from_epoch_to_epoch(tiny):
     assert counts == {"supervised": 3, "unsupervised": 13}
     state, means = run(*setup, 4)  # four steps an epoch
     # steps 0, 6 and 12 are supervised: none of the third epoch, 8 to 11
-    assert [not np.isnan(one["metric"]) for one in means] == [True, True, False, True]
+    assert [not np.isnan(mean["metric"]) for mean in means] == [True, True, False, True]
     assert step_counts(state) == {13, 16}
 
 
 def test_what_a_term_keeps_must_stay_finite(tiny):
-    def evaluate(own, kept, context, key):
+    def evaluate(params, kept, context, key):
         return 0.0 * context.outputs["images"].z.sum(), {"kept": kept["kept"] * 1e20}, {}
 
     term = own_term(evaluate, lambda key, context: ({}, {"kept": jnp.ones(())}))
@@ -224,8 +224,8 @@ def test_steps_are_counted_by_phase(tiny):
 def counting(value, learns=True):
     """A term that learns one number and counts its steps in `extra`."""
 
-    def evaluate(own, kept, context, key):
-        number = own["number"] if learns else 0.0
+    def evaluate(params, kept, context, key):
+        number = params["number"] if learns else 0.0
         return value(number, kept["steps"]), {"steps": kept["steps"] + 1}, {}
 
     first = {"number": jnp.ones(())} if learns else {}
@@ -243,23 +243,26 @@ def with_term(tiny, term):
 
 
 def test_a_term_may_learn_and_may_keep_what_gradients_do_not_move(tiny):
-    state, _ = run(*with_term(tiny, counting(lambda own, steps: (own - 3.0) ** 2)), epochs=2)
+    state, _ = run(*with_term(tiny, counting(lambda number, steps: (number - 3.0) ** 2)), epochs=2)
     assert state.kept["own"]["steps"] == 8
     assert state.params["terms"]["own"]["number"] == pytest.approx(1.008, abs=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("value", "where"),
+    ("value", "expected"),
     [
-        (lambda own, steps: jnp.where(steps == 5, jnp.nan, own), (2, 5, 0)),
-        (lambda own, steps: jnp.where(steps == 0, jnp.inf, own), (1, 0, 0)),
-        (lambda own, steps: jnp.sqrt(0 * own), (1, 0, 1)),  # the value is fine, the slope is not
+        (lambda number, steps: jnp.where(steps == 5, jnp.nan, number), (2, 5, 0)),
+        (lambda number, steps: jnp.where(steps == 0, jnp.inf, number), (1, 0, 0)),
+        (
+            lambda number, steps: jnp.sqrt(0 * number),
+            (1, 0, 1),
+        ),  # the value is fine, the slope is not
     ],
     ids=["value in the second epoch", "first step", "gradient"],
 )
-def test_the_first_non_finite_value_is_named_where_it_arises(tiny, value, where):
+def test_the_first_non_finite_value_is_named_where_it_arises(tiny, value, expected):
     state, _ = run(*with_term(tiny, counting(value)), epochs=3)
-    assert tuple(state.diverged.tolist()) == where
+    assert tuple(state.diverged.tolist()) == expected
 
 
 def test_a_healthy_training_has_not_diverged(tiny):

@@ -55,11 +55,11 @@ def first_shares(
     >>> first_shares("labelled", jnp.array([5.0, 1.0, 0.0])).target.tolist()
     [0.75, 0.25, 0.0]
     """
-    known = (class_counts > 0) | (class_counts.sum() == 0)
-    uniform = known / known.sum()
-    smoothed = jnp.where(known, class_counts + smoothing, 0)
+    known_classes = (class_counts > 0) | (class_counts.sum() == 0)
+    uniform = known_classes / known_classes.sum()
+    smoothed = jnp.where(known_classes, class_counts + smoothing, 0)
     target = uniform if kind == "uniform" else smoothed / smoothed.sum()
-    return Shares(uniform, target, known)
+    return Shares(uniform, target, known_classes)
 
 
 @checked

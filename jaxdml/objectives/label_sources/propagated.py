@@ -79,11 +79,11 @@ def make_propagated(
             "confident": masks.mean((weights > 0).astype(weights.dtype), batch.valid),
             "confidence": masks.mean(confidence, batch.valid),
         }
-        found = Rows(embedding(context.outputs["strong"]), labels, batch.valid, weights)
-        return found, kept, metrics
+        result = Rows(embedding(context.outputs["strong"]), labels, batch.valid, weights)
+        return result, kept, metrics
 
     def update(kept: Any, corpus: Corpus, seed: tuple[int, int]) -> Any:
-        found = propagate(
+        propagated = propagate(
             corpus.embeddings,
             corpus.labelled_indices,
             corpus.labelled_labels,
@@ -93,8 +93,8 @@ def make_propagated(
             shares=class_shares(shares, corpus.labelled_labels, corpus.classes),
         )
         return {
-            "labels": np.maximum(found.labels, 0).astype(np.int32),  # with the weight 0
-            "weights": found.confidence.astype(np.asarray(kept["weights"]).dtype),
+            "labels": np.maximum(propagated.labels, 0).astype(np.int32),  # with the weight 0
+            "weights": propagated.confidence.astype(np.asarray(kept["weights"]).dtype),
         }
 
     refresh = SourceRefresh(lambda epoch: epoch >= first and (epoch - first) % every == 0, update)

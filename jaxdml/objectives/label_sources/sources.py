@@ -114,12 +114,12 @@ def make_teacher(
             powers = probabilities ** jnp.asarray(sharpness, probabilities.dtype)
             labels = powers / powers.sum(axis=-1, keepdims=True)
         weights = (confidence >= needed).astype(confidence.dtype)
-        found = Rows(embedding(context.outputs["strong"]), labels, strong.valid, weights)
+        result = Rows(embedding(context.outputs["strong"]), labels, strong.valid, weights)
         metrics = {
             "confident": masks.mean(weights, strong.valid),
             "confidence": masks.mean(confidence, strong.valid),
         }
-        return found, kept, metrics
+        return result, kept, metrics
 
     roles = {"weak": Role("all", "weak"), "strong": Role("all", "strong")}
     soft = sharpness is not None
