@@ -123,7 +123,7 @@ def defaults(make: Callable[..., Any]) -> dict[str, Any]:
     options = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     missing = [name for name, default in options.items() if default is inspect.Parameter.empty]
     if missing:
-        raise ConfigError(f"{where(make)}: the option {listed(missing)} needs a default")
+        raise ConfigError(f"{dotted_path(make)}: the option {listed(missing)} needs a default")
     return options
 
 
@@ -173,7 +173,7 @@ def part(
     >>> defaults(part(power))
     {'exponent': 2.0}
     """
-    found = {
+    parameters = {
         p.name: p
         for function in functions
         for p in inspect.signature(function).parameters.values()
@@ -182,20 +182,20 @@ def part(
     first = functions[0]
 
     def make(**options: Any) -> Any:
-        unknown = [name for name in options if name not in found]
+        unknown = [name for name in options if name not in parameters]
         if unknown:
-            raise TypeError(f"there is no option {listed(unknown)}: there is {listed(found)}")
-        whole = {name: parameter.default for name, parameter in found.items()} | options
+            raise TypeError(f"there is no option {listed(unknown)}: there is {listed(parameters)}")
+        whole = {name: parameter.default for name, parameter in parameters.items()} | options
         check(**whole)
         return functools.partial(first, **whole) if into is None else into(**whole)
 
     make.__doc__, make.__module__ = first.__doc__, first.__module__
     make.__qualname__ = f"make of {first.__qualname__}"
-    make.__signature__ = inspect.Signature(list(found.values()))  # type: ignore[attr-defined]
+    make.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
     return make
 
 
-def where(make: Callable[..., Any]) -> str:
+def dotted_path(make: Callable[..., Any]) -> str:
     """The dotted path of a part."""
     return f"{make.__module__}:{make.__qualname__}"
 

@@ -48,20 +48,20 @@ VARIANTS = (
 
 
 def test_the_common_configuration_says_what_the_library_does_by_default():
-    given = flatten(importlib.import_module("configs.common").get_config().to_dict())
-    assert {*COMMON, *SAMPLER, *parts.NAMES} <= set(given)
+    common = flatten(importlib.import_module("configs.common").get_config().to_dict())
+    assert {*COMMON, *SAMPLER, *parts.NAMES} <= set(common)
     read = set()
     for system in SYSTEMS:
         for variant in VARIANTS:
             changes = {"system": system} | variant
-            resolved = resolve(given | changes)
+            resolved = resolve(common | changes)
             assert resolved == resolve(changes)
             read |= set(resolved)
-    assert {path for path, value in given.items() if value is not None} <= read
+    assert {path for path, value in common.items() if value is not None} <= read
 
 
 def test_the_fields_that_every_config_has():
-    given = flatten(importlib.import_module("configs.common").get_config().to_dict())
+    common = flatten(importlib.import_module("configs.common").get_config().to_dict())
     contract = """system seed data.name data.labelled_percent data.labelled_count
     data.labels_per_class data.labels_seed data.validation model.encoder model.hidden
     model.latent_dim loss.name loss.on loss.margin loss.temperature reconstruction.name
@@ -73,7 +73,7 @@ def test_the_fields_that_every_config_has():
     train.steps train.unlabelled_batch_size train.average eval.parameters
     optimizer.name optimizer.schedule optimizer.warmup_steps optimizer.clip
     optimizer.weight_decay"""
-    assert set(contract.split()) <= set(given)
+    assert set(contract.split()) <= set(common)
 
 
 def test_nested_and_flat_configurations_are_the_same():

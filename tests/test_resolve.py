@@ -40,21 +40,21 @@ def test_what_each_field_would_be_by_itself_is_known(system, options):
     kept = {path: value for path, value in options.items() if path in setting}
     for path in setting:
         if path != "system" and path not in options:
-            told = {path: setting.unset[path]} if setting.unset[path] is not None else {}
-            assert resolve({"system": system} | options | told) == setting, path
+            explicit = {path: setting.unset[path]} if setting.unset[path] is not None else {}
+            assert resolve({"system": system} | options | explicit) == setting, path
     assert kept == {} or setting != resolve({"system": system})
 
 
 def test_a_new_field_with_another_value_is_another_point():
     plain = point_of({"system": "dml_ae"}).id
-    others = [
+    changes = [
         {"optimizer.name": "sgd"}, {"optimizer.clip": 1.0}, {"train.average": 0.9},
         {"model.unit_length": True}, {"loss.weight": 1.0}, {"reconstruction.view": "weak"},
         {"loss.sources": ("true", "teacher"), "loss.name": "supcon"}, {"train.steps": 10},
         {"train.unlabelled_batch_size": 64}, {"augment.weak": "weak"},
     ]  # fmt: skip
-    found = {point_of({"system": "dml_ae"} | other).id for other in others}
-    assert len(found | {plain}) == len(others) + 1
+    ids = {point_of({"system": "dml_ae"} | change).id for change in changes}
+    assert len(ids | {plain}) == len(changes) + 1
     assert point_of({"system": "dml_ae", "eval.parameters": "last"}).id == plain
 
 
@@ -88,21 +88,21 @@ def test_an_option_that_a_loss_and_its_term_have_is_the_loss_s():
 
 @pytest.mark.parametrize("name", METRIC)
 def test_every_loss_shares_its_section_with_its_term(name):
-    found = resolved(system="dml_prior", loss__name=name)
+    setting = resolved(system="dml_prior", loss__name=name)
     term = {"sources", "view", "weight", "on"}
-    assert all({f"loss.{o}", f"loss.term_{o}"} & found.keys() for o in term)
+    assert all({f"loss.{o}", f"loss.term_{o}"} & setting.keys() for o in term)
 
 
 def test_two_metric_terms_have_sections_of_their_own():
-    found = resolve(TWO | {"loss.margin": 0.3, "proxies.name": "cosface", "proxies.margin": 0.1})
-    assert (found["loss.name"], found["loss.margin"]) == ("triplet", 0.3)
-    assert (found["proxies.name"], found["proxies.margin"]) == ("cosface", 0.1)
-    numbers = found.numbers
+    setting = resolve(TWO | {"loss.margin": 0.3, "proxies.name": "cosface", "proxies.margin": 0.1})
+    assert (setting["loss.name"], setting["loss.margin"]) == ("triplet", 0.3)
+    assert (setting["proxies.name"], setting["proxies.margin"]) == ("cosface", 0.1)
+    numbers = setting.numbers
     assert {"loss.margin", "proxies.margin", "proxies.scale"} <= numbers.keys()
 
 
 @pytest.mark.parametrize(
-    ("terms", "said"),
+    ("terms", "message"),
     [
         (("metric", "loss=kl"), "loss is a section of its own: give the term another name"),
         (("metric", "prior=metric", "kl"), "prior is a section of its own"),
@@ -111,8 +111,8 @@ def test_two_metric_terms_have_sections_of_their_own():
         (("metric", "two words=kl"), "'two words=kl' must be a term, or a name for it"),
     ],
 )
-def test_terms_that_collide_are_refused(terms, said):
-    with pytest.raises(ConfigError, match=said):
+def test_terms_that_collide_are_refused(terms, message):
+    with pytest.raises(ConfigError, match=message):
         resolve({"system": "dml_prior", "terms": terms})
 
 
@@ -161,14 +161,14 @@ def test_an_unknown_field_of_a_named_term_is_refused_with_the_near_name():
 def own_system(monkeypatch):
     """A module with a user's system, whose defaults a test chooses."""
 
-    def made(**defaults):
+    def add_system(**defaults):
         module = types.ModuleType("own_system")
         named = {path.replace("__", "."): value for path, value in defaults.items()}
         module.make = lambda: System(("metric", "reconstruction"), named)
         monkeypatch.setitem(sys.modules, "own_system", module)
         return "own_system:make"
 
-    return made
+    return add_system
 
 
 def test_a_system_s_defaults_hold_for_every_field_and_a_configuration_changes_them(own_system):
@@ -178,10 +178,10 @@ def test_a_system_s_defaults_hold_for_every_field_and_a_configuration_changes_th
         "optimizer__name": "sgd", "routine__name": "alternate", "augment__strong": "weak",
     }  # fmt: skip
     system = own_system(**defaults)
-    found = resolved(system=system)
-    assert {path.replace(".", "__"): found[path.replace("__", ".")] for path in defaults}.keys()
-    assert {path: found[path.replace("__", ".")] for path in defaults} == defaults
-    assert resolve(found) == found
+    setting = resolved(system=system)
+    assert {path.replace(".", "__"): setting[path.replace("__", ".")] for path in defaults}.keys()
+    assert {path: setting[path.replace("__", ".")] for path in defaults} == defaults
+    assert resolve(setting) == setting
     changed = resolved(system=system, loss__sources=("true",), train__epochs=5)
     assert (changed["loss.sources"], changed["train.epochs"]) == (("true",), 5)
     assert "pseudo.threshold" not in changed
@@ -199,8 +199,8 @@ def test_what_is_remembered_of_parts_cannot_be_changed_from_outside():
     part = parts.parts(resolved(system="dml"))["loss"]
     with pytest.raises(TypeError, match="does not support item assignment"):
         part.options()["new"] = (0, "new")
-    found = part.defaults()
-    found["loss.margin"] = 7.0
+    default_by_path = part.defaults()
+    default_by_path["loss.margin"] = 7.0
     assert part.defaults()["loss.margin"] != 7.0
 
 

@@ -63,9 +63,9 @@ ONE_BY_ONE = [
 
 def train(options, path):
     """One point, by the call that the commands make; its result and its one row of history."""
-    place = execute.run(BASE | options, ({},), path, path)
-    [result] = place.results()
-    [row] = folder.read_csv(place.point(result["point"]) / "history.csv")
+    run_folder = execute.run(BASE | options, ({},), path, path)
+    [result] = run_folder.results()
+    [row] = folder.read_csv(run_folder.point(result["point"]) / "history.csv")
     return result, row
 
 
@@ -85,7 +85,11 @@ def test_the_parts_that_train_together_are_all_that_there_are():
     of_pairs = [resolve(BASE | {"system": name}) for name in systems.SYSTEMS]
 
     def values(path):
-        return {one[path] for one in resolved + of_pairs if path in one}
+        return {
+            resolved_setting[path]
+            for resolved_setting in resolved + of_pairs
+            if path in resolved_setting
+        }
 
     assert values("prior.name") == set(PRIORS)
     assert values("reconstruction.name") == set(RECONSTRUCTION)
@@ -139,7 +143,7 @@ def test_numbers_of_every_section_share_a_program():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"system": "vae", "kl.beta": -1.0}, "kl.beta must be at least 0"),
         ({"system": "vae", "kl.schedule": "late"}, "kl.schedule must be one of constant, warmup"),
@@ -160,8 +164,8 @@ def test_numbers_of_every_section_share_a_program():
          "train.classes_per_batch must be a whole number"),
     ],
 )  # fmt: skip
-def test_what_is_not_allowed_is_named(options, said):
-    with pytest.raises(ConfigError, match=said):
+def test_what_is_not_allowed_is_named(options, message):
+    with pytest.raises(ConfigError, match=message):
         resolve(options)
 
 

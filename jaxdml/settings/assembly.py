@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 
 from jaxdml.augment import POLICIES
 from jaxdml.objectives.label_sources.sources import Source
-from jaxdml.options import ConfigError, find, where
+from jaxdml.options import ConfigError, dotted_path, find
 from jaxdml.settings import parts
 from jaxdml.settings.layers import Part, viewed
 from jaxdml.settings.parts import Instance
@@ -44,7 +44,7 @@ def assemble(
       ConfigError: if a part refuses one of its options.
     """
     named = parts.instances(config)
-    found = parts.parts(config, named)
+    part_by_section = parts.parts(config, named)
     scored = parts.scored(named)
     terms: dict[str, Term] = {}
     priors: list[Callable[[int, int], Prior]] = []
@@ -54,14 +54,14 @@ def assemble(
     if config.get("augment.weak") is not None:
         terms = {
             name: term
-            if config.get(f"{named[name].own.section}.view") is not None
+            if config.get(f"{named[name].part.section}.view") is not None
             else term._replace(roles=viewed(term.roles, "weak"))
             for name, term in terms.items()
         }
         plain = False
     needs = {need for term in terms.values() for need in term.needs}
     spec = ModelSpec(image_shape, classes, "variance" in needs, "decoder" in needs)
-    model = found["model"].call(1, config, found["model"].call(0, config, spec))
+    model = part_by_section["model"].call(1, config, part_by_section["model"].call(0, config, spec))
     for prior in priors:
         prior(model.latent_dim, classes)  # refuses its options here
     if "class_scores" in needs and not any(term.class_scores for term in terms.values()):
@@ -70,11 +70,11 @@ def assemble(
         tuple(term for term in terms.values() if term.kind == kind)
         for kind in ("supervised", "unsupervised")
     ]
-    routine = found["routine"].call(0, config, *(group for group in groups if group))
+    routine = part_by_section["routine"].call(0, config, *(group for group in groups if group))
     return Method(
         model,
         routine,
-        _optimizer(found["optimizer"], config),
+        _optimizer(part_by_section["optimizer"], config),
         image_shape,
         classes,
         {} if plain else _views(config, image_shape, invariances, routine),
@@ -88,31 +88,31 @@ def _term(
     scored: bool,
     priors: list[Callable[[int, int], Prior]],
 ) -> Term:
-    own = instance.own
+    part = instance.part
     term: Term
     if instance.partless:
-        term = own.call(0, config)
+        term = part.call(0, config)
         if not isinstance(term, Term):
-            raise ConfigError(f"{where(instance.make)} must return a jaxdml.types.Term")
-        term = own.call(1, config, term)
+            raise ConfigError(f"{dotted_path(instance.make)} must return a jaxdml.types.Term")
+        term = part.call(1, config, term)
     elif instance.sources:
         sources = {
             parts.split("sources", entry)[0]: source.call(0, config)
-            for entry, source in zip(instance.sources, instance.others, strict=True)
+            for entry, source in zip(instance.sources, instance.parts_beside, strict=True)
         }
         for name, source in sources.items():
             if not isinstance(source, Source):
                 raise ConfigError(
-                    f"{own.section}.sources: {name} must be made as a "
+                    f"{part.section}.sources: {name} must be made as a "
                     f"jaxdml.objectives.label_sources.source.Source, but is {type(source).__name__}"
                 )
-        term = own.call(1, config, own.call(0, config), sources, scored)
-        term = own.call(3, config, term)
+        term = part.call(1, config, part.call(0, config), sources, scored)
+        term = part.call(3, config, term)
     else:
-        beside = [functools.partial(part.call, 0, config) for part in instance.others]
-        priors += beside
-        term = own.call(1, config, own.call(0, config), *beside)
-        term = own.call(2, config, term)
+        prior_makers = [functools.partial(other.call, 0, config) for other in instance.parts_beside]
+        priors += prior_makers
+        term = part.call(1, config, part.call(0, config), *prior_makers)
+        term = part.call(2, config, term)
     return term
 
 
@@ -122,10 +122,10 @@ def _optimizer(part: Part, config: Mapping[str, Any]) -> Optimizer:
 
     transformation(config["train.learning_rate"])  # refuses its options here
     together = part.layers[0] not in optimizers.OPTIMIZERS.values()
-    made: Optimizer = part.call(
+    optimizer: Optimizer = part.call(
         1, config, transformation, config["train.learning_rate"], together, part.layers[0]
     )
-    return made
+    return optimizer
 
 
 def _views(

@@ -25,8 +25,8 @@ def complete(flat: Mapping[str, Any]) -> dict[str, Any]:
     (1, 0)
     """
     system = systems.system_of(flat["system"]).defaults if flat.get("system") else {}
-    given = {path: value for path, value in flat.items() if value is not None}
-    whole = usual(COMMON | SAMPLER) | ONCE | dict(system) | given
+    value_by_path = {path: value for path, value in flat.items() if value is not None}
+    whole = usual(COMMON | SAMPLER) | ONCE | dict(system) | value_by_path
     kept = {path: value for path, value in whole.items() if path not in PASSING}
     return kept | {PATH: dataset_name(flat)} if kept.get(PATH) else kept
 
@@ -45,7 +45,7 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple
     unset = _unset(old) | _unset(new)
 
     def same(path: str) -> bool:
-        values = [one.get(path, unset.get(path)) for one in (before, after)]
+        values = [config.get(path, unset.get(path)) for config in (before, after)]
         return as_text({path: values[0]}) == as_text({path: values[1]})
 
     paths = sorted(before | after)

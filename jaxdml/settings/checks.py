@@ -34,8 +34,8 @@ def check(read: Mapping[str, Any]) -> None:
         raise ConfigError(str(error)) from error
     chosen = {path: read[path] for path in SELECTIONS if read[path] is not None}
     if len(chosen) > 1:
-        said = listed(f"{path}={value}" for path, value in chosen.items())
-        raise ConfigError(f"{said} contradict each other: set one of them, the others to None")
+        listing = listed(f"{path}={value}" for path, value in chosen.items())
+        raise ConfigError(f"{listing} contradict each other: set one of them, the others to None")
 
 
 def _check_training(read: Mapping[str, Any]) -> None:
@@ -71,24 +71,24 @@ def _check_scoring(read: Mapping[str, Any]) -> None:
 
 
 def refuse_unknown(
-    given: Collection[str], known: Collection[str], elsewhere: Collection[str]
+    paths: Collection[str], known_paths: Collection[str], elsewhere: Collection[str]
 ) -> None:
     """Makes sure that there are such fields.
 
     Args:
-      given: paths that are set.
-      known: all that there are. An option of a part that this system does not read is among them,
-        since a grid may hold both.
+      paths: paths that are set.
+      known_paths: all that there are. An option of a part that this system does not read is among
+        them, since a grid may hold both.
       elsewhere: sections that other points of a grid read.
 
     Raises:
       ConfigError: for a field that there is not, with the one that may have been meant.
     """
-    for path in given:
-        if path in known or path.partition(".")[0] in elsewhere:
+    for path in paths:
+        if path in known_paths or path.partition(".")[0] in elsewhere:
             continue
         section = path.rpartition(".")[0]
-        near = difflib.get_close_matches(path, known, 1)
-        near = near or sorted(p for p in known if p.rpartition(".")[0] == section)
-        near = near or sorted({p.partition(".")[0] for p in known})
+        near = difflib.get_close_matches(path, known_paths, 1)
+        near = near or sorted(p for p in known_paths if p.rpartition(".")[0] == section)
+        near = near or sorted({p.partition(".")[0] for p in known_paths})
         raise ConfigError(f"there is no field {path}; there is {listed(near)}")

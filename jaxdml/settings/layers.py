@@ -20,7 +20,7 @@ import jax
 from jax.typing import ArrayLike
 
 from jaxdml.distances import unit
-from jaxdml.options import ConfigError, at_least, defaults, one_of, optional_numbers, where
+from jaxdml.options import ConfigError, at_least, defaults, dotted_path, one_of, optional_numbers
 from jaxdml.types import Model, Role, Term
 
 VIEWS = ("plain", "weak", "strong")
@@ -67,12 +67,12 @@ class Part(NamedTuple):
             raise ConfigError(f"{self.section}.{error}") from error
         except jax.errors.TracerBoolConversionError as error:
             raise ConfigError(
-                f"{where(make)} branches on a number of {self.section}, which is traced: use "
+                f"{dotted_path(make)} branches on a number of {self.section}, which is traced: use "
                 "jnp.where, or give the option a default that is no float"
             ) from error
         except TypeError as error:
             raise ConfigError(
-                f"{where(make)} cannot make a part of {self.section}: {error}"
+                f"{dotted_path(make)} cannot make a part of {self.section}: {error}"
             ) from error
 
 

@@ -56,8 +56,8 @@ class Instance(NamedTuple):
     name: str
     make: Callable[..., Term]
     kind: Kind | None  # `None` for a user's own
-    own: Part  # of its own section: its layers are the part that it names, the term, its place
-    others: tuple[Part, ...] = ()  # of sections beside it: a prior; sources of labels
+    part: Part  # of its own section: its layers are the part that it names, the term, its place
+    parts_beside: tuple[Part, ...] = ()  # of other sections: a prior; sources of labels
     sources: tuple[str, ...] = ()  # where it has some
 
     @property
@@ -98,10 +98,10 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
       ConfigError: if there is no such term or part.
     """
     entries = config.get("terms") or system_of(config["system"]).terms
-    found: dict[str, Instance] = {}
+    instance_by_name: dict[str, Instance] = {}
     for entry in entries:
         name, kind = split("terms", entry)
-        if name in found:
+        if name in instance_by_name:
             raise ConfigError(
                 f"terms names {name} twice: give one of them a name of its own, like {name}2={kind}"
             )
@@ -111,31 +111,33 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
         make = find("terms", kind, {k: v.make for k, v in KINDS.items()})
         record = KINDS.get(kind)
         if record is None or not record.parts:
-            found[name] = Instance(name, make, record, Part(section, (make, placed)))
+            instance_by_name[name] = Instance(name, make, record, Part(section, (make, placed)))
             continue
         paths = _names(config, record, section, name)
-        own = f"{section}.name"
-        made = {
-            path: find(path, named, record.parts["" if path == own else "prior"])
+        name_path = f"{section}.name"
+        make_by_path = {
+            path: find(path, named, record.parts["" if path == name_path else "prior"])
             for path, named in paths.items()
         }
-        others = [Part(p.partition(".")[0], (part,)) for p, part in made.items() if p != own]
+        parts_beside = [
+            Part(p.partition(".")[0], (part,)) for p, part in make_by_path.items() if p != name_path
+        ]
         sources: tuple[str, ...] = ()
         if kind == "metric":
             sources = tuple(config.get(f"{section}.sources") or ("true",))
-            others += _sources(f"{section}.sources", sources)
-        part = Part(section, (made[own], *_outer(record)))
-        found[name] = Instance(name, make, record, part, tuple(others), sources)
-    if not found:
+            parts_beside += _sources(f"{section}.sources", sources)
+        part = Part(section, (make_by_path[name_path], *_outer(record)))
+        instance_by_name[name] = Instance(name, make, record, part, tuple(parts_beside), sources)
+    if not instance_by_name:
         raise ConfigError("terms is empty: name a term, like terms=('metric', 'reconstruction')")
-    return found
+    return instance_by_name
 
 
 def _sources(path: str, entries: tuple[str, ...]) -> list[Part]:
-    found: dict[str, Part] = {}
+    part_by_name: dict[str, Part] = {}
     for entry in entries:
         name, kind = split(path, entry)
-        if name in found:
+        if name in part_by_name:
             raise ConfigError(
                 f"{path} names {name} twice: give one of them a name of its own, like "
                 f"{name}2={kind}"
@@ -143,8 +145,8 @@ def _sources(path: str, entries: tuple[str, ...]) -> list[Part]:
         if name in RESERVED:
             raise ConfigError(f"{path}: {name} is a section of its own: give it another name")
         section = "pseudo" if name == "teacher" else name
-        found[name] = Part(section, (find(path, kind, SOURCES),))
-    return list(found.values())
+        part_by_name[name] = Part(section, (find(path, kind, SOURCES),))
+    return list(part_by_name.values())
 
 
 def sections(configs: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -197,13 +199,13 @@ def names(config: Mapping[str, Any], terms: Terms | None = None) -> dict[str, An
     terms = instances(config) if terms is None else terms
     for name, instance in terms.items():
         if instance.kind is not None and instance.kind.parts:
-            named |= _names(config, instance.kind, instance.own.section, name)
-    if both(terms):
+            named |= _names(config, instance.kind, instance.part.section, name)
+    if has_both_kinds(terms):
         named["routine.name"] = config["routine.name"]
     return named | {"optimizer.name": config["optimizer.name"]}
 
 
-def both(terms: Terms) -> bool:
+def has_both_kinds(terms: Terms) -> bool:
     """Whether there are L_S and L_U, so that a routine has to say when each is minimised."""
     return len({kind_of(term) for term in terms.values()}) == 2
 
@@ -232,19 +234,19 @@ def parts(config: Mapping[str, Any], terms: Terms | None = None) -> dict[str, Pa
       terms: as `instances` gives them; `None`: they are found here.
     """
     terms = instances(config) if terms is None else terms
-    found = {"model": _named("model.encoder", config)}
+    part_by_section = {"model": _named("model.encoder", config)}
     for instance in terms.values():
-        for part in (instance.own, *instance.others):
-            if part.section in found and found[part.section] != part:
+        for part in (instance.part, *instance.parts_beside):
+            if part.section in part_by_section and part_by_section[part.section] != part:
                 raise ConfigError(f"two parts have the section {part.section}: rename a term")
-            found[part.section] = part
-    if both(terms):
-        found["routine"] = _named("routine.name", config)
+            part_by_section[part.section] = part
+    if has_both_kinds(terms):
+        part_by_section["routine"] = _named("routine.name", config)
     else:
         supervised = kind_of(next(iter(terms.values()))) == "supervised"
-        made = single.make_supervised if supervised else single.make_unsupervised
-        found["routine"] = Part("routine", (made,))
-    return found | {"optimizer": _named("optimizer.name", config)}
+        make_routine = single.make_supervised if supervised else single.make_unsupervised
+        part_by_section["routine"] = Part("routine", (make_routine,))
+    return part_by_section | {"optimizer": _named("optimizer.name", config)}
 
 
 def _named(path: str, config: Mapping[str, Any]) -> Part:
@@ -260,52 +262,58 @@ def _outer(kind: Kind) -> tuple[Callable[..., Any], ...]:
 
 def options(config: Mapping[str, Any], terms: Terms | None = None) -> dict[str, Any]:
     """The config path of every option that is read, and its default; arguments as for `parts`."""
-    found: dict[str, Any] = {}
+    default_by_path: dict[str, Any] = {}
     terms = instances(config) if terms is None else terms
     for part in parts(config, terms).values():
-        found |= part.defaults()
+        default_by_path |= part.defaults()
     scores_read = scored(terms)
     for instance in terms.values():
-        section = instance.own.section
+        section = instance.part.section
         if instance.kind is not KINDS["metric"]:
             continue
-        term_option = {option: name for name, (at, option) in instance.own.options().items() if at}
+        term_option = {option: name for name, (at, option) in instance.part.options().items() if at}
         unread = [] if any(map(_stochastic, terms.values())) else ["on"]
         unread += ["normalizer"] if instance.sources == ("true",) else []
         unread += [] if scores_read else ["class_scores", "temperature_of_scores"]
         for option in unread:  # as without a posterior: a sample is its mean
-            found.pop(f"{section}.{term_option[option]}", None)
-    return found
+            default_by_path.pop(f"{section}.{term_option[option]}", None)
+    return default_by_path
 
 
-def known(config: Mapping[str, Any], terms: Terms | None = None) -> set[str]:
+def known_paths(config: Mapping[str, Any], terms: Terms | None = None) -> set[str]:
     """The config path of every option of every part that could be named; arguments as for `parts`.
 
     The sections of the library's own terms count, and those of this configuration's.
     """
     terms = instances(config) if terms is None else terms
-    found = {*names(config, terms)}.union(
+    paths = {*names(config, terms)}.union(
         *(part.defaults() for part in parts(config, terms).values())
     )
-    found |= _paths("pseudo", (SOURCES["teacher"],), ())
-    found |= _paths("propagated", (SOURCES["propagated"],), ())
+    paths |= _paths("pseudo", (SOURCES["teacher"],), ())
+    paths |= _paths("propagated", (SOURCES["propagated"],), ())
     for path, table in TABLES.items():
         section = path.partition(".")[0]
-        found |= _paths(section, (*table.values(), *_own(path, config, table)), OUTER[section])
+        paths |= _paths(
+            section, (*table.values(), *_named_makers(path, config, table)), OUTER[section]
+        )
     named = [(kind, "loss" if kind == "metric" else kind, record) for kind, record in KINDS.items()]
-    named += [(one.name, one.own.section, one.kind) for one in terms.values() if one.kind]
+    named += [
+        (instance.name, instance.part.section, instance.kind)
+        for instance in terms.values()
+        if instance.kind
+    ]
     for name, section, record in named:
         if not record.parts:
-            found |= _paths(section, (record.make,), (placed,))
-        for beside, table in record.parts.items():
-            of_prior = beside if name == "kl" else f"{name}_{beside}"
-            at, outer = (of_prior, ()) if beside else (section, _outer(record))
-            makes = *table.values(), *_own(f"{at}.name", config, table)
-            found |= _paths(at, makes, outer)
-    return found
+            paths |= _paths(section, (record.make,), (placed,))
+        for suffix, table in record.parts.items():
+            of_prior = suffix if name == "kl" else f"{name}_{suffix}"
+            at, outer = (of_prior, ()) if suffix else (section, _outer(record))
+            makes = *table.values(), *_named_makers(f"{at}.name", config, table)
+            paths |= _paths(at, makes, outer)
+    return paths
 
 
-def _own(
+def _named_makers(
     path: str, config: Mapping[str, Any], table: Mapping[str, Callable[..., Any]]
 ) -> list[Callable[..., Any]]:
     """The part that a configuration names, also where this system does not read it."""
@@ -340,9 +348,9 @@ def _stochastic(instance: Instance) -> bool:
 def scored(terms: Terms) -> bool:
     """Whether a term or a source reads class scores. Sources are made with their defaults."""
     for instance in terms.values():
-        sources = instance.others if instance.sources else ()
-        made = [source.layers[0]() for source in sources]
-        if any("class_scores" in getattr(source, "needs", ()) for source in made):
+        sources = instance.parts_beside if instance.sources else ()
+        label_sources = [source.layers[0]() for source in sources]
+        if any("class_scores" in getattr(source, "needs", ()) for source in label_sources):
             return True
         if instance.partless and "class_scores" in instance.make().needs:
             return True

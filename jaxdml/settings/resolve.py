@@ -36,15 +36,18 @@ def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> Setti
     flat = flatten(config)
     name = flat.pop("system", None)
     system = systems.system_of(name)
-    given = {**system.defaults, **{path: v for path, v in flat.items() if v is not None}}
+    value_by_path = {**system.defaults, **{path: v for path, v in flat.items() if v is not None}}
     if flat.get("train.epochs") is not None and flat.get("train.steps") is None:
-        given.pop("train.steps", None)  # the system's: one of the two says how long a training is
-    named = _named({"system": name} | flat, given)
+        # the system's: one of the two says how long a training is
+        value_by_path.pop("train.steps", None)
+    named = _named({"system": name} | flat, value_by_path)
     terms = parts.instances(named)
     unset = _fields(named, terms)
-    values = _values(named, given, terms, unset)
-    here = {part.section for term in terms.values() for part in (term.own, *term.others)}
-    checks.refuse_unknown({**system.defaults, **flat}, _known(named, terms), {*elsewhere} - here)
+    values = _values(named, value_by_path, terms, unset)
+    sections = {part.section for term in terms.values() for part in (term.part, *term.parts_beside)}
+    checks.refuse_unknown(
+        {**system.defaults, **flat}, _known_paths(named, terms), {*elsewhere} - sections
+    )
     checks.check(values)
     read = {path: values[path] for path in sorted(values)}
     setting = Setting({"system": name} | read, unset | dict(system.defaults))
@@ -52,15 +55,15 @@ def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> Setti
     return setting
 
 
-def _named(flat: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _named(flat: Mapping[str, Any], value_by_path: Mapping[str, Any]) -> dict[str, Any]:
     """What names terms and parts, and the library's own fields."""
     named = {p: value for p, value in flat.items() if p == "system" or p.endswith(".name")}
     for path, field in (COMMON | SAMPLER).items():
-        named[path] = field.checked(path, given.get(path, field.default))
+        named[path] = field.checked(path, value_by_path.get(path, field.default))
     for path, default in parts.NAMES.items():
-        named[path] = coerce(path, given.get(path, default), default)
-    for path in (path for path in given if path.endswith(".sources")):
-        named[path] = coerce(path, given[path] or ("true",), ("true",))
+        named[path] = coerce(path, value_by_path.get(path, default), default)
+    for path in (path for path in value_by_path if path.endswith(".sources")):
+        named[path] = coerce(path, value_by_path[path] or ("true",), ("true",))
     return named
 
 
@@ -72,19 +75,22 @@ def _fields(named: Mapping[str, Any], terms: parts.Terms) -> dict[str, Any]:
 
 
 def _values(
-    named: Mapping[str, Any], given: Mapping[str, Any], terms: parts.Terms, unset: Mapping[str, Any]
+    named: Mapping[str, Any],
+    value_by_path: Mapping[str, Any],
+    terms: parts.Terms,
+    unset: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Every path that is read, and its value."""
-    known = dict(named) | parts.names(named, terms)
+    name_by_path = dict(named) | parts.names(named, terms)
     numeric = parts.optional(named, terms)
     values = {}
     for path, default in unset.items():
-        if path in known:
-            values[path] = known[path]
-        elif given.get(path) is None:
+        if path in name_by_path:
+            values[path] = name_by_path[path]
+        elif value_by_path.get(path) is None:
             values[path] = default
         else:
-            values[path] = coerce(path, given[path], 0.0 if path in numeric else default)
+            values[path] = coerce(path, value_by_path[path], 0.0 if path in numeric else default)
     for path, (other, value) in UNREAD.items():
         if values.get(other) == value:
             values.pop(path, None)
@@ -93,11 +99,11 @@ def _values(
     return values
 
 
-def _known(named: Mapping[str, Any], terms: parts.Terms) -> set[str]:
+def _known_paths(named: Mapping[str, Any], terms: parts.Terms) -> set[str]:
     """Every path that a configuration may have."""
     of_data = {f"data.{o}" for make in DATASETS.values() for o in defaults(make)}
-    own = {*COMMON, *SAMPLER, *parts.NAMES}
-    return own | of_data | {*_of_data(named)} | parts.known(named, terms)
+    library_paths = {*COMMON, *SAMPLER, *parts.NAMES}
+    return library_paths | of_data | {*_of_data(named)} | parts.known_paths(named, terms)
 
 
 def _of_data(named: Mapping[str, Any]) -> dict[str, Any]:

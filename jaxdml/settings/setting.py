@@ -135,8 +135,8 @@ class Setting(Mapping[str, Any]):
             return False
         if any(set(term.sources) - {"true"} for term in terms.values()):
             return True
-        own = [term for term in terms.values() if term.kind is None]
-        if parts.scored(terms) or any(map(parts.reads_labels, own)):
+        user_terms = [term for term in terms.values() if term.kind is None]
+        if parts.scored(terms) or any(map(parts.reads_labels, user_terms)):
             return True
         nothing_left = {
             "routine.alpha": 1.0,
