@@ -59,9 +59,9 @@ def checked(function: F) -> F:
     """
     signature = inspect.signature(function)
     plans = {
-        name: found
+        name: parameter_plan
         for name, parameter in signature.parameters.items()
-        if (found := _read(parameter.annotation)) is not None
+        if (parameter_plan := _read(parameter.annotation)) is not None
     }
 
     title = function.__qualname__.rpartition("<locals>.")[2].lstrip("_")
@@ -140,7 +140,7 @@ def _read(annotation: Any) -> Plan | Members | None:
     if isinstance(annotation, type) and hasattr(annotation, "_fields"):
         hints = typing.get_type_hints(annotation)
         fields = {name: _read(hint) for name, hint in hints.items()}
-        return {name: found for name, found in fields.items() if isinstance(found, tuple)} or None
+        return {name: plan for name, plan in fields.items() if isinstance(plan, tuple)} or None
     union: Members = [
         (tuple(member.dtypes), (tuple(member.dim_str.split()), member.array_type))
         for member in typing.get_args(annotation)
@@ -180,26 +180,28 @@ def _agree(function: str, name: str, dims: Dims, shape: tuple[int, ...], sizes: 
     """
     parts = _parts(dims, shape)
     wrong = parts is None
-    told: Sizes = {}
+    new_sizes: Sizes = {}
     for dim, part in zip(dims, parts or (), strict=False):
         key = dim.lstrip("*#")
-        known, teller = sizes.get(key) or told.get(key) or (None, _described(name, dims, shape))
+        expected, teller = (
+            sizes.get(key) or new_sizes.get(key) or (None, _described(name, dims, shape))
+        )
         if dim == "...":
             continue
         if dim.isdecimal():
             wrong |= part != (int(dim),)
-        elif "#" in dim and known is not None:
+        elif "#" in dim and expected is not None:
             try:
-                told[key] = np.broadcast_shapes(known, part), teller
+                new_sizes[key] = np.broadcast_shapes(expected, part), teller
             except ValueError:
                 wrong = True
-        elif known is None:
-            told[key] = part, teller
+        elif expected is None:
+            new_sizes[key] = part, teller
         else:
-            wrong |= part != known
+            wrong |= part != expected
     if wrong:
         raise ValueError(_message(function, name, dims, shape, sizes))
-    sizes |= told
+    sizes |= new_sizes
 
 
 def _parts(dims: Dims, shape: tuple[int, ...]) -> list[tuple[int, ...]] | None:
@@ -221,15 +223,15 @@ def _described(name: str, dims: Dims, shape: tuple[int, ...]) -> str:
 
 
 def _message(function: str, name: str, dims: Dims, shape: tuple[int, ...], sizes: Sizes) -> str:
-    known = [sizes.get(dim.lstrip("*#")) for dim in dims]
+    entries = [sizes.get(dim.lstrip("*#")) for dim in dims]
     expected = _listed(dims)
-    if any(known):
+    if any(entries):
         filled = [
-            dim if found is None else ", ".join(map(str, found[0]))
-            for dim, found in zip(dims, known, strict=True)
+            dim if entry is None else ", ".join(map(str, entry[0]))
+            for dim, entry in zip(dims, entries, strict=True)
         ]
         expected += f" = {_listed(tuple(filled))}"
-    tellers = dict.fromkeys(found[1] for found in known if found is not None)
+    tellers = dict.fromkeys(entry[1] for entry in entries if entry is not None)
     because = ", as " + " and ".join(tellers) if tellers else ""
     return f"{function}: the shape of {name} must be {expected}{because}, but is {shape}"
 

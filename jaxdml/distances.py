@@ -55,7 +55,7 @@ def squared_euclidean(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch
     rows = -(-count // blocks)  # in a block; the last one is filled up with zeros
     padded = jnp.pad(x, ((0, blocks * rows - count), (0, 0))).reshape(blocks, rows, dim)
     # no difference is kept for the backward pass
-    block = jax.checkpoint(lambda some: _from_each(x, some).T)
+    block = jax.checkpoint(lambda x_part: _from_each(x, x_part).T)
     return lax.map(block, padded).reshape(blocks * rows, count)[:count]
 
 

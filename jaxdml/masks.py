@@ -107,7 +107,7 @@ def pairs(
     """
     if labelled is None:
         labelled = jnp.ones(labels.shape, bool)
-    both = labelled[:, None] & labelled[None, :]
+    both_labelled = labelled[:, None] & labelled[None, :]
     same = labels[:, None] == labels[None, :]
     itself = jnp.eye(labels.shape[0], dtype=bool)
-    return both & same & ~itself, both & ~same
+    return both_labelled & same & ~itself, both_labelled & ~same

@@ -97,9 +97,9 @@ def _sides(rows: Rows) -> tuple[_Pairs, _Pairs]:
         return _Pairs(positive), _Pairs(negative)
     weights = rows.weights[:, None] * rows.weights[None, :]
     counts = rows.counts[:, None] * rows.counts[None, :]
-    both = rows.labelled[:, None] & rows.labelled[None, :]
+    both_labelled = rows.labelled[:, None] & rows.labelled[None, :]
     genuine, impostor = (
-        _Pairs(both & (share > 0), share * weights, share * counts)
+        _Pairs(both_labelled & (share > 0), share * weights, share * counts)
         for share in alike(rows.labels, weights.dtype)
     )
     return genuine, impostor

@@ -76,9 +76,9 @@ def monte_carlo(
 
     def difference(z: Array, noise: Array) -> Array:
         # log q in terms of the noise: z − μ would lose it to rounding where σ is small
-        own = log_normal(noise, 0 * noise, 0 * noise) - 0.5 * logvar.sum(axis=1)
-        prior = must_have("log_prob(z)", log_prob(z), own.shape, "one number for each row of z")
-        return own - prior
+        log_q = log_normal(noise, 0 * noise, 0 * noise) - 0.5 * logvar.sum(axis=1)
+        prior = must_have("log_prob(z)", log_prob(z), log_q.shape, "one number for each row of z")
+        return log_q - prior
 
     return _mean_over_samples(key, mean, logvar, samples, difference)
 
@@ -110,10 +110,10 @@ def unnormalised(
     weights = jnp.exp(components.log_weights)
 
     def difference(z: Array, noise: Array) -> Array:
-        own = -0.5 * jnp.sum(noise**2, axis=1)  # (z − μ)² / σ²
+        q_form = -0.5 * jnp.sum(noise**2, axis=1)  # (z − μ)² / σ²
         away = (z[:, None, :] - components.means[None, :, :]) ** 2  # [B, K, D]
         each = -0.5 * jnp.sum(away * jnp.exp(-components.logvars)[None, :, :], axis=2)
-        return own - jnp.sum(each * weights[None, :], axis=1)
+        return q_form - jnp.sum(each * weights[None, :], axis=1)
 
     return _mean_over_samples(key, mean, logvar, samples, difference)
 
@@ -150,12 +150,12 @@ def _of_log_prob(*, samples: int) -> Callable[..., Array]:
 
 
 def _of_components(estimate: Callable[..., Array]) -> Callable[..., Callable[..., Array]]:
-    def made(*, samples: int) -> Callable[..., Array]:
+    def make(*, samples: int) -> Callable[..., Array]:
         return lambda key, mean, logvar, log_prob, components: estimate(
             key, mean, logvar, components(), samples=samples
         )
 
-    return made
+    return make
 
 
 def _check(*, samples: int) -> None:
@@ -173,8 +173,8 @@ def _mean_over_samples(
     """The mean of `value(z, noise)`, f32[B], over samples z = mean + σ · noise."""
     _check(samples=samples)
 
-    def one(key: Array) -> Array:
+    def one_sample(key: Array) -> Array:
         noise = jax.random.normal(key, mean.shape, mean.dtype)
         return value(mean + jnp.exp(0.5 * logvar) * noise, noise)
 
-    return jnp.mean(jax.vmap(one)(jax.random.split(key, samples)), axis=0)
+    return jnp.mean(jax.vmap(one_sample)(jax.random.split(key, samples)), axis=0)

@@ -73,16 +73,18 @@ def npair(
     if weights is not None:
         products += log_weights(weights)[None, :]
     among = log_sum_exp(products, jnp.broadcast_to(positives[None, :], products.shape))
-    own = jnp.sum(jnp.where(same & positives[None, :] & anchors[:, None], products, 0), axis=1)
+    own_positive = jnp.sum(
+        jnp.where(same & positives[None, :] & anchors[:, None], products, 0), axis=1
+    )
     length = jnp.sum(embeddings * embeddings, axis=1)
     if weights is None or counts is None:
         length = masks.mean(length, anchors | positives)
-        loss = masks.mean(among - own, anchors)
+        loss = masks.mean(among - own_positive, anchors)
     else:
         of_anchors, of_both = _weights(labels, weights)
         count_anchors, count_both = _weights(labels, counts)
         length = masks.mean(length, anchors | positives, of_both, count_both)
-        loss = masks.mean(among - own, anchors, of_anchors, count_anchors)
+        loss = masks.mean(among - own_positive, anchors, of_anchors, count_anchors)
     return loss + jnp.asarray(l2, length.dtype) * length
 
 
@@ -97,8 +99,10 @@ def _chosen(labels: Array, labelled: Array) -> tuple[Array, Array, Array]:
 def _weights(labels: Array, weights: Array) -> tuple[Array, Array]:
     """W_a w_p of anchors, and w of anchors and positives; 0 for other rows."""
     same, anchors, positives = _chosen(labels, ~(weights <= 0))
-    own = jnp.sum(jnp.where(same & positives[None, :], weights[None, :], 0), axis=1)
-    return jnp.where(anchors, weights * own, 0), jnp.where(anchors | positives, weights, 0)
+    partner_weight = jnp.sum(jnp.where(same & positives[None, :], weights[None, :], 0), axis=1)
+    return jnp.where(anchors, weights * partner_weight, 0), jnp.where(
+        anchors | positives, weights, 0
+    )
 
 
 make = part(npair, check=_check)

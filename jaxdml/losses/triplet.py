@@ -147,11 +147,11 @@ def _hardest(
 ) -> Array:
     """Batch-hard: one triplet for each anchor that has a positive and a negative."""
     values, mined = _hard(form, distances, margin, *pairs)
-    others, counts = values, mined
+    counted_values, counts = values, mined
     if counted is not None:
-        others, counts = _hard(form, distances, margin, *counted)
+        counted_values, counts = _hard(form, distances, margin, *counted)
     weighted = mined.dtype != bool
-    nonzero = jnp.sum(jnp.where(others > 0, counts, 0) if weighted else others > 0)
+    nonzero = jnp.sum(jnp.where(counted_values > 0, counts, 0) if weighted else counted_values > 0)
     values = _times(values, mined) if weighted else values
     return jnp.sum(values * _scale(reduction, nonzero, jnp.sum(counts), values.dtype, weighted))
 

@@ -92,12 +92,12 @@ def of_modules(
 def _check(spec: ModelSpec, encoder: nn.Module, decoder: nn.Module, latent_dim: int) -> None:
     """Refuses modules that training could not use, before it starts."""
     outputs = latent_dim * (2 if spec.stochastic else 1)
-    found = output_shape("encoder", encoder, spec.image_shape)
-    if found not in (None, (1, outputs)):
+    shape = output_shape("encoder", encoder, spec.image_shape)
+    if shape not in (None, (1, outputs)):
         variance = ", the mean and then the log-variance" if spec.stochastic else ""
         raise ConfigError(
             f"model.encoder: the encoder must give {outputs} values for an image{variance}, "
-            f"but gives an array of shape {found} for a batch of one"
+            f"but gives an array of shape {shape} for a batch of one"
         )
     if spec.decoder:
         output_shape("decoder", decoder, (latent_dim,))

@@ -107,8 +107,8 @@ def _owner(called: dict[Path, nn.Module], path: Sequence[str]) -> nn.Module:
 
 
 def _described(part: str, module: nn.Module) -> str:
-    place = f" at {'/'.join(module.path)}" if module.path else ""
-    return f"model.encoder: {type(module).__name__}{place} in the {part}"
+    location = f" at {'/'.join(module.path)}" if module.path else ""
+    return f"model.encoder: {type(module).__name__}{location} in the {part}"
 
 
 def _keeps(part: str, module: nn.Module, collection: str) -> ConfigError:

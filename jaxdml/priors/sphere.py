@@ -54,11 +54,11 @@ def directions(count: int, dim: int) -> np.ndarray:
         along = slope - (slope * units).sum(axis=1, keepdims=True) * units
         return float((1 / distance).sum()), (along / norm).ravel()
 
-    found = []
+    results = []
     for seed in range(5):  # the energy has local minima
         start = np.random.default_rng(seed).normal(size=count * dim)
-        found.append(scipy.optimize.minimize(energy, start, jac=True, method="L-BFGS-B"))
-    best = min(found, key=lambda result: result.fun).x.reshape(count, dim)
+        results.append(scipy.optimize.minimize(energy, start, jac=True, method="L-BFGS-B"))
+    best = min(results, key=lambda result: result.fun).x.reshape(count, dim)
     return best / np.linalg.norm(best, axis=1, keepdims=True)
 
 

@@ -23,9 +23,9 @@ def restore(folder: Path, template: Any) -> Any:
     Raises:
       ValueError: if what is there has another structure or other shapes.
     """
-    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     placed = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), template
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), template
     )
     with ocp.StandardCheckpointer() as checkpointer:
         return jax.tree.map(np.asarray, checkpointer.restore(folder.resolve(), placed))

@@ -20,13 +20,13 @@ def epoch_steps(phases: Sequence[Phase], sizes: streams.Sizes) -> int:
 
 def lengths(routine: Routine, sizes: streams.Sizes, epochs: int) -> list[int]:
     """How many steps each epoch has. Where steps are counted, the last one has what is left."""
-    found = [
+    steps_by_epoch = [
         epoch_steps([routine.phases[i] for i in routine.pattern(number)], sizes)
         for number in range(1, epochs + 1)
     ]
     if sizes.epoch is not None and sizes.training is not None:
-        found[-1] = sizes.training - sum(found[:-1])
-    return found
+        steps_by_epoch[-1] = sizes.training - sum(steps_by_epoch[:-1])
+    return steps_by_epoch
 
 
 def count_steps(routine: Routine, sizes: streams.Sizes, epochs: int) -> dict[str, int]:
@@ -131,7 +131,7 @@ def block(
     # drawn again for labels and `valid`: where that is all True, losses need no masks
     drawn = draw(method.routine, kind, point, number)
 
-    def one(state: TrainState, i: Array) -> tuple[TrainState, Metrics]:
+    def take_step(state: TrainState, i: Array) -> tuple[TrainState, Metrics]:
         batches = {
             s: streams.batch(
                 at(x[s], i - first),
@@ -146,10 +146,10 @@ def block(
 
     def body(i: Array, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
         state, values = carry
-        state, metrics = one(state, i)
+        state, metrics = take_step(state, i)
         return state, {name: values[name].at[i - first].set(metrics[name]) for name in values}
 
-    shapes = jax.eval_shape(one, state, first)[1]
+    shapes = jax.eval_shape(take_step, state, first)[1]
     values = {name: jnp.full(room, jnp.nan, leaf.dtype) for name, leaf in shapes.items()}
     # a loop of as many steps as are left: padding costs nothing, and the program is one
     state, values = jax.lax.fori_loop(first, last, body, (state, values))
@@ -171,10 +171,10 @@ def _advance(
     def advance(state: TrainState, i: Array, batches: dict[str, Batch]) -> Any:
         key = jax.random.fold_in(step_key, i)
 
-        def one(phase: Phase) -> Callable[[TrainState], tuple[TrainState, Metrics]]:
+        def branch_of(phase: Phase) -> Callable[[TrainState], tuple[TrainState, Metrics]]:
             return lambda state: step(method, phase, state, batches, key, number, sizes.training)
 
-        branches = [one(phase) for phase in phases]
+        branches = [branch_of(phase) for phase in phases]
         if len(branches) == 1:
             return branches[0](state)
         # every point is at the same step, so the predicate is not batched: a real branch

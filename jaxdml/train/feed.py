@@ -61,16 +61,20 @@ class Epoch(NamedTuple):
         steps, room = self._steps(rows, images)
 
         def fed(first: int) -> Any:
-            some = {stream: all_[:, first : first + room] for stream, all_ in rows.items()}
-            return self.layout.put({s: gather(images, r, there, room) for s, r in some.items()})
+            block_rows = {stream: all_[:, first : first + room] for stream, all_ in rows.items()}
+            return self.layout.put(
+                {s: gather(images, r, there, room) for s, r in block_rows.items()}
+            )
 
-        values, here = [], fed(0)
+        values, block_images = [], fed(0)
         for first in range(0, steps, room):
-            states, found = self.block(states, point_batch, drawn, here, number, np.int32(first))
+            states, block_values = self.block(
+                states, point_batch, drawn, block_images, number, np.int32(first)
+            )
             if first + room < steps:
-                here = fed(first + room)  # while the devices work
-            values.append(jax.device_get(found))  # no third block before they are done
-        joined = jax.tree.map(lambda *found: np.concatenate(found, axis=1)[:, :steps], *values)
+                block_images = fed(first + room)  # while the devices work
+            values.append(jax.device_get(block_values))  # no third block before they are done
+        joined = jax.tree.map(lambda *blocks: np.concatenate(blocks, axis=1)[:, :steps], *values)
         return states, _means(joined)
 
     def lower(self, states: Any, point_batch: PointBatch, images: Any, number: np.int32) -> Any:
@@ -121,11 +125,11 @@ def gather(x: Any, rows: np.ndarray, there: np.ndarray, room: int) -> np.ndarray
     steps, batch = rows.shape[1:]
     block = np.zeros((len(rows), room, batch, *x.shape[1:]), x.dtype)
     for place in np.flatnonzero(there):
-        own, wanted = block[place, :steps].reshape(-1, *x.shape[1:]), rows[place].ravel()
+        target, row_numbers = block[place, :steps].reshape(-1, *x.shape[1:]), rows[place].ravel()
         if isinstance(x, np.ndarray):  # in place: three times as fast for small images
-            np.take(x, wanted, axis=0, out=own, mode="clip")
+            np.take(x, row_numbers, axis=0, out=target, mode="clip")
         else:
-            own[:] = x[wanted]
+            target[:] = x[row_numbers]
     return block
 
 

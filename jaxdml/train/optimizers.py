@@ -149,19 +149,21 @@ def groups(params: Params, each: bool, reached: Sequence[Sequence[bool]]) -> dic
     paths = [jax.tree_util.keystr(p, simple=True, separator="/") for p, _ in _leaves(params)]
     if each:
         return {path: [i] for i, path in enumerate(paths)}
-    found: dict[str, list[int]] = {}
+    indices_by_state: dict[str, list[int]] = {}
     for i in range(len(paths)):
         phases = [str(number) for number, moved in enumerate(reached) if moved[i]]
         if phases:
-            found.setdefault(f"phases {' '.join(phases)}", []).append(i)
-    return found
+            indices_by_state.setdefault(f"phases {' '.join(phases)}", []).append(i)
+    return indices_by_state
 
 
 def init(optimizer: Optimizer, params: Params, arrays: Mapping[str, Sequence[int]]) -> Any:
     """The first states, by the names that `groups` gives."""
     leaves = jax.tree.leaves(params)
     transformation = optimizer.transformation(0.0)
-    return {name: transformation.init([leaves[i] for i in own]) for name, own in arrays.items()}
+    return {
+        name: transformation.init([leaves[i] for i in indices]) for name, indices in arrays.items()
+    }
 
 
 def update(
@@ -196,13 +198,13 @@ def update(
     if optimizer.clip is not None:
         slopes = clipped(slopes, moved, optimizer.clip)
     after, states = list(before), dict(states)
-    for name, own in arrays.items():
-        if not all(moved[i] for i in own):
+    for name, indices in arrays.items():
+        if not all(moved[i] for i in indices):
             continue
         updates, states[name] = transformation.update(
-            [slopes[i] for i in own], states[name], [before[i] for i in own]
+            [slopes[i] for i in indices], states[name], [before[i] for i in indices]
         )
-        for i, change in zip(own, updates, strict=True):
+        for i, change in zip(indices, updates, strict=True):
             leaf = before[i]
             if optimizer.decay is not None and decays(paths[i], leaf):
                 leaf = leaf * (1 - jnp.asarray(rate * optimizer.decay, leaf.dtype))

@@ -83,10 +83,10 @@ def memory(layout: Layout) -> int:
     stats = layout.mesh.devices.flat[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"])
-    here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     container = Path("/sys/fs/cgroup/memory.max")
     limit = container.read_text().strip() if container.is_file() else "max"
-    return min(here, int(limit) if limit.isdigit() else here) // int(layout.mesh.size)
+    return min(installed, int(limit) if limit.isdigit() else installed) // int(layout.mesh.size)
 
 
 class PointBatch(NamedTuple):
@@ -100,39 +100,39 @@ def over_points(
     layout: Layout,
     function: Callable[..., Any],
     point_batch: PointBatch,
-    own: tuple[Any, ...],
+    per_point: tuple[Any, ...],
     shared: tuple[Any, ...],
 ) -> Any:
-    """`function(point, *own, *shared)` of each point, group after group, on its device.
+    """`function(point, *per_point, *shared)` of each point, group after group, on its device.
 
     Args:
       layout: how the points lie on the devices.
       function: of one point.
       point_batch: the points.
-      own: arrays with a leading axis of points, as the result has one.
+      per_point: arrays with a leading axis of points, as the result has one.
       shared: arrays that all points share.
     """
     points = PartitionSpec(AXIS)
 
-    def on_a_device(there: Array, own: Any, shared: Any) -> Any:
+    def on_a_device(there: Array, per_point: Any, shared: Any) -> Any:
         @jax.jit  # traced once, for its shapes and for its value
-        def several(own: Any) -> Any:
+        def several(per_point: Any) -> Any:
             if layout.width > 1:
-                return jax.vmap(lambda own: function(*own, *shared))(own)
+                return jax.vmap(lambda per_point: function(*per_point, *shared))(per_point)
             # no batching rule has a say: exactly one point's program
-            result = function(*jax.tree.map(lambda leaf: leaf[0], own), *shared)
+            result = function(*jax.tree.map(lambda leaf: leaf[0], per_point), *shared)
             return jax.tree.map(lambda leaf: leaf[None], result)
 
-        def none(own: Any) -> Any:
-            shapes = jax.eval_shape(several, own)
+        def none(per_point: Any) -> Any:
+            shapes = jax.eval_shape(several, per_point)
             return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
-        def group(there: Array, own: Any) -> Any:
+        def group(there: Array, per_point: Any) -> Any:
             """One in which no point is there costs nothing."""
-            return jax.lax.cond(there.any(), several, none, own)
+            return jax.lax.cond(there.any(), several, none, per_point)
 
         grouped = jax.tree.map(
-            lambda leaf: leaf.reshape(-1, layout.width, *leaf.shape[1:]), (there, own)
+            lambda leaf: leaf.reshape(-1, layout.width, *leaf.shape[1:]), (there, per_point)
         )
         result = jax.lax.map(lambda a: group(*a), grouped)
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), result)
@@ -143,14 +143,14 @@ def over_points(
         in_specs=(points, points, PartitionSpec()),
         out_specs=points,
         check_vma=False,
-    )(point_batch.there, (point_batch.points, *own), shared)
+    )(point_batch.there, (point_batch.points, *per_point), shared)
 
 
 def described(dataset: Dataset, layout: Layout) -> jax.ShapeDtypeStruct:
     """Shape and dtype of what `place_images` gives, at no cost."""
     x = dataset.train.x
-    place = None if layout.fed else layout.everywhere
-    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place)
+    sharding = None if layout.fed else layout.everywhere
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
 
 
 def place_images(dataset: Dataset, layout: Layout) -> Any:
@@ -189,7 +189,7 @@ def stack(
     there[layout.places(len(seeds))] = True
     room = [(0, capacity - len(indices)) for indices in labelled]
     padded = [np.pad(indices, more) for indices, more in zip(labelled, room, strict=True)]
-    known = [np.pad(y[indices], more) for indices, more in zip(labelled, room, strict=True)]
+    padded_labels = [np.pad(y[indices], more) for indices, more in zip(labelled, room, strict=True)]
     arrays = (
         np.array([seeds[i] for i in rows], np.int32),
         {
@@ -197,7 +197,7 @@ def stack(
             for path in numbers[0]
         },
         np.array([padded[i] for i in rows], np.int32),
-        np.array([known[i] for i in rows], np.int32),
+        np.array([padded_labels[i] for i in rows], np.int32),
         np.array([len(labelled[i]) for i in rows], np.int32),
     )
     return PointBatch(

@@ -42,8 +42,10 @@ def programs(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> Progra
       `(states, point_batch, images, number) → states, metrics`. It uses up the states that it
       takes; epochs count from 1.
     """
-    made = _fed(assemble, sizes, layout) if layout.fed else _resident(assemble, sizes, layout)
-    return Programs(*made, _embedder(assemble, layout))
+    init_and_epoch = (
+        _fed(assemble, sizes, layout) if layout.fed else _resident(assemble, sizes, layout)
+    )
+    return Programs(*init_and_epoch, _embedder(assemble, layout))
 
 
 def _resident(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple[Any, Any]:
@@ -51,21 +53,21 @@ def _resident(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple
 
     @jax.jit
     def init(point_batch: PointBatch, images: Array) -> TrainState:
-        def one(point: Point, images: Array) -> TrainState:
+        def one_init(point: Point, images: Array) -> TrainState:
             return step.init(assemble(point.numbers), point, images)
 
-        return over_points(layout, one, point_batch, (), (images,))
+        return over_points(layout, one_init, point_batch, (), (images,))
 
     @functools.cache
     def epoch(pattern: tuple[int, ...], steps: int) -> Callable[..., Any]:
         kind = epochs.Kind(pattern, steps, sizes)
 
-        def one(point: Point, state: TrainState, images: Array, number: Array) -> Any:
+        def one_epoch(point: Point, state: TrainState, images: Array, number: Array) -> Any:
             method = assemble(point.numbers)
             return epochs.epoch(method, kind, state, point, images, number)
 
         def run(states: TrainState, point_batch: PointBatch, images: Array, number: Array) -> Any:
-            return over_points(layout, one, point_batch, (states,), (images, number))
+            return over_points(layout, one_epoch, point_batch, (states,), (images, number))
 
         return jax.jit(run, donate_argnums=0)
 
@@ -79,26 +81,26 @@ def _fed(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple[Any,
     """
 
     def draw_examples(point_batch: PointBatch, x: jax.ShapeDtypeStruct) -> tuple[Array, ...]:
-        def one(point: Point) -> tuple[Array, ...]:
-            wanted = []
+        def one_draw(point: Point) -> tuple[Array, ...]:
+            requested_rows = []
 
             def take(rows: Array) -> Array:
-                wanted.append(rows)
+                requested_rows.append(rows)
                 return jnp.zeros((*rows.shape, *x.shape[1:]), x.dtype)
 
             step.init(assemble(point.numbers), point, x, take)
-            return tuple(wanted)
+            return tuple(requested_rows)
 
-        return over_points(layout, one, point_batch, (), ())
+        return over_points(layout, one_draw, point_batch, (), ())
 
     def init_with(
         point_batch: PointBatch, x: jax.ShapeDtypeStruct, taken: tuple[Array, ...]
     ) -> TrainState:
-        def one(point: Point, taken: tuple[Array, ...]) -> TrainState:
+        def one_init(point: Point, taken: tuple[Array, ...]) -> TrainState:
             left = iter(taken)
             return step.init(assemble(point.numbers), point, x, lambda _: next(left))
 
-        return over_points(layout, one, point_batch, (taken,), ())
+        return over_points(layout, one_init, point_batch, (taken,), ())
 
     @functools.cache
     def epoch(pattern: tuple[int, ...], steps: int) -> feed.Epoch:
@@ -131,13 +133,13 @@ def _embedder(assemble: Assemble, layout: Layout) -> Callable[..., np.ndarray]:
     """Embeddings of all training images, by the teacher where there is one."""
 
     @jax.jit
-    def some(states: TrainState, point_batch: PointBatch, x: Array) -> Array:
-        def one(point: Point, state: TrainState, x: Array) -> Array:
+    def embed_rows(states: TrainState, point_batch: PointBatch, x: Array) -> Array:
+        def one_embed(point: Point, state: TrainState, x: Array) -> Array:
             method = assemble(point.numbers)
             context = step.context_of(method, state.params, state)
             return context.embed(streams.pixels(x), of="teacher")
 
-        return over_points(layout, one, point_batch, (states,), (x,))
+        return over_points(layout, one_embed, point_batch, (states,), (x,))
 
     def embed(states: TrainState, point_batch: PointBatch, images: Any) -> np.ndarray:
         count = len(images)
@@ -147,7 +149,7 @@ def _embedder(assemble: Assemble, layout: Layout) -> Callable[..., np.ndarray]:
             x = images[first : first + size]
             short = [(0, size - len(x))] + [(0, 0)] * (x.ndim - 1)
             x = jax.device_put((np if layout.fed else jnp).pad(x, short), layout.everywhere)
-            parts.append(jax.device_get(some(states, point_batch, x))[:, : count - first])
+            parts.append(jax.device_get(embed_rows(states, point_batch, x))[:, : count - first])
         return np.concatenate(parts, axis=1)
 
     return embed

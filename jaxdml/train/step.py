@@ -60,14 +60,14 @@ def init(
 
     counts = class_counts(point, method.classes)
     context = InitContext(examples, size, method.classes, method.model.latent_dim, counts)
-    made = {
+    initial_by_term = {
         name: term.init(named_key(key, f"term {name}"), context) for name, term in named.items()
     }
     params = {
         "model": method.model.init(named_key(key, "model")),
-        "terms": {name: own for name, (own, _) in made.items()},
+        "terms": {name: term_params for name, (term_params, _) in initial_by_term.items()},
     }
-    kept = {name: kept for name, (_, kept) in made.items()}
+    kept = {name: kept for name, (_, kept) in initial_by_term.items()}
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
@@ -80,10 +80,10 @@ def init(
 
 def class_counts(point: Point, classes: int) -> Array:
     """How many labelled images each class has, f32[classes]."""
-    known = jnp.arange(len(point.labelled_labels)) < point.labelled_count
-    return jnp.bincount(
-        jnp.where(known, point.labelled_labels, classes), length=classes + 1
-    ).astype(jnp.result_type(float))[:classes]
+    mask = jnp.arange(len(point.labelled_labels)) < point.labelled_count
+    return jnp.bincount(jnp.where(mask, point.labelled_labels, classes), length=classes + 1).astype(
+        jnp.result_type(float)
+    )[:classes]
 
 
 def seed_keys(seed: Array) -> Array:
@@ -171,14 +171,14 @@ def objective_of(
             batches={name: viewed[role] for name, role in term.roles.items()},
             outputs={name: outputs[role] for name, role in term.roles.items()},
         )
-        value, kept[term.name], said = term.value(
+        value, kept[term.name], term_metrics = term.value(
             params["terms"][term.name],
             kept[term.name],
             context,
             named_key(key, f"term {term.name}"),
         )
         total += term.weight(state.step) * value
-        metrics |= {term.name: value} | {f"{term.name}.{m}": v for m, v in said.items()}
+        metrics |= {term.name: value} | {f"{term.name}.{m}": v for m, v in term_metrics.items()}
     return total, (kept, metrics | {"loss": total})
 
 
@@ -231,11 +231,11 @@ def state_groups(method: Method, params: Params, kept: dict[str, Any]) -> dict[s
             zero = jnp.zeros((), jnp.int32)
             state = TrainState(zero, params, {}, kept, average, zero)
             key = jax.random.key(0)
-            found = gradients_of(
+            result = gradients_of(
                 lambda p: objective_of(method, phase, p, state, batches, key), params
             )
-            reached.append(found[2])
-            return found[0]
+            reached.append(result[2])
+            return result[0]
 
         jax.eval_shape(traced, params)
     return optimizers.groups(params, False, reached)
@@ -252,5 +252,5 @@ def first_non_finite(diverged: Array, epoch: Array, step: Array, finite: dict[in
     """`diverged`, or (epoch, step, code) of what is not finite where all was before."""
     codes = jnp.array(list(finite))
     broken = ~jnp.stack(list(finite.values()))
-    here = jnp.stack([epoch, step, codes[jnp.argmax(broken)]]).astype(jnp.int32)
-    return jnp.where((diverged[0] == EVERYTHING_FINITE) & broken.any(), here, diverged)
+    first_failure = jnp.stack([epoch, step, codes[jnp.argmax(broken)]]).astype(jnp.int32)
+    return jnp.where((diverged[0] == EVERYTHING_FINITE) & broken.any(), first_failure, diverged)

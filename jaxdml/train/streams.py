@@ -58,10 +58,10 @@ def one_pass(key: Array, size: int, steps: int, batch_size: int) -> tuple[Array,
     passes = math.ceil(steps * batch_size / size) if steps * batch_size > size + batch_size else 1
     keys = jax.random.split(key, passes)
     order = jax.vmap(lambda k: jax.random.permutation(k, size))(keys).reshape(-1)
-    wanted = steps * batch_size
-    padding = max(0, wanted - order.size)
-    index = jnp.pad(order[:wanted], (0, padding)).astype(jnp.int32)
-    valid = jnp.arange(wanted) < order.size
+    row_count = steps * batch_size
+    padding = max(0, row_count - order.size)
+    index = jnp.pad(order[:row_count], (0, padding)).astype(jnp.int32)
+    valid = jnp.arange(row_count) < order.size
     return index.reshape(steps, batch_size), valid.reshape(steps, batch_size)
 
 
@@ -126,8 +126,8 @@ def balanced(
     order_key, class_key, start_key = jax.random.split(key, 3)
     each = batch_size // per_batch  # K
     capacity = len(point.labelled_indices)
-    known = jnp.arange(capacity) < point.labelled_count
-    label = jnp.where(known, point.labelled_labels, classes)
+    mask = jnp.arange(capacity) < point.labelled_count
+    label = jnp.where(mask, point.labelled_labels, classes)
     # by class, in random order within: drawn for each place, so that room for more changes nothing
     chance = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(order_key, i)))
     order = jnp.lexsort((chance(jnp.arange(capacity)), label))

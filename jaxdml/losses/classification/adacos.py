@@ -105,10 +105,10 @@ def _adapted(scale: Array, cosine: Array, labels: Array, rows: Rows) -> Array:
     return log_mean / jnp.cos(jnp.minimum(angle, math.pi / 4))
 
 
-def _median(values: Array, where: Array) -> Array:
+def _median(values: Array, mask: Array) -> Array:
     """The median of the values that the mask names; of two middle ones their mean."""
-    ordered = jnp.sort(jnp.where(where, values, jnp.inf))
-    count = jnp.maximum(where.sum(), 1)
+    ordered = jnp.sort(jnp.where(mask, values, jnp.inf))
+    count = jnp.maximum(mask.sum(), 1)
     return 0.5 * (ordered[(count - 1) // 2] + ordered[count // 2])
 
 

@@ -236,8 +236,8 @@ def _cross_entropy(logits: Array, labels: Array, rows: Rows) -> Array:
 
 def _with_target(cosine: Array, labels: Array, target: Array) -> Array:
     """The cosines with another value at the label."""
-    here = labels[:, None] == jnp.arange(cosine.shape[1])[None, :]
-    return jnp.where(here, target[:, None], cosine)
+    at_target = labels[:, None] == jnp.arange(cosine.shape[1])[None, :]
+    return jnp.where(at_target, target[:, None], cosine)
 
 
 def _learned(loss: Callable[..., Array], factor: Callable[[Array], Any]) -> Learned:
@@ -256,7 +256,7 @@ def _learned(loss: Callable[..., Array], factor: Callable[[Array], Any]) -> Lear
         weights: Array | None = None,
         normalizer: str = "weights",
     ) -> tuple[Array, Any]:
-        found = loss(
+        result = loss(
             embeddings,
             labels,
             params["weights"],
@@ -264,7 +264,7 @@ def _learned(loss: Callable[..., Array], factor: Callable[[Array], Any]) -> Lear
             weights=weights,
             normalizer=normalizer,
         )
-        return found, extra
+        return result, extra
 
     def class_scores(params: Any, extra: Any, embeddings: Array) -> Array:
         return factor(embeddings) * cosines(embeddings, params["weights"])
@@ -275,10 +275,10 @@ def _learned(loss: Callable[..., Array], factor: Callable[[Array], Any]) -> Lear
 def _scaled_by(loss: Callable[..., Array]) -> Callable[..., Learned]:
     """What makes a loss whose class scores are s cos θ, without the margin."""
 
-    def made(*, scale: ArrayLike, **others: Any) -> Learned:
-        return _learned(functools.partial(loss, scale=scale, **others), lambda _: scale)
+    def make(*, scale: ArrayLike, **options: Any) -> Learned:
+        return _learned(functools.partial(loss, scale=scale, **options), lambda _: scale)
 
-    return made
+    return make
 
 
 # With class weights of their own. The class scores of SphereFace are ‖z‖ cos θ.
