@@ -223,14 +223,14 @@ ONLY_IN = {
 
 
 def imports(path: Path) -> set[str]:
-    found = set()
+    modules = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return modules
 
 
 def room(module: str) -> str:
@@ -242,16 +242,18 @@ def room(module: str) -> str:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_room_imports_only_the_rooms_below_it(path):
-    here = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    others = {room(m) for m in imports(path) if m.startswith("jaxdml.")} - {here}
-    assert others <= ROOMS[here], f"{path.name} may not import {others - ROOMS[here]}"
+    this_room = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    other_rooms = {room(m) for m in imports(path) if m.startswith("jaxdml.")} - {this_room}
+    assert other_rooms <= ROOMS[this_room], (
+        f"{path.name} may not import {other_rooms - ROOMS[this_room]}"
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_third_party_is_known_in_its_place_only(path):
     name = str(path.relative_to(ROOT))
     for package in {m.split(".")[0] for m in imports(path)} & set(ONLY_IN):
-        assert any(name.startswith(place) for place in ONLY_IN[package]), package
+        assert any(name.startswith(prefix) for prefix in ONLY_IN[package]), package
 
 
 def test_no_room_is_below_itself():
@@ -285,5 +287,8 @@ def test_files_are_short_rooms_small_and_functions_narrow():
                 # options, as a configuration has them, are keywords with a default: not counted
                 optional = sum(default is not None for default in node.args.kw_defaults)
                 named = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-                count = len([one for one in named if one.arg not in ("self", "cls")]) - optional
+                count = (
+                    len([argument for argument in named if argument.arg not in ("self", "cls")])
+                    - optional
+                )
                 assert count <= 8, f"{path}: {node.name} has {count} parameters"

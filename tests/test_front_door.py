@@ -21,7 +21,7 @@ def python(*arguments, path):
 
 
 def test_what_is_public_is_there_and_loads_nothing_heavy(tmp_path):
-    said = (
+    script = (
         "import sys, jaxdml\n"
         "assert 'jax' not in sys.modules\n"
         "assert set(jaxdml.__all__) == set(dir(jaxdml))\n"
@@ -29,7 +29,7 @@ def test_what_is_public_is_there_and_loads_nothing_heavy(tmp_path):
         "heavy = {'sklearn', 'pooch', 'tensorflow_datasets', 'matplotlib'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    code, out, err = python("-c", said, path=tmp_path)
+    code, out, err = python("-c", script, path=tmp_path)
     assert code == 0, err
     assert out.strip() == "[]"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
@@ -77,7 +77,7 @@ def test_a_configuration_of_the_package_has_a_name(tmp_path, monkeypatch):
 
 def test_a_package_runs_in_any_folder(tmp_path):
     fast = ("--config.train.epochs=1", "--config.model.hidden=(8,)")
-    here = ("--config=digits", f"--workdir={tmp_path / 'run'}")
-    code, out, err = python("-m", "jaxdml", "train", *here, *fast, path=tmp_path)
+    options = ("--config=digits", f"--workdir={tmp_path / 'run'}")
+    code, out, err = python("-m", "jaxdml", "train", *options, *fast, path=tmp_path)
     assert code == 0, err
     assert "| dml_ae" in out

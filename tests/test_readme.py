@@ -95,12 +95,12 @@ PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/re
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\(((?!http)[^)]+)\)", page.read_text()):
-        file, _, place = link.partition("#")
+        file, _, anchor = link.partition("#")
         target = (page.parent / file) if file else page
         assert target.exists(), link
-        headings = re.findall(r"^#+ (.*)", target.read_text(), re.MULTILINE) if place else []
+        headings = re.findall(r"^#+ (.*)", target.read_text(), re.MULTILINE) if anchor else []
         anchors = {re.sub(r"[^\w-]", "", h.lower().replace(" ", "-")) for h in headings}
-        assert not place or place in anchors, link
+        assert not anchor or anchor in anchors, link
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z-]+) ", TEXT))))

@@ -17,14 +17,14 @@ from jaxdml.settings.resolve import resolve
 from jaxdml.settings.setting import as_text
 
 ROOT = Path(__file__).parent.parent
-archived = functools.cache(lambda place: archive.Archive(place).results())
-PLACES = sorted(file.parent for file in ROOT.glob("experiments/results/*/results.csv"))
+archived = functools.cache(lambda run_folder: archive.Archive(run_folder).results())
+RUN_FOLDERS = sorted(file.parent for file in ROOT.glob("experiments/results/*/results.csv"))
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_the_points_are_those_of_the_configuration(place):
-    module = importlib.import_module(f"configs.{place.name}")
-    kept, results = archive.Archive(place), archived(place)
+@pytest.mark.parametrize("run_folder", RUN_FOLDERS, ids=lambda run_folder: run_folder.name)
+def test_the_points_are_those_of_the_configuration(run_folder):
+    module = importlib.import_module(f"configs.{run_folder.name}")
+    kept, results = archive.Archive(run_folder), archived(run_folder)
     points = grid.expand(module.get_config().to_dict(), module.get_grid())
     points = named(points, kept.configurations())
     assert {result["point"] for result in results} == {point.id for point in points}
@@ -41,34 +41,34 @@ def gone(resolved):
     raise ConfigError("what is needed is kept")
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_the_page_shows_them(place):
-    kept = archive.Archive(place)
-    results, paths = archived(place), kept.plan()["grid_paths"]
-    said = (place / "report.md").read_text()
-    beside = baselines.results(
+@pytest.mark.parametrize("run_folder", RUN_FOLDERS, ids=lambda run_folder: run_folder.name)
+def test_the_page_shows_them(run_folder):
+    kept = archive.Archive(run_folder)
+    results, paths = archived(run_folder), kept.plan()["grid_paths"]
+    report = (run_folder / "report.md").read_text()
+    baseline_rows = baselines.results(
         [kept], [r | {"folder": kept} for r in results], gone, only_what_is_slow
     )
-    assert {row["point"] for row in beside} == {"pixels", "pca"}
+    assert {row["point"] for row in baseline_rows} == {"pixels", "pca"}
     paths = paths if "system" in paths else ["system", *paths]
-    for one in comparison.score_tables([*results, *beside], paths):
-        assert len(one.body) > write.LONG or table.markdown(one) in said
-    assert (place / "README.md").exists()
+    for score_table in comparison.score_tables([*results, *baseline_rows], paths):
+        assert len(score_table.body) > write.LONG or table.markdown(score_table) in report
+    assert (run_folder / "README.md").exists()
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_no_cell_of_the_thesis_is_missing(place):
-    name = place.name.removeprefix("table_").replace("_", ".")
+@pytest.mark.parametrize("run_folder", RUN_FOLDERS, ids=lambda run_folder: run_folder.name)
+def test_no_cell_of_the_thesis_is_missing(run_folder):
+    name = run_folder.name.removeprefix("table_").replace("_", ".")
     if name in published.NAMES:
-        results = archived(place)
-        found = published.table(name, results)
+        results = archived(run_folder)
+        thesis_table = published.table(name, results)
         assert all(published.like(cell, results) for cell in published.cells(name))
         assert published.touched(results)[0] == name
-        assert table.markdown(found) in (place / "report.md").read_text()
+        assert table.markdown(thesis_table) in (run_folder / "report.md").read_text()
 
 
 def test_what_was_trained_is_a_whole_setting_still():
-    for place in PLACES:
-        for result in archived(place)[:20]:
+    for run_folder in RUN_FOLDERS:
+        for result in archived(run_folder)[:20]:
             setting, kept = resolve(result["config"]), result["config"]
             assert as_text({path: setting[path] for path in kept}) == as_text(kept)

@@ -99,20 +99,20 @@ def every(*but):
 each = every()
 
 
-def made(variant):
+def make_loss(variant):
     name, options = variant
     return learned((spring.make if name == "third-party" else METRIC[name])(**options))
 
 
 @functools.cache
-def _own(name, double):
-    params, extra = made((name, {})).init(jax.random.key(7), CLASSES, DIM)
+def _initial_state(name, double):
+    params, extra = make_loss((name, {})).init(jax.random.key(7), CLASSES, DIM)
     shift = jax.random.normal(jax.random.key(8), (CLASSES, DIM))
     return params, extra if name != "center" else extra + shift
 
 
-def own(variant):
-    return _own(variant[0], jax.config.jax_enable_x64)
+def initial_state(variant):
+    return _initial_state(variant[0], jax.config.jax_enable_x64)
 
 
 def batch(seed, size=12, classes=CLASSES):
@@ -126,28 +126,28 @@ def batch(seed, size=12, classes=CLASSES):
 
 def value_of(variant):
     """`(z, y, labelled) → f32[]`, with class weights as they are at first."""
-    loss, (params, extra) = made(variant), own(variant)
+    loss, (params, extra) = make_loss(variant), initial_state(variant)
     return lambda z, y, labelled: loss.value(params, extra, z, y, labelled=labelled)[0]
 
 
 @functools.cache
 def _compiled(name, options):
     """`(params, extra, z, y, labelled) → value, new extra, slopes by z and by params`."""
-    loss = made((name, dict(options)))
+    loss = make_loss((name, dict(options)))
 
-    def both(params, extra, z, y, labelled):
+    def run(params, extra, z, y, labelled):
         def value(z, params):
             return loss.value(params, extra, z, y, labelled=labelled)
 
-        (found, new), slopes = jax.value_and_grad(value, (0, 1), has_aux=True)(z, params)
-        return found, new, slopes
+        (result, new), slopes = jax.value_and_grad(value, (0, 1), has_aux=True)(z, params)
+        return result, new, slopes
 
-    return jax.jit(both)
+    return jax.jit(run)
 
 
 def value_and_slopes(variant, z, y, labelled):
     name, options = variant
-    return _compiled(name, tuple(options.items()))(*own(variant), z, y, labelled)
+    return _compiled(name, tuple(options.items()))(*initial_state(variant), z, y, labelled)
 
 
 def finite(tree):
@@ -165,7 +165,9 @@ def test_compiled_and_eager_agree(variant):
 @each
 def test_its_matrix_products_keep_all_bits_on_every_device(variant):
     name, options = variant
-    program = _compiled(name, tuple(options.items())).lower(*own(variant), *batch(0)).as_text()
+    program = (
+        _compiled(name, tuple(options.items())).lower(*initial_state(variant), *batch(0)).as_text()
+    )
     for line in program.splitlines():
         assert "dot_general" not in line or "precision = [HIGHEST, HIGHEST]" in line
 
@@ -176,7 +178,7 @@ def test_a_batch_of_batches_equals_a_loop(variant):
     name, options = variant
     together = jax.jit(
         jax.vmap(_compiled(name, tuple(options.items())), in_axes=(None, None, 0, 0, 0))
-    )(*own(variant), *map(jnp.stack, zip(*cases, strict=True)))
+    )(*initial_state(variant), *map(jnp.stack, zip(*cases, strict=True)))
     for i, case in enumerate(cases):
         alone = value_and_slopes(variant, *case)
         jax.tree.map(
@@ -188,7 +190,7 @@ def test_a_batch_of_batches_equals_a_loop(variant):
 
 @each
 def test_it_equals_naive_loops_in_float64(variant, float64):
-    params, extra = own(variant)
+    params, extra = initial_state(variant)
     for seed in range(3):
         z, y, labelled = batch(seed)
         exact = ORACLES[variant[0]](
@@ -199,15 +201,15 @@ def test_it_equals_naive_loops_in_float64(variant, float64):
             jax.tree.map(np.asarray, extra),
             **variant[1],
         )
-        found = value_and_slopes(variant, z, y, labelled)[0]
-        assert found.dtype == np.float64
-        np.testing.assert_allclose(found, exact, rtol=1e-10)
+        result = value_and_slopes(variant, z, y, labelled)[0]
+        assert result.dtype == np.float64
+        np.testing.assert_allclose(result, exact, rtol=1e-10)
 
 
 @each
 def test_its_gradient_is_the_slope_of_the_naive_loops(variant, float64):
     z, y, labelled = batch(3)
-    params, extra = own(variant)
+    params, extra = initial_state(variant)
     by_z, by_params = value_and_slopes(variant, z, y, labelled)[2]
     ways, size = jax.random.normal(jax.random.key(0), z.shape), 1e-7
 
@@ -222,19 +224,23 @@ def test_its_gradient_is_the_slope_of_the_naive_loops(variant, float64):
         )  # fmt: skip
 
     slope = (exact(size) - exact(-size)) / (2 * size)
-    found = jnp.sum(by_z * ways) + sum(map(jnp.sum, jax.tree.leaves(by_params)))
-    np.testing.assert_allclose(found, slope, rtol=1e-5, atol=1e-6)
+    result = jnp.sum(by_z * ways) + sum(map(jnp.sum, jax.tree.leaves(by_params)))
+    np.testing.assert_allclose(result, slope, rtol=1e-5, atol=1e-6)
 
 
 @each
 def test_value_and_gradient_are_finite_on_degenerate_batches(variant):
     z, y, everything = *batch(1)[:2], jnp.ones(12, bool)
-    distinct = jnp.arange(12) if not own(variant)[0] else jnp.arange(12) % CLASSES
+    distinct = jnp.arange(12) if not initial_state(variant)[0] else jnp.arange(12) % CLASSES
     cases = {
         "no labelled rows": (z, y, ~everything),
         "one row": (z, y, jnp.arange(12) == 3),
         "one class": (z, jnp.zeros_like(y), everything),
-        "all distinct": (z, distinct, everything if not own(variant)[0] else jnp.arange(12) < 3),
+        "all distinct": (
+            z,
+            distinct,
+            everything if not initial_state(variant)[0] else jnp.arange(12) < 3,
+        ),
         "identical": (jnp.ones_like(z), y, everything),
         "zero": (jnp.zeros_like(z), y, everything),
         "duplicates": (z[jnp.arange(12) // 2], y[jnp.arange(12) // 2], everything),
@@ -258,7 +264,7 @@ def test_with_nothing_to_compare_the_value_is_exactly_zero(variant):
     assert value == 0
     assert not any(leaf.any() for leaf in jax.tree.leaves(slopes))
     # and what the loss keeps from step to step stays as it was
-    jax.tree.map(np.testing.assert_array_equal, extra, own(variant)[1])
+    jax.tree.map(np.testing.assert_array_equal, extra, initial_state(variant)[1])
 
 
 @each
@@ -277,7 +283,7 @@ def test_an_empty_batch_has_the_value_zero_and_an_empty_gradient(variant):
     assert value == 0
     assert by_z.shape == (0, DIM)
     assert not any(leaf.any() for leaf in jax.tree.leaves(by_params))
-    jax.tree.map(np.testing.assert_array_equal, extra, own(variant)[1])
+    jax.tree.map(np.testing.assert_array_equal, extra, initial_state(variant)[1])
 
 
 @every("third-party")  # a user's own loss is checked where the user asks for it
@@ -321,7 +327,7 @@ def test_its_numbers_may_be_traced(name):
     make = spring.make if name == "third-party" else METRIC[name]
     z, y, labelled = batch(5)
     numbers = {option: d for option, d in defaults(make).items() if isinstance(d, float)}
-    params, extra = own((name, {}))
+    params, extra = initial_state((name, {}))
 
     @jax.jit
     def traced(numbers):

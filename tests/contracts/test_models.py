@@ -17,14 +17,14 @@ SHAPE = (7, 5, 3)
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
-def made(name, shape=SHAPE, stochastic=True, decoder=True):
+def make_model(name, shape=SHAPE, stochastic=True, decoder=True):
     small = {"widths": (8, 16), "depths": (1, 1)} if name == "resnet" else {}
     return MAKES[name](ModelSpec(shape, 10, stochastic, decoder), latent_dim=3, **small)
 
 
 @functools.cache
 def setting(name, shape=SHAPE, stochastic=True):
-    model = made(name, shape, stochastic)
+    model = make_model(name, shape, stochastic)
     x = jax.random.uniform(jax.random.key(1), (4, *shape))
     return model, jax.jit(model.init)(jax.random.key(0)), x
 
@@ -60,7 +60,7 @@ def test_a_model_takes_images_of_any_size_and_channels(name, shape, stochastic):
 
 @each
 def test_without_a_decoder_there_are_no_parameters_for_one(name):
-    model = made(name, decoder=False)
+    model = make_model(name, decoder=False)
     params, x = jax.eval_shape(model.init, jax.random.key(0)), jnp.zeros((4, *SHAPE))
     assert set(params) == {"encoder"}
     assert jax.eval_shape(model.apply, params, x, jax.random.key(0)).reconstruction is None

@@ -56,17 +56,17 @@ def density(name):
     """On a grid, in float64."""
     axis = jnp.linspace(-15, 15, 601)
     grid = jnp.stack(jnp.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    prior, own = make(name), params(name)
-    return axis, grid, jnp.exp(jax.jit(lambda z: prior.log_prob(own, z, encode))(grid))
+    prior, prior_params = make(name), params(name)
+    return axis, grid, jnp.exp(jax.jit(lambda z: prior.log_prob(prior_params, z, encode))(grid))
 
 
 @each
 def test_compiled_and_eager_agree_and_a_batch_of_batches_is_a_loop(name):
-    prior, own = make(name), params(name)
+    prior, prior_params = make(name), params(name)
     z = jax.random.normal(jax.random.key(1), (3, 6, DIM))
-    each_batch = jax.jit(jax.vmap(lambda z: prior.log_prob(own, z, encode)))(z)
+    each_batch = jax.jit(jax.vmap(lambda z: prior.log_prob(prior_params, z, encode)))(z)
     for i in range(3):
-        eager = prior.log_prob(own, z[i], encode)
+        eager = prior.log_prob(prior_params, z[i], encode)
         assert eager.shape == (6,)
         np.testing.assert_allclose(each_batch[i], eager, rtol=1e-5, atol=1e-5)
 
@@ -79,8 +79,8 @@ def test_its_density_integrates_to_one(name, float64):
 
 @each
 def test_its_samples_have_the_moments_of_its_density(name, float64):
-    prior, own = make(name), params(name)
-    draws = jax.jit(lambda key: prior.sample(own, key, 20_000, encode))(jax.random.key(5))
+    prior, prior_params = make(name), params(name)
+    draws = jax.jit(lambda key: prior.sample(prior_params, key, 20_000, encode))(jax.random.key(5))
     assert draws.shape == (20_000, DIM)
     draws = np.asarray(draws)
     _, grid, mass = map(np.asarray, density(name))
@@ -103,18 +103,20 @@ def test_value_and_gradient_are_finite_however_far_a_point_lies(name):
 
 @pytest.mark.parametrize("name", [name for name in MAKES if name != "third-party"])
 def test_its_density_is_the_naive_mixture_of_its_components(name, float64):
-    prior, own = make(name), params(name)
-    weights, means, logvars = map(np.asarray, prior.components(own, encode))
+    prior, prior_params = make(name), params(name)
+    weights, means, logvars = map(np.asarray, prior.components(prior_params, encode))
     np.testing.assert_allclose(np.exp(weights).sum(), 1)
     z = np.random.default_rng(0).normal(size=(7, DIM))
-    for point, found in zip(z, prior.log_prob(own, jnp.array(z), encode), strict=True):
+    for point, log_density in zip(
+        z, prior.log_prob(prior_params, jnp.array(z), encode), strict=True
+    ):
         total = 0.0
         for w, mean, logvar in zip(weights, means, logvars, strict=True):
             density = 1.0
             for x, m, v in zip(point, mean, np.exp(logvar), strict=True):
                 density *= np.exp(-((x - m) ** 2) / (2 * v)) / np.sqrt(2 * np.pi * v)
             total += np.exp(w) * density
-        np.testing.assert_allclose(found, np.log(total), rtol=1e-10)
+        np.testing.assert_allclose(log_density, np.log(total), rtol=1e-10)
 
 
 @each

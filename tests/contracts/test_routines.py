@@ -58,26 +58,26 @@ def test_its_phases_hold_the_terms_on_their_streams_and_its_pattern_names_phases
     for phase in routine.phases:
         assert phase.terms
         assert phase.length in ("all", "labelled")
-    seen = set()
+    phase_numbers = set()
     for epoch in range(1, 25):
         pattern = routine.pattern(epoch)
         assert pattern
         assert pattern == routine.pattern(epoch)
-        seen |= set(pattern)
-    assert seen == set(range(len(routine.phases)))
+        phase_numbers |= set(pattern)
+    assert phase_numbers == set(range(len(routine.phases)))
 
 
 @each
 def test_weights_are_the_same_compiled_and_for_many_points_at_once(name):
-    given, at = numbers(name), jnp.int32(5)
-    eager = weights(name, given, at)
-    compiled = jax.jit(lambda n, at: weights(name, n, at))(given, at)
+    value_by_option, at = numbers(name), jnp.int32(5)
+    eager = weights(name, value_by_option, at)
+    compiled = jax.jit(lambda n, at: weights(name, n, at))(value_by_option, at)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), eager, compiled)
-    if not given:
+    if not value_by_option:
         return
-    several = {option: jnp.array([value, 0.5 * value]) for option, value in given.items()}
+    several = {option: jnp.array([value, 0.5 * value]) for option, value in value_by_option.items()}
     together = jax.vmap(lambda n: weights(name, n, at))(several)
-    halved = weights(name, {option: 0.5 * value for option, value in given.items()}, at)
+    halved = weights(name, {option: 0.5 * value for option, value in value_by_option.items()}, at)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[0], b, rtol=1e-6), together, eager)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, rtol=1e-6), together, halved)
 

@@ -57,16 +57,16 @@ def state(name):
 def compiled(name, options, normalizer):
     loss = learned(METRIC[name](**dict(options)))
 
-    def both(params, extra, z, y, labelled, weights):
+    def value_and_slopes(params, extra, z, y, labelled, weights):
         def value(z, params):
             return loss.value(
                 params, extra, z, y, labelled=labelled, weights=weights, normalizer=normalizer
             )
 
-        (found, new), slopes = jax.value_and_grad(value, (0, 1), has_aux=True)(z, params)
-        return found, new, slopes
+        (result, new), slopes = jax.value_and_grad(value, (0, 1), has_aux=True)(z, params)
+        return result, new, slopes
 
-    return jax.jit(both)
+    return jax.jit(value_and_slopes)
 
 
 def run(variant, z, y, labelled, weights, normalizer="weights"):
@@ -86,9 +86,9 @@ def batch(seed):
     )
 
 
-def same(found, expected, rtol=1e-5, atol=1e-6):
+def same(result, expected, rtol=1e-5, atol=1e-6):
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol), found, expected
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol), result, expected
     )
 
 
@@ -114,9 +114,9 @@ def test_a_row_of_weight_zero_is_an_unlabelled_row_whatever_stands_there(variant
     weights = jnp.where(dropped, 0, weights)
     for worst in (1.0, jnp.nan, jnp.inf, 1e15):
         there = jnp.where(dropped[:, None], worst * z, z)
-        found = run(variant, there, jnp.where(dropped, y + 100, y), labelled, weights)
-        same(found, expected, rtol=1e-6, atol=1e-7)
-        assert not found[2][0][dropped].any()
+        result = run(variant, there, jnp.where(dropped, y + 100, y), labelled, weights)
+        same(result, expected, rtol=1e-6, atol=1e-7)
+        assert not result[2][0][dropped].any()
 
 
 @each
@@ -126,9 +126,9 @@ def test_where_rows_are_counted_a_row_of_weight_zero_lends_no_gradient_and_no_na
     weights = jnp.where(dropped, 0, weights)
     for worst in (1.0, jnp.nan, 1e15):
         there = jnp.where(dropped[:, None], worst * z, z)
-        found = run(variant, there, y, labelled, weights, "rows")
-        assert finite(found)
-        assert not found[2][0][dropped].any()
+        result = run(variant, there, y, labelled, weights, "rows")
+        assert finite(result)
+        assert not result[2][0][dropped].any()
 
 
 @each
@@ -180,10 +180,12 @@ def test_the_order_of_weighted_rows_changes_nothing(variant):
 def test_compiled_eager_and_vmapped_values_agree(variant):
     name, options = variant
     cases = [batch(seed) for seed in (5, 6)]
-    loss, own = learned(METRIC[name](**options)), state(name)
+    loss, loss_state = learned(METRIC[name](**options)), state(name)
 
     def value(z, y, labelled, weights):
-        return loss.value(*own, z, y, labelled=labelled, weights=weights, normalizer="rows")[0]
+        return loss.value(*loss_state, z, y, labelled=labelled, weights=weights, normalizer="rows")[
+            0
+        ]
 
     one_by_one = jnp.stack([run(variant, *case, "rows")[0] for case in cases])
     together = jax.jit(jax.vmap(value))(*(jnp.stack(part) for part in zip(*cases, strict=True)))
@@ -202,10 +204,10 @@ def test_a_weight_that_is_not_a_number_is_seen(variant):
 def test_weights_are_constants_to_the_gradient(variant):
     name, options = variant
     z, y, labelled, weights = batch(8)
-    loss, own = learned(METRIC[name](**options)), state(name)
+    loss, loss_state = learned(METRIC[name](**options)), state(name)
 
     def value(weights):
-        return loss.value(*own, z, y, labelled=labelled, weights=weights)[0]
+        return loss.value(*loss_state, z, y, labelled=labelled, weights=weights)[0]
 
     assert not jax.grad(value)(weights).any()
 
@@ -265,11 +267,15 @@ def test_class_scores_are_the_cosines_times_the_scale_of_each_loss():
         w = np.asarray(params["weights"], np.float64)
         row = np.asarray(z[0], np.float64)
         cosine = row @ w / np.linalg.norm(row) / np.linalg.norm(w, axis=0)
-        own = {"sphereface": np.linalg.norm(row), "adacos": extra, "normalized_softmax": 10}
-        factor = own.get(name, 64)
+        factor_by_name = {
+            "sphereface": np.linalg.norm(row),
+            "adacos": extra,
+            "normalized_softmax": 10,
+        }
+        factor = factor_by_name.get(name, 64)
         expected = row @ w + params["bias"] if name == "center" else factor * cosine
-        found = learned(METRIC[name]()).class_scores(params, extra, z)[0]
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        result = learned(METRIC[name]()).class_scores(params, extra, z)[0]
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_losses_without_class_weights_have_no_scores():

@@ -30,8 +30,8 @@ def resolved(*terms, **options):
 @each
 @pytest.mark.parametrize("routine", ROUTINES)
 def test_beside_a_metric_loss_it_can_be_traced_with_every_routine(name, routine, tiny):
-    found = resolved("metric", name, routine__name=routine, train__average=0.9)
-    method = assembly.assemble(found, (4, 4, 1), 3, ("shift",))
+    setting = resolved("metric", name, routine__name=routine, train__average=0.9)
+    method = assembly.assemble(setting, (4, 4, 1), 3, ("shift",))
     x, rows, flags = jnp.asarray(tiny.train.x[:6]), jnp.arange(6), jnp.ones(6, bool)
     y = jnp.asarray(tiny.train.y[:6])
     batches = {
@@ -41,24 +41,24 @@ def test_beside_a_metric_loss_it_can_be_traced_with_every_routine(name, routine,
     state = jax.eval_shape(lambda: step.init(method, any_point(), jnp.asarray(tiny.train.x)))
     read = set()
     for phase in method.routine.phases:
-        after, said = jax.eval_shape(
+        after, metrics = jax.eval_shape(
             lambda state, phase=phase: step.step(
                 method, phase, state, batches, jax.random.key(0), jnp.int32(1)
             ),
             state,
         )
         assert jax.tree.structure(after) == jax.tree.structure(state)
-        assert all(leaf.shape == () for leaf in said.values())
-        read |= said.keys()
+        assert all(leaf.shape == () for leaf in metrics.values())
+        read |= metrics.keys()
     assert {"metric", name, "loss"} <= read
 
 
 @each
 def test_it_has_a_section_of_its_own_and_may_have_another_name(name):
-    found = resolved("metric", name, f"other={name}", **{f"{name}__weight": 2.0})
-    assert (found[f"{name}.weight"], found["other.weight"]) == (2.0, None)
-    assert resolve(found) == found
-    terms = parts.instances(found)
+    setting = resolved("metric", name, f"other={name}", **{f"{name}__weight": 2.0})
+    assert (setting[f"{name}.weight"], setting["other.weight"]) == (2.0, None)
+    assert resolve(setting) == setting
+    terms = parts.instances(setting)
     assert (parts.kind_of(terms[name]), parts.reads_labels(terms[name])) == ("unsupervised", False)
     # a grid may hold points without it
     assert f"{name}.weight" not in resolved("metric", **{f"{name}__weight": 2.0})
@@ -66,11 +66,11 @@ def test_it_has_a_section_of_its_own_and_may_have_another_name(name):
 
 @each
 def test_means_of_classes_are_kept_where_it_reads_class_scores(name):
-    found = resolved("metric", name, loss__name="triplet")
-    assert ("loss.class_scores" in found) == (name in SCORED)
-    terms = parts.instances(found)
+    setting = resolved("metric", name, loss__name="triplet")
+    assert ("loss.class_scores" in setting) == (name in SCORED)
+    terms = parts.instances(setting)
     assert parts.scored(terms) == (name in SCORED)
-    method = assembly.assemble(found, (4, 4, 1), 3)
+    method = assembly.assemble(setting, (4, 4, 1), 3)
     metric = step.terms(method.routine)["metric"]
     assert (metric.class_scores is not None) == (name in SCORED)
 
@@ -114,10 +114,10 @@ BLOBS = SMALL | {
 )  # fmt: skip
 def test_a_run_trains_them_and_tells_their_values(options, tmp_path):
     base = BLOBS | {"system": "dml"} | options
-    place = execute.run(base, ({"seed": (0, 1)},), tmp_path, tmp_path)
-    for result in place.results():
+    run_folder = execute.run(base, ({"seed": (0, 1)},), tmp_path, tmp_path)
+    for result in run_folder.results():
         assert result["status"] == "ok", result["reason"]
-        history = folder.read_csv(place.point(result["point"]) / "history.csv")
+        history = folder.read_csv(run_folder.point(result["point"]) / "history.csv")
         for name in options["terms"]:
             values = [float(row[name]) for row in history if row[name]]
             assert values

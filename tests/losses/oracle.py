@@ -141,8 +141,8 @@ def nt_xent(first, second, valid, *, temperature=0.2):
         near = {
             b: math.exp(z @ other / temperature) for b, (_, other) in enumerate(views) if b != a
         }
-        [own] = [near[b] for b, (j, _) in enumerate(views) if j == i and b != a]
-        values.append(-math.log(own / sum(near.values())))
+        [positive] = [near[b] for b, (j, _) in enumerate(views) if j == i and b != a]
+        values.append(-math.log(positive / sum(near.values())))
     return math.fsum(values) / len(values)
 
 
@@ -174,15 +174,15 @@ def moved_centres(z, y, labelled, centres, *, rate=0.5):
 
 def angles(z, y, labelled, weights):
     """Of each labelled row: its angles to all classes, its label, its length."""
-    found = []
+    rows = []
     for i in range(len(y)):
         if labelled[i]:
             row = []
             for w in weights.T:
                 lengths = math.sqrt(z[i] @ z[i]) * math.sqrt(w @ w)
                 row.append(math.acos(max(-1, min(1, z[i] @ w / lengths))))
-            found.append((row, int(y[i]), math.sqrt(z[i] @ z[i])))
-    return found
+            rows.append((row, int(y[i]), math.sqrt(z[i] @ z[i])))
+    return rows
 
 
 def angular(z, y, labelled, weights, target, scale=None):

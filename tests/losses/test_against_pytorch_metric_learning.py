@@ -31,7 +31,7 @@ def theirs():
     inner = distances.DotProductSimilarity(normalize_embeddings=False)
     cosine = distances.CosineSimilarity()
     linear = functools.partial(losses.contrastive, squared=False)
-    found = {
+    pair_by_name = {
         "contrastive": (linear, pml.ContrastiveLoss(0, 1, distance=raw)),
         "contrastive, margin 3": (
             functools.partial(linear, margin=3.0),
@@ -86,12 +86,12 @@ def theirs():
                     losses.triplet, margin=0.3, mining=mining, form=form, distance=power
                 )
                 loss = pml.TripletMarginLoss(0.3, distance=distance, smooth_loss=form == "softplus")
-                found[f"triplet, {mining}, {form}, {power}"] = (ours, mined(loss, miner))
-    found["triplet, all, cosine"] = (
+                pair_by_name[f"triplet, {mining}, {form}, {power}"] = (ours, mined(loss, miner))
+    pair_by_name["triplet, all, cosine"] = (
         functools.partial(losses.triplet, distance="cosine", margin=0.1),
         pml.TripletMarginLoss(0.1, distance=cosine),
     )
-    return found
+    return pair_by_name
 
 
 def mined(loss, miner):
@@ -124,13 +124,13 @@ def agree(name, dtype):
     def call(z, weights, y):
         return ours(z, y, weights) if with_weights else ours(z, y)
 
-    both = jax.jit(jax.value_and_grad(call, (0, 1)))
+    value_and_slopes = jax.jit(jax.value_and_grad(call, (0, 1)))
     for seed in range(50):
         random = np.random.default_rng(seed)
         z = (random.normal(size=(48, DIM)) * random.choice([0.1, 1, 3])).astype(dtype)
         y = random.integers(0, random.integers(2, CLASSES + 1), 48)
         weights = random.normal(size=(DIM, CLASSES)).astype(dtype)
-        value, slopes = both(jnp.array(z), jnp.array(weights), jnp.array(y, jnp.int32))
+        value, slopes = value_and_slopes(jnp.array(z), jnp.array(weights), jnp.array(y, jnp.int32))
         tensor = torch.tensor(z, requires_grad=True)
         if with_weights:
             other.W = torch.nn.Parameter(torch.tensor(weights))

@@ -19,15 +19,17 @@ def naive(name, x):
 def naive_slope(name, x, cotangent):
     """Of Σ cotangent · distance by x, from its formula in float64, row by row."""
     x, g = np.asarray(x, np.float64), np.asarray(cotangent, np.float64)
-    both = g + g.T
+    symmetric = g + g.T
     if name == "euclidean":
         distance = naive(name, x)
-        both = np.divide(both, 2 * distance, out=np.zeros_like(both), where=distance > 0)
+        symmetric = np.divide(
+            symmetric, 2 * distance, out=np.zeros_like(symmetric), where=distance > 0
+        )
     if name != "cosine":
-        return np.stack([2 * both[i] @ (x[i] - x) for i in range(len(x))])
+        return np.stack([2 * symmetric[i] @ (x[i] - x) for i in range(len(x))])
     length = np.sqrt((x * x).sum(axis=1, keepdims=True))
     unit = x / length
-    by_unit = -both @ unit
+    by_unit = -symmetric @ unit
     return (by_unit - (by_unit * unit).sum(axis=1, keepdims=True) * unit) / length
 
 
@@ -100,11 +102,11 @@ def test_a_cosine_distance_is_never_below_0_and_accurate_near_it():
     for scale in (0.0, 1e-5, 3e-4, 1e-2):  # from one row to the other
         rows = np.concatenate([x, (3 * x * (1 + scale * random.normal(size=x.shape)))])
         rows = jnp.array(rows, jnp.float32)
-        found, exact = np.array(distances.cosine(rows)), naive("cosine", rows)
-        assert found.min() >= 0
-        assert found.max() <= 2
-        assert not np.diag(found).any()
-        np.testing.assert_allclose(found, exact, rtol=1e-3, atol=1e-11)
+        result, exact = np.array(distances.cosine(rows)), naive("cosine", rows)
+        assert result.min() >= 0
+        assert result.max() <= 2
+        assert not np.diag(result).any()
+        np.testing.assert_allclose(result, exact, rtol=1e-3, atol=1e-11)
 
 
 def test_a_zero_row_is_at_the_cosine_distance_1_of_every_row_and_itself():
@@ -119,13 +121,13 @@ def test_a_zero_row_is_at_the_cosine_distance_1_of_every_row_and_itself():
 
 
 def test_a_row_that_is_not_a_number_has_no_cosine_distance():
-    found = distances.cosine(jnp.array([[jnp.nan, 1.0], [1.0, 1.0]]))
-    np.testing.assert_array_equal(jnp.isnan(found), [[True, True], [True, False]])
+    result = distances.cosine(jnp.array([[jnp.nan, 1.0], [1.0, 1.0]]))
+    np.testing.assert_array_equal(jnp.isnan(result), [[True, True], [True, False]])
 
 
 @pytest.mark.parametrize("name", DISTANCES)
 def test_a_row_that_is_not_a_number_is_at_no_distance_that_is_one(name):
     z = jnp.array([[0.0, 1.0], [jnp.nan, 2.0], [3.0, 1.0]])
-    found = np.isnan(DISTANCES[name](z))
-    assert found[1, 0] & found[1, 2] & found[0, 1] & found[2, 1]
-    assert not found[0, 2]
+    result = np.isnan(DISTANCES[name](z))
+    assert result[1, 0] & result[1, 2] & result[0, 1] & result[2, 1]
+    assert not result[0, 2]

@@ -12,9 +12,9 @@ LOGVAR = np.array([[-1.0, 0.4], [0.2, -3.0]])
 
 
 def prior(name, dim=2, **options):
-    made = PRIORS[name](dim, 3, **options)
-    own = made.init(jax.random.key(0), None)
-    return lambda z: made.log_prob(own, z, None)
+    density = PRIORS[name](dim, 3, **options)
+    params = density.init(jax.random.key(0), None)
+    return lambda z: density.log_prob(params, z, None)
 
 
 def quadrature(mean, logvar, log_prob):
@@ -30,14 +30,14 @@ def quadrature(mean, logvar, log_prob):
 
 
 def test_the_analytic_one_equals_loops_and_quadrature(float64):
-    found = kl.analytic(jnp.array(MEAN), jnp.array(LOGVAR))
+    result = kl.analytic(jnp.array(MEAN), jnp.array(LOGVAR))
     for row in range(2):
         naive = 0.0
         for m, v in zip(MEAN[row], LOGVAR[row], strict=True):
             naive -= 0.5 * (1 + v - m**2 - np.exp(v))
-        np.testing.assert_allclose(found[row], naive, rtol=1e-12)
+        np.testing.assert_allclose(result[row], naive, rtol=1e-12)
         exact = quadrature(MEAN[row], LOGVAR[row], prior("unit"))
-        np.testing.assert_allclose(found[row], exact, rtol=1e-6)
+        np.testing.assert_allclose(result[row], exact, rtol=1e-6)
 
 
 def test_the_analytic_one_is_exact_near_the_prior():
@@ -78,8 +78,8 @@ def test_the_estimate_for_the_unit_prior_converges_to_the_analytic_one(float64):
 def test_the_estimate_for_mixtures_converges_to_quadrature(name, options, dim, float64):
     log_prob = prior(name, dim, **options)
     mean, logvar = MEAN[0][:dim], LOGVAR[0][:dim]
-    found, error = standard_error(log_prob, jax.random.key(1), jnp.array(mean), jnp.array(logvar))
-    assert abs(found - quadrature(mean, logvar, log_prob)) < 4 * error
+    result, error = standard_error(log_prob, jax.random.key(1), jnp.array(mean), jnp.array(logvar))
+    assert abs(result - quadrature(mean, logvar, log_prob)) < 4 * error
 
 
 def test_its_gradient_is_that_of_the_analytic_one_on_average(float64):
@@ -118,7 +118,7 @@ def test_the_printed_form_is_unbounded_below_and_its_sign_is_the_reverse():
 def test_the_unnormalised_form_is_the_difference_of_the_quadratic_forms(float64):
     """Averaged over z ~ N(μ, σ²): −D/2 + ½ Σ_k w_k Σ (σ² + (μ − μ_k)²) / s_k²."""
     components = PRIORS["hypercube"](2, 3, component_std=0.7).components({}, None)
-    found = kl.unnormalised(
+    result = kl.unnormalised(
         jax.random.key(0), jnp.array(MEAN), jnp.array(LOGVAR), components, samples=200_000
     )
     for row in range(2):
@@ -126,7 +126,7 @@ def test_the_unnormalised_form_is_the_difference_of_the_quadratic_forms(float64)
         for corner in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
             squares = np.exp(LOGVAR[row]) + (MEAN[row] - corner) ** 2
             exact += 0.25 * 0.5 * np.sum(squares) / 0.7**2
-        np.testing.assert_allclose(found[row], exact, rtol=1e-2)
+        np.testing.assert_allclose(result[row], exact, rtol=1e-2)
 
 
 @pytest.mark.parametrize("name", ["monte_carlo", "unnormalised", "printed"])

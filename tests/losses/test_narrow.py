@@ -41,15 +41,15 @@ def test_a_loss_of_narrow_embeddings_is_that_of_the_same_values_in_float32(varia
     state = loss.init(jax.random.key(0), 4, 10)
 
     @jax.jit
-    def both(z, params, extra):
+    def value_and_slopes(z, params, extra):
         def value(z, params):
             return loss.value(params, extra, z, y, labelled=jnp.ones(128, bool))
 
         return jax.value_and_grad(value, (0, 1), has_aux=True)(z, params)
 
     z, (params, extra) = embeddings("float16"), narrowed(state, "float16")
-    (value, kept), slopes = both(z, params, extra)
-    (exact, kept_exact), exact_slopes = both(*narrowed((z, params, extra), jnp.float32))
+    (value, kept), slopes = value_and_slopes(z, params, extra)
+    (exact, kept_exact), exact_slopes = value_and_slopes(*narrowed((z, params, extra), jnp.float32))
     assert jnp.isfinite(value)
     np.testing.assert_allclose(value, exact, rtol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), kept, kept_exact)
@@ -58,7 +58,9 @@ def test_a_loss_of_narrow_embeddings_is_that_of_the_same_values_in_float32(varia
         step = float(jnp.finfo("float16").eps)
         np.testing.assert_allclose(np.asarray(slope, np.float32), wide, rtol=step, atol=1e-6)
     for dtype in ("float16", "bfloat16"):
-        (value, kept), slopes = jax.eval_shape(both, *narrowed((z, params, extra), dtype))
+        (value, kept), slopes = jax.eval_shape(
+            value_and_slopes, *narrowed((z, params, extra), dtype)
+        )
         assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((value, kept)))
         assert all(leaf.dtype == dtype for leaf in jax.tree.leaves(slopes))
 
@@ -126,10 +128,10 @@ FUNCTIONS = {
 def test_a_function_of_narrow_arrays_is_that_of_the_same_values_in_float32(name, dtype):
     function, arrays = FUNCTIONS[name]
     narrow = [jnp.array(array, dtype) for array in arrays]
-    found = function(*narrow)
-    assert found.dtype == jnp.float32
-    assert jnp.isfinite(found).all()
-    np.testing.assert_array_equal(found, function(*narrowed(narrow, jnp.float32)))
+    result = function(*narrow)
+    assert result.dtype == jnp.float32
+    assert jnp.isfinite(result).all()
+    np.testing.assert_array_equal(result, function(*narrowed(narrow, jnp.float32)))
 
 
 def test_the_scale_of_adacos_and_the_centres_do_not_become_narrow():

@@ -19,11 +19,11 @@ def views(seed=0, shape=(6, 3)):
 @pytest.mark.parametrize("valid", [VALID, [True] * 6, [True, False, False, False, True, False]])
 def test_it_equals_naive_loops(valid, temperature, float64):
     first, second = views()
-    found = nt_xent(first, second, valid=jnp.array(valid), temperature=temperature)
+    result = nt_xent(first, second, valid=jnp.array(valid), temperature=temperature)
     exact = oracle.nt_xent(first, second, valid, temperature=temperature)
-    assert float(found) == pytest.approx(exact, rel=1e-12)
+    assert float(result) == pytest.approx(exact, rel=1e-12)
     if all(valid):
-        assert nt_xent(first, second, temperature=temperature) == found
+        assert nt_xent(first, second, temperature=temperature) == result
 
 
 def test_its_gradient_is_that_of_finite_differences_of_the_loops(float64):
@@ -31,24 +31,24 @@ def test_its_gradient_is_that_of_finite_differences_of_the_loops(float64):
     sloped = jax.jit(jax.grad(lambda a, b: nt_xent(a, b, valid=jnp.array(VALID)), (0, 1)))
     slopes = sloped(first, second)
     for which, slope in enumerate(slopes):
-        for place in np.ndindex(first.shape):
+        for index in np.ndindex(first.shape):
             ends = []
             for step in (1e-5, -1e-5):
                 moved = [first.copy(), second.copy()]
-                moved[which][place] += step
+                moved[which][index] += step
                 ends.append(oracle.nt_xent(*moved, VALID))
-            assert float(slope[place]) == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-7)
+            assert float(slope[index]) == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-7)
 
 
 def test_the_views_may_change_places_and_rows_that_are_not_valid_say_nothing():
     first, second = views()
     valid = jnp.array(VALID)
     sloped = jax.jit(jax.value_and_grad(lambda a: nt_xent(a, second, valid=valid)))
-    found, slope = sloped(first)
-    np.testing.assert_allclose(nt_xent(second, first, valid=valid), found, rtol=1e-6)
+    result, slope = sloped(first)
+    np.testing.assert_allclose(nt_xent(second, first, valid=valid), result, rtol=1e-6)
     broken = jnp.where(valid[:, None], first, jnp.nan)
     other = sloped(broken)
-    np.testing.assert_array_equal(other[0], found)
+    np.testing.assert_array_equal(other[0], result)
     np.testing.assert_array_equal(other[1], slope)
     assert not slope[~valid].any()
 

@@ -75,8 +75,8 @@ def test_gaussian_is_the_normalised_density_and_best_at_the_mean_squared_error(f
         def naive(x, r, v=v):
             return 0.5 * math.log(2 * math.pi * v) + (x - r) ** 2 / (2 * v)
 
-        found = losses.gaussian(x, r, logvar, valid=valid)
-        np.testing.assert_allclose(found, rows(naive), rtol=1e-10)
+        result = losses.gaussian(x, r, logvar, valid=valid)
+        np.testing.assert_allclose(result, rows(naive), rtol=1e-10)
     best = jnp.log(losses.mse(x, r, valid=valid, reduction="mean"))
     assert abs(jax.grad(lambda v: losses.gaussian(x, r, v, valid=valid))(best)) < 1e-9
     constant = 24 / 2 * (math.log(2 * math.pi) + 1)

@@ -20,12 +20,12 @@ def test_centres_move_as_in_loops(float64):
     for seed in range(4):
         z, y, labelled, centres = batch(seed)
         for rate in (0.0, 0.5, 1.0):
-            found = moved(
+            result = moved(
                 jnp.array(centres), jnp.array(z), jnp.array(y), labelled=jnp.array(labelled),
                 centre_rate=rate,
             )  # fmt: skip
             exact = oracle.moved_centres(z, y, labelled, centres, rate=rate)
-            np.testing.assert_allclose(found, exact, rtol=1e-12)
+            np.testing.assert_allclose(result, exact, rtol=1e-12)
 
 
 def test_repeated_steps_bring_centres_to_the_means_of_their_classes():
@@ -45,9 +45,9 @@ def test_the_scale_of_adacos_is_that_of_loops_and_has_no_gradient(float64):
     for seed in range(4):
         z, y, labelled, weights = batch(seed)
         arrays = jnp.array(z), jnp.array(y), jnp.array(weights.T)
-        _, found = adacos(*arrays, jnp.asarray(scale), labelled=jnp.array(labelled))
+        _, result = adacos(*arrays, jnp.asarray(scale), labelled=jnp.array(labelled))
         _, exact = oracle.adacos(z, y, labelled, weights.T, scale)
-        np.testing.assert_allclose(found, exact, rtol=1e-12)
+        np.testing.assert_allclose(result, exact, rtol=1e-12)
         assert not slope(arrays[0], jnp.asarray(scale), *arrays[1:]).any()
         scale = exact
 
@@ -55,12 +55,12 @@ def test_the_scale_of_adacos_is_that_of_loops_and_has_no_gradient(float64):
 def test_the_scale_of_adacos_stays_bounded_with_many_classes_in_two_dimensions():
     angles = jnp.arange(10) * 2 * jnp.pi / 10
     corners = jnp.stack([jnp.cos(angles), jnp.sin(angles)])
-    scale, seen = jnp.asarray(first_scale(10)), []
+    scale, scales = jnp.asarray(first_scale(10)), []
     adacos = jax.jit(losses.adacos)
     for _ in range(60):  # each embedding lies at the corner after the next
         loss, scale = adacos(jnp.roll(corners.T, 2, axis=0), jnp.arange(10), corners, scale)
-        seen.append(float(scale))
+        scales.append(float(scale))
         assert jnp.isfinite(loss)
-    assert max(seen) == 64
+    assert max(scales) == 64
     three = jnp.eye(3) - 1 / 3  # a simplex: from a large scale the paper's rule turns negative
     assert losses.adacos(three, jnp.arange(3), three, jnp.asarray(50.0))[1] == 0

@@ -105,7 +105,7 @@ def test_the_loss_falls_when_impostors_move_away(seed, mining):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"mining": "hardest"}, "mining must be one of all, semihard, hard, but is 'hardest'"),
         ({"form": "relu"}, "form must be one of"),
@@ -114,8 +114,8 @@ def test_the_loss_falls_when_impostors_move_away(seed, mining):
         ({"margin": -1.0}, "margin must be at least 0 and finite, but is -1.0"),
     ],
 )
-def test_an_option_that_is_not_allowed_is_named(options, said):
-    with pytest.raises(ValueError, match=said):
+def test_an_option_that_is_not_allowed_is_named(options, message):
+    with pytest.raises(ValueError, match=message):
         make(**options)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         losses.triplet(jnp.zeros((2, 2)), jnp.array([0, 1]), **options)

@@ -57,8 +57,8 @@ def naive(name, options, state, z, y, labelled, weights, normalizer):
     p = np.eye(CLASSES)[y] if y.ndim == 1 else y
     w = np.where(labelled, weights, 0)
     n = labelled.astype(float) if normalizer == "rows" else w
-    own = () if name in ("contrastive", "triplet", "npair", "supcon") else state
-    return getattr(oracle, name)(z, p, w, n, *own, **options)
+    oracle_state = () if name in ("contrastive", "triplet", "npair", "supcon") else state
+    return getattr(oracle, name)(z, p, w, n, *oracle_state, **options)
 
 
 def agree(name, options, kind, normalizer):
@@ -76,9 +76,9 @@ def agree(name, options, kind, normalizer):
     for seed in range(4):
         z, certain, soft, labelled, weights = batch(seed)
         y = soft if kind == "soft" else certain
-        found, _ = value(z, y, labelled, weights)
+        result, _ = value(z, y, labelled, weights)
         exact = naive(name, options, exact_state, z, y, labelled, weights, normalizer)
-        np.testing.assert_allclose(found, exact, rtol=1e-10)
+        np.testing.assert_allclose(result, exact, rtol=1e-10)
 
 
 def named(variant):
@@ -127,10 +127,10 @@ def test_centres_move_by_the_weights_of_rows_and_of_classes(float64):
     for seed in range(2):
         z, certain, soft, labelled, weights = batch(seed)
         for y, p in ((certain, jnp.eye(CLASSES)[certain]), (soft, soft)):
-            found = moved(centres, z, y, labelled=labelled, weights=weights)
+            result = moved(centres, z, y, labelled=labelled, weights=weights)
             w = np.where(labelled, weights, 0)
             exact = oracle.moved(np.asarray(z), np.asarray(p), w, np.asarray(centres))
-            np.testing.assert_allclose(found, exact, rtol=1e-12)
+            np.testing.assert_allclose(result, exact, rtol=1e-12)
 
 
 def test_the_scale_of_adacos_is_that_of_weighted_statistics(float64):
@@ -140,10 +140,10 @@ def test_the_scale_of_adacos_is_that_of_weighted_statistics(float64):
         adacos = jax.jit(functools.partial(losses.adacos, normalizer=normalizer))
         for seed in range(3):
             z, y, _, labelled, weights = batch(seed)
-            _, found = adacos(z, y, w, scale, labelled=labelled, weights=weights)
+            _, result = adacos(z, y, w, scale, labelled=labelled, weights=weights)
             certain = np.where(labelled, weights, 0)
             exact = oracle.adapted(*map(np.asarray, (z, jnp.eye(CLASSES)[y], certain, w)), 2.0)
-            np.testing.assert_allclose(found, exact, rtol=1e-12)
+            np.testing.assert_allclose(result, exact, rtol=1e-12)
 
 
 def test_blocks_of_anchors_change_nothing_for_weighted_triplets(monkeypatch, float64):

@@ -130,11 +130,11 @@ def center(z, p, w, n, params, centres, *, weight=0.003):
 
 
 def moved(z, p, w, centres, rate=0.5):
-    found = np.array(centres, np.float64)
+    result = np.array(centres, np.float64)
     for c, old in enumerate(centres):
         pull = sum(w[i] * p[i][c] * (old - z[i]) for i in range(len(z)))
-        found[c] = old - rate * pull / (1 + sum(w[i] * p[i][c] for i in range(len(z))))
-    return found
+        result[c] = old - rate * pull / (1 + sum(w[i] * p[i][c] for i in range(len(z))))
+    return result
 
 
 def cosines(z, weights):
@@ -189,5 +189,5 @@ def adapted(z, p, w, weights, scale, largest=64.0):
     below = [(t, sum(v for u, v in angles if u <= t)) for t, v in sorted(angles) if v > 0]
     lower = next(t for t, v in below if v >= half)
     upper = next(t for t, v in below if v > half)
-    found = math.log(mass / sum(w)) / math.cos(min(math.pi / 4, (lower + upper) / 2))
-    return min(max(found, 0.0), largest)
+    result = math.log(mass / sum(w)) / math.cos(min(math.pi / 4, (lower + upper) / 2))
+    return min(max(result, 0.0), largest)

@@ -65,15 +65,15 @@ def test_each_convolution_has_its_own_stride_and_the_decoder_mirrors_them():
 
 def test_strides_that_all_equal_the_stride_are_the_same_program():
     spec = ModelSpec((9, 8, 1), 10, stochastic=True, decoder=True)
-    one, each = make(spec, stride=3), make(spec, strides=(3, 3))
-    params = jax.eval_shape(one.init, jax.random.key(0))
+    shared, each = make(spec, stride=3), make(spec, strides=(3, 3))
+    params = jax.eval_shape(shared.init, jax.random.key(0))
     x = jax.ShapeDtypeStruct((2, 9, 8, 1), float)
-    programs = [jax.make_jaxpr(m.apply)(params, x, jax.random.key(0)) for m in (one, each)]
+    programs = [jax.make_jaxpr(m.apply)(params, x, jax.random.key(0)) for m in (shared, each)]
     assert str(programs[0]) == str(programs[1])
 
 
 @pytest.mark.parametrize(
-    ("strides", "said"),
+    ("strides", "message"),
     [
         ((1, 2, 1), "strides must hold one stride for each of the 2 channels, as (2, 2) does, but"),
         ((), "strides must hold one stride for each of the 2 channels, as (2, 2) does, but is ()"),
@@ -81,9 +81,9 @@ def test_strides_that_all_equal_the_stride_are_the_same_program():
         ("12", "model.strides must be a list like (512, 256), but is '12'"),
     ],
 )
-def test_strides_that_are_not_one_whole_number_a_channel_are_refused(strides, said):
+def test_strides_that_are_not_one_whole_number_a_channel_are_refused(strides, message):
     spec = ModelSpec((8, 8, 1), 10, stochastic=False, decoder=True)
-    with pytest.raises(ValueError, match=re.escape(said)):
+    with pytest.raises(ValueError, match=re.escape(message)):
         make(spec, strides=strides)
 
 

@@ -40,11 +40,11 @@ def test_both_and_their_gradients_are_what_their_definitions_say(size, kernel, s
         (forwards, x, there, back),
         (backwards, y, back, there),
     ):
-        both = jax.jit(jax.value_and_grad(function, argnums=(0, 1), has_aux=True))
-        (_, out), slopes = both(images, weights)
-        for found, wanted in ((out, expected), (slopes[0], slope), (slopes[1], by_weights)):
-            assert found.dtype == np.float64
-            np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
+        value_and_slopes = jax.jit(jax.value_and_grad(function, argnums=(0, 1), has_aux=True))
+        (_, out), slopes = value_and_slopes(images, weights)
+        for result, reference in ((out, expected), (slopes[0], slope), (slopes[1], by_weights)):
+            assert result.dtype == np.float64
+            np.testing.assert_allclose(result, reference, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("layer", [Conv(48, (3, 3), 2), ConvTranspose((16, 16, 48), (4, 4), 2)])

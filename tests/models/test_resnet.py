@@ -156,7 +156,7 @@ def test_networks_side_by_side_have_the_gradients_that_each_has_alone():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"widths": (8, 0, 8)}, "widths must be at least 1 and finite, but is 0"),
         ({"depths": (1, 0, 1)}, "depths must be at least 1 and finite, but is 0"),
@@ -171,6 +171,6 @@ def test_networks_side_by_side_have_the_gradients_that_each_has_alone():
         ({"latent_dim": 0}, "latent_dim must be at least 1 and finite, but is 0"),
     ],
 )  # fmt: skip
-def test_options_out_of_range_are_refused_in_a_sentence(options, said):
-    with pytest.raises((ValueError, ConfigError), match=re.escape(said)):
+def test_options_out_of_range_are_refused_in_a_sentence(options, message):
+    with pytest.raises((ValueError, ConfigError), match=re.escape(message)):
         make(ModelSpec((8, 8, 1), 10, stochastic=False, decoder=True), **options)

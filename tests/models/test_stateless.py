@@ -14,7 +14,7 @@ from tests.third_party import encoders
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
-OWN = "tests.third_party.encoders"
+ENCODERS = "tests.third_party.encoders"
 STATISTICS = (
     "keeps batch_stats, but training moves parameters only: "
     "use nn.GroupNorm or nn.LayerNorm instead"
@@ -44,7 +44,7 @@ REFUSED = {
 def test_an_encoder_of_a_user_trains_with_layer_and_group_normalisation(system, between, tmp_path):
     options = {
         "system": system,
-        "model.encoder": OWN + ":make",
+        "model.encoder": ENCODERS + ":make",
         "model.between": between,
         "data.name": "tests.third_party.blobs:make",
         "train.epochs": 1,
@@ -59,23 +59,23 @@ def test_an_encoder_of_a_user_trains_with_layer_and_group_normalisation(system, 
 def test_one_that_is_no_function_of_its_parameters_is_refused_with_the_configuration(
     system, between
 ):
-    options = {"system": system, "model.encoder": OWN + ":make", "model.between": between}
+    options = {"system": system, "model.encoder": ENCODERS + ":make", "model.between": between}
     with pytest.raises(ConfigError) as error:
         resolve(options)
     assert str(error.value) == "model.encoder: " + REFUSED[between]
 
 
 def test_a_decoder_is_checked_where_it_is_read():
-    path = OWN + ":make_decoder"
+    path = ENCODERS + ":make_decoder"
     assert resolve({"system": "dml", "model.encoder": path})
     with pytest.raises(ConfigError) as error:
         resolve({"system": "dml_ae", "model.encoder": path})
-    said = f"model.encoder: BatchNorm at BatchNorm_0 in the decoder {STATISTICS}"
-    assert str(error.value) == said
+    message = f"model.encoder: BatchNorm at BatchNorm_0 in the decoder {STATISTICS}"
+    assert str(error.value) == message
 
 
 def test_an_encoder_without_the_log_variance_that_a_system_asks_for_is_refused():
-    path = OWN + ":make_forgetful"
+    path = ENCODERS + ":make_forgetful"
     assert resolve({"system": "dml", "model.encoder": path})
     with pytest.raises(ConfigError) as error:
         resolve({"system": "vae", "model.encoder": path})
@@ -86,7 +86,7 @@ def test_an_encoder_without_the_log_variance_that_a_system_asks_for_is_refused()
 
 
 def test_an_encoder_that_needs_larger_images_than_a_configuration_is_checked_on_passes():
-    options = {"system": "dml", "model.encoder": OWN + ":make"}
+    options = {"system": "dml", "model.encoder": ENCODERS + ":make"}
     assert resolve(options | {"model.between": "large_images_only"})
     spec = ModelSpec((14, 14, 1), 10, stochastic=False, decoder=False)
     model = encoders.make(spec, between="large_images_only")
@@ -96,7 +96,7 @@ def test_an_encoder_that_needs_larger_images_than_a_configuration_is_checked_on_
 
 
 def test_a_module_may_hold_a_number_that_differs_between_points():
-    assert resolve({"system": "dml_ae", "model.encoder": OWN + ":make_slope"})
+    assert resolve({"system": "dml_ae", "model.encoder": ENCODERS + ":make_slope"})
     spec = ModelSpec((3, 3, 1), 10, stochastic=False, decoder=False)
     x = jnp.ones((2, 3, 3, 1))
     params = jax.jit(encoders.make_slope(spec).init)(jax.random.key(0))

@@ -15,14 +15,14 @@ def energy(points):
 
 
 @pytest.mark.parametrize(
-    ("count", "known"),
+    ("count", "least_energy"),
     # Thomson's problem on the usual sphere: octahedron, square antiprism, icosahedron
     [(6, 9.985281374), (8, 19.675287861), (12, 49.165253058)],
 )
-def test_points_on_the_sphere_reach_the_known_least_energy(count, known):
+def test_points_on_the_sphere_reach_the_known_least_energy(count, least_energy):
     points = sphere.directions(count, 3)
     np.testing.assert_allclose(np.linalg.norm(points, axis=1), 1)
-    np.testing.assert_allclose(energy(points), known, rtol=1e-8)
+    np.testing.assert_allclose(energy(points), least_energy, rtol=1e-8)
 
 
 def test_ten_points_on_a_circle_are_a_decagon():
@@ -76,21 +76,21 @@ def test_pseudo_inputs_begin_as_training_images_or_as_noise():
 
 def test_pseudo_inputs_are_seen_within_zero_and_one_and_come_back_from_outside():
     prior = vamp.make(1, 10, pseudo_inputs=2)
-    seen = []
+    inputs = []
 
     def encode(x):
-        seen.append(x)
+        inputs.append(x)
         return x.reshape(2, -1)[:, :1], jnp.zeros((2, 1))
 
     outside = {"pseudo_inputs": jnp.array([-0.5, 2.0]).reshape(2, 1, 1, 1)}
     prior.components(outside, encode)
-    assert seen[0].ravel().tolist() == [0.0, 1.0]
+    assert inputs[0].ravel().tolist() == [0.0, 1.0]
     inwards = jax.grad(lambda p: jnp.sum((vamp.bounded(p) - 0.5) ** 2))(jnp.array([-0.5, 2.0]))
     assert inwards.tolist() == [-1.0, 1.0]  # descent leads back
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: hypercube.make(2, 10, component_std=0.0), "component_std must be at least"),
         (lambda: sphere.make(2, 10, components=0), "components must be at least 1"),
@@ -98,6 +98,6 @@ def test_pseudo_inputs_are_seen_within_zero_and_one_and_come_back_from_outside()
         (lambda: vamp.make(2, 10, initial="mean"), "initial must be one of data, noise"),
     ],
 )
-def test_what_is_not_allowed_is_named(make, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_is_not_allowed_is_named(make, message):
+    with pytest.raises(ValueError, match=message):
         make()

@@ -62,7 +62,7 @@ def test_a_system_with_one_loss_has_one_phase():
 
 
 @pytest.mark.parametrize(
-    ("make", "options", "said"),
+    ("make", "options", "message"),
     [
         (alternate.make, {"alpha": 1.5}, "alpha must lie between 0 and 1, but is 1.5"),
         (alternate.make, {"first": "both"}, "first must be one of supervised, unsupervised"),
@@ -70,8 +70,8 @@ def test_a_system_with_one_loss_has_one_phase():
         (joint.make, {"labelled_steps": "pass"}, "labelled_steps must be one of match"),
     ],
 )
-def test_what_is_not_allowed_is_named(make, options, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_is_not_allowed_is_named(make, options, message):
+    with pytest.raises(ValueError, match=message):
         make((METRIC,), (RECONSTRUCTION,), **options)
 
 
@@ -92,8 +92,8 @@ def test_pretraining_comes_first_and_then_the_labels():
     assert [alone.pattern(n) for n in (1, 2, 3, 9)] == [(0,), (0,), (1,), (1,)]
     assert weights(alone.phases[0]) == {"reconstruction": (1.0, "all"), "kl": (3.0, "all")}
     assert weights(alone.phases[1]) == {"metric": (1.0, "labelled")}
-    both = pretrain.make_joint((METRIC,), (RECONSTRUCTION,), alpha=0.25)
-    assert weights(both.phases[1]) == {
+    pretrained = pretrain.make_joint((METRIC,), (RECONSTRUCTION,), alpha=0.25)
+    assert weights(pretrained.phases[1]) == {
         "metric": (0.75, "labelled"),
         "reconstruction": (0.25, "all"),
     }

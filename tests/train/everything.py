@@ -50,12 +50,12 @@ WEIGHTS = EVERYTHING | {
     "loss.scale": 8.0,
 }
 # a point's own number of the loss → from which value on
-OWN = {"supcon": ("loss.temperature", 0.1), "arcface": ("loss.margin", 0.3)}
+NUMBER_OF_LOSS = {"supcon": ("loss.temperature", 0.1), "arcface": ("loss.margin", 0.3)}
 
 
 def several(setting, count=8):
     """Points that differ in all that may differ inside one program."""
-    number, first = OWN[setting["loss.name"]]
+    number, first = NUMBER_OF_LOSS[setting["loss.name"]]
     return [
         point_of(
             setting
@@ -103,8 +103,8 @@ class Training:
         """All of the states after the last epoch, and the metrics of all epochs, leading axis P."""
         groups = []
         for start in range(0, len(self.points), self.layout.chunk):
-            some = slice(start, start + self.layout.chunk)
-            groups.append(self.of_a_chunk(self.points[some], self.labelled[some]))
+            chunk = slice(start, start + self.layout.chunk)
+            groups.append(self.of_a_chunk(self.points[chunk], self.labelled[chunk]))
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *groups)
 
     def point_batch(self, points, labelled):
@@ -117,11 +117,11 @@ class Training:
     def of_a_chunk(self, points, labelled):
         point_batch, what = self.point_batch(points, labelled)
         refresh = refreshing.refresher(self.setup, self.placed, point_batch, *what)
-        programs, said = self.placed.programs, []
+        programs, epoch_metrics = self.placed.programs, []
         states = refresh(programs.init(point_batch, self.images), 0)
         for number, length in enumerate(self.setup.lengths, 1):
             program = programs.epoch(self.setup.routine.pattern(number), length)
             states, metrics = program(states, point_batch, self.images, np.int32(number))
             states = refresh(states, number)
-            said.append(population.unstack(metrics, len(points), self.layout))
-        return population.unstack(states, len(points), self.layout), said
+            epoch_metrics.append(population.unstack(metrics, len(points), self.layout))
+        return population.unstack(states, len(points), self.layout), epoch_metrics

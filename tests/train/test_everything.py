@@ -49,8 +49,8 @@ def test_eight_points_in_any_company_are_each_the_point_alone(tiny, float64, set
     assert len(different) >= 13
     for leaf in jax.tree.leaves((states.params, states.average)):
         assert len(np.unique(leaf.reshape(8, -1), axis=0)) == 8
-    for where in layouts:
-        close(Training(tiny, points, where).states(), alone, 1e-7)
+    for placement in layouts:
+        close(Training(tiny, points, placement).states(), alone, 1e-7)
 
 
 class Step:
@@ -82,18 +82,21 @@ class Step:
 @pytest.mark.slow
 @pytest.mark.parametrize("setting", [WEIGHTS, MEANS])
 def test_a_step_is_the_same_compiled_and_not(tiny, float64, setting):
-    one = Step(tiny, setting)
-    arguments = one.numbers, one.state, one.batches()
-    compiled = jax.jit(one.once)(*arguments)
+    training_step = Step(tiny, setting)
+    arguments = training_step.numbers, training_step.state, training_step.batches()
+    compiled = jax.jit(training_step.once)(*arguments)
     with jax.disable_jit():
-        close(one.once(*arguments), compiled, 1e-9)
+        close(training_step.once(*arguments), compiled, 1e-9)
 
 
 @pytest.mark.parametrize("setting", [MEANS, pytest.param(WEIGHTS, marks=pytest.mark.slow)])
 def test_batches_with_little_in_them_leave_everything_finite(tiny, setting):
-    one = Step(tiny, setting)
-    usual = one.batches()
-    same_class, same_image = one.batches([0, 3, 6, 9, 12, 15, 18]), one.batches([4] * 7)
+    training_step = Step(tiny, setting)
+    usual = training_step.batches()
+    same_class, same_image = (
+        training_step.batches([0, 3, 6, 9, 12, 15, 18]),
+        training_step.batches([4] * 7),
+    )
     absent = {
         name: batch._replace(valid=jnp.zeros(7, bool), labelled=jnp.zeros(7, bool))
         for name, batch in usual.items()
@@ -107,11 +110,11 @@ def test_batches_with_little_in_them_leave_everything_finite(tiny, setting):
         "one image": same_image,
         "black": black,
     }
-    once = jax.jit(one.once)
+    once = jax.jit(training_step.once)
     for threshold in (0.0, 1.0):
-        numbers = one.numbers | {"pseudo.threshold": threshold}
+        numbers = training_step.numbers | {"pseudo.threshold": threshold}
         for name, batches in degenerate.items():
-            state, metrics = one.state, {}
+            state, metrics = training_step.state, {}
             for i in range(2):  # a gradient that is not finite shows in the second
                 state, metrics = once(numbers, state, batches)
                 if threshold == 1.0 and i == 0:  # later, with one class ever seen, it is sure

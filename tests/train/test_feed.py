@@ -16,7 +16,7 @@ COMMON = {"model.hidden": (8,), "model.latent_dim": 2, "train.batch_size": 7}
 STEPS = 5  # of thirty images
 
 
-def made(layout, image=(4, 4, 1), images=30, **options):
+def make_programs(layout, image=(4, 4, 1), images=30, **options):
     """What trains a system, and its configuration."""
     resolved = resolve(COMMON | options)
 
@@ -36,7 +36,7 @@ def point_batch(numbers, count, layout):
 
 def trained(dataset, layout, count, epochs=2, **options):
     """States of some points after some epochs, and their metrics."""
-    programs, assemble, numbers = made(layout, **options)
+    programs, assemble, numbers = make_programs(layout, **options)
     images, points = population.place_images(dataset, layout), point_batch(numbers, count, layout)
     states, history = programs.init(points, images), []
     for number in range(1, epochs + 1):
@@ -74,12 +74,12 @@ def test_images_from_the_host_train_the_same(tiny, monkeypatch, options, width, 
     with jax.enable_x64(double):
         expected = trained(tiny, layout, count, **options)
         dataset = shelved(tiny)
-        found = trained(dataset, layout._replace(fed=True), count, **options)
+        result = trained(dataset, layout._replace(fed=True), count, **options)
     # one program of a single point is the same; others round differently
     tolerance = 1e-12 if double else 1e-6
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance),
-        found,
+        result,
         expected,
     )
     assert dataset.train.x.most <= 5 * 7  # of a point
@@ -87,7 +87,7 @@ def test_images_from_the_host_train_the_same(tiny, monkeypatch, options, width, 
 
 def test_an_epoch_is_cut_into_blocks_that_are_about_equally_long(tiny, monkeypatch):
     layout = population.layout(1)._replace(fed=True)
-    programs, _, numbers = made(layout, system="dml_ae")
+    programs, _, numbers = make_programs(layout, system="dml_ae")
     images, points = population.place_images(tiny, layout), point_batch(numbers, 4, layout)
     epoch, blocks = programs.epoch((0,), STEPS), []
 
@@ -109,16 +109,16 @@ def test_an_epoch_is_cut_into_blocks_that_are_about_equally_long(tiny, monkeypat
 
 def test_pseudo_inputs_begin_as_training_images(tiny):
     layout = population.layout(1)._replace(fed=True)
-    programs, _, numbers = made(layout, **VAMP)
+    programs, _, numbers = make_programs(layout, **VAMP)
     dataset = shelved(tiny)
     images = population.place_images(dataset, layout)
     states = programs.init(point_batch(numbers, 2, layout), images)
-    found = population.unstack(states.params["terms"]["kl"]["pseudo_inputs"], 2, layout)
-    known = {image.tobytes() for image in tiny.train.x}
-    for point in found:
+    pseudo_inputs = population.unstack(states.params["terms"]["kl"]["pseudo_inputs"], 2, layout)
+    image_bytes = {image.tobytes() for image in tiny.train.x}
+    for point in pseudo_inputs:
         images = [np.round(255 * image).astype(np.uint8).tobytes() for image in point]
         assert len(set(images)) == 4
-        assert set(images) <= known
+        assert set(images) <= image_bytes
     assert dataset.train.x.most == 4
 
 
@@ -130,7 +130,7 @@ def test_a_set_of_any_size_takes_two_blocks_on_a_device(tiny):
     needed, steps = {}, -(-len(x) // 7)
     for fed in (False, True):
         layout = population.layout(1)._replace(fed=fed)
-        programs, _, numbers = made(layout, (64, 64, 3), len(x), system="ae")
+        programs, _, numbers = make_programs(layout, (64, 64, 3), len(x), system="ae")
         points = point_batch(numbers, 4, layout)
         images = population.described(dataset, layout)
         needed[fed] = compiled.compile_all(programs, [((0,), steps)], points, images, layout)

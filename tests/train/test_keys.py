@@ -37,8 +37,12 @@ def spied():
         true = objectives.SOURCES["true"]()
 
         def rows(kept, context, embedding, key):
-            found, kept, _ = true.rows(kept, context, embedding, key)
-            return found._replace(mask=jnp.zeros_like(found.mask)), kept, spy.numbers(key)
+            source_rows, kept, _ = true.rows(kept, context, embedding, key)
+            return (
+                source_rows._replace(mask=jnp.zeros_like(source_rows.mask)),
+                kept,
+                spy.numbers(key),
+            )
 
         return true._replace(rows=rows)
 
@@ -87,7 +91,7 @@ ADDED = {
 def test_a_further_part_changes_no_draw_of_another(tiny, alone, added):
     together = one_step(tiny, **added, spy__seen="weak")
     # the first parameters, of the model and of terms, and what they keep
-    assert_found(alone[0].params, together[0].params)
+    assert_contained(alone[0].params, together[0].params)
     np.testing.assert_array_equal(together[0].kept["spy"]["first"], alone[0].kept["spy"]["first"])
     # keys of a term, of a source; the images of a view; the model's samples
     drawn = [f"spy.{name}" for name in ("key0", "key1", "pixels", "sample")]
@@ -95,7 +99,7 @@ def test_a_further_part_changes_no_draw_of_another(tiny, alone, added):
         np.testing.assert_array_equal(together[1][name], alone[1][name], name)
 
 
-def assert_found(part, whole):
+def assert_contained(part, whole):
     """All arrays of a tree stand in another one, as they are."""
     there = dict(jax.tree_util.tree_leaves_with_path(whole))
     for path, leaf in jax.tree_util.tree_leaves_with_path(part):
@@ -104,18 +108,20 @@ def assert_found(part, whole):
 
 def test_a_second_strong_view_is_another_draw_and_leaves_the_first_as_it_was(tiny):
     spies = ("spy0=tests.third_party.spy:make", "spy2=tests.third_party.spy:make")
-    seen = {"spy0__seen": "strong", "spy2__seen": "strong2"}
+    view_by_path = {"spy0__seen": "strong", "spy2__seen": "strong2"}
     _, alone = one_step(tiny, spies[:1], spy0__seen="strong", system="ae")
-    _, both = one_step(tiny, (*spies, "contrast"), **seen, system="ae")
-    assert both["spy0.pixels"] != both["spy2.pixels"]
+    _, together = one_step(tiny, (*spies, "contrast"), **view_by_path, system="ae")
+    assert together["spy0.pixels"] != together["spy2.pixels"]
     for name in ("pixels", "sample", "key0", "key1"):
-        np.testing.assert_array_equal(alone[f"spy0.{name}"], both[f"spy0.{name}"])
+        np.testing.assert_array_equal(alone[f"spy0.{name}"], together[f"spy0.{name}"])
 
 
 def test_parts_of_different_names_draw_different_numbers(tiny):
     spies = (SPY, "other=tests.third_party.spy:make")
-    _, said = one_step(tiny, (*TERMS, *spies), other__seen="weak")
-    keys = {(float(said[f"{n}.key0"]), float(said[f"{n}.key1"])) for n in ("spy", "other")}
+    _, spy_metrics = one_step(tiny, (*TERMS, *spies), other__seen="weak")
+    keys = {
+        (float(spy_metrics[f"{n}.key0"]), float(spy_metrics[f"{n}.key1"])) for n in ("spy", "other")
+    }
     assert len(keys) == 2
-    assert said["spy.sample"] != said["other.sample"]
-    assert said["spy.pixels"] != said["other.pixels"]
+    assert spy_metrics["spy.sample"] != spy_metrics["other.sample"]
+    assert spy_metrics["spy.pixels"] != spy_metrics["other.pixels"]

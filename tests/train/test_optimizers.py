@@ -21,12 +21,12 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 RATE, STEPS = 0.02, 6
 
 
-def made(name="adam", make=None, together=False, **options):
+def make_optimizer(name="adam", make=None, together=False, **options):
     """An optimizer as a configuration's `optimizer` section makes it."""
     make = make or optimizers.OPTIMIZERS[name]
-    own = {"momentum", "nesterov", "largest", "decay"}
-    inner = {option: value for option, value in options.items() if option in own}
-    outer = {option: value for option, value in options.items() if option not in own}
+    inner_names = {"momentum", "nesterov", "largest", "decay"}
+    inner = {option: value for option, value in options.items() if option in inner_names}
+    outer = {option: value for option, value in options.items() if option not in inner_names}
     return optimizers.scheduled(lambda rate: make(rate, **inner), RATE, together, make, **outer)
 
 
@@ -91,7 +91,7 @@ def decayed(params):
     ],
 )  # fmt: skip
 def test_an_optimizer_equals_optax(name, options, reference, float64):
-    close(walked(made(name, **options), tree())[0], with_optax(reference, tree()))
+    close(walked(make_optimizer(name, **options), tree())[0], with_optax(reference, tree()))
 
 
 def test_adamw_equals_that_of_pytorch(float64):
@@ -109,16 +109,16 @@ def test_adamw_equals_that_of_pytorch(float64):
         for tensor in tensors:
             tensor.grad = torch.cos(3 * tensor.detach() + number) * (1 + number)
         reference.step()
-    ours, _ = walked(made("adamw", weight_decay=0.2), start)
+    ours, _ = walked(make_optimizer("adamw", weight_decay=0.2), start)
     close([ours[n[0]][n[2:]] for n in names], [t.detach().numpy() for t in tensors], 1e-8)
 
 
 @pytest.mark.parametrize("warmup", [None, 4.0])
 @pytest.mark.parametrize("schedule", optimizers.SCHEDULES)
 def test_the_rate_follows_its_formula(schedule, warmup, float64):
-    rate = made(schedule=schedule, warmup_steps=warmup).rate
-    found = [float(rate(jnp.int32(t), 10)) for t in range(10)]
-    for t, value in enumerate(found):
+    rate = make_optimizer(schedule=schedule, warmup_steps=warmup).rate
+    result = [float(rate(jnp.int32(t), 10)) for t in range(10)]
+    for t, value in enumerate(result):
         expected = {
             "constant": 1.0,
             "cosine": (1 + np.cos(np.pi * t / 10)) / 2,
@@ -126,19 +126,21 @@ def test_the_rate_follows_its_formula(schedule, warmup, float64):
         }[schedule]
         expected *= RATE * (1 if warmup is None else min(1, (t + 1) / warmup))
         assert value == pytest.approx(expected, rel=1e-12)
-    for value in jax.vmap(lambda t: rate(t, 10) + jnp.zeros(()))(jnp.arange(10)) - jnp.array(found):
+    for value in jax.vmap(lambda t: rate(t, 10) + jnp.zeros(()))(jnp.arange(10)) - jnp.array(
+        result
+    ):
         assert abs(value) < 1e-15
 
 
 def test_a_schedule_reaches_the_update(float64):
     reference = optax.adam(lambda t: RATE * (1 + jnp.cos(jnp.pi * t / STEPS)) / 2)
-    close(walked(made(schedule="cosine"), tree())[0], with_optax(reference, tree()))
+    close(walked(make_optimizer(schedule="cosine"), tree())[0], with_optax(reference, tree()))
 
 
 def test_clipping_measures_the_arrays_that_moved_in_this_phase_only(float64):
     gradients = [jnp.array([3.0, 0.0]), jnp.array([[1e6]]), jnp.array([4.0])]
-    found = optimizers.clipped(gradients, [True, False, True], 2.5)
-    close(found, [gradients[0] / 2, gradients[1], gradients[2] / 2])
+    result = optimizers.clipped(gradients, [True, False, True], 2.5)
+    close(result, [gradients[0] / 2, gradients[1], gradients[2] / 2])
     close(optimizers.clipped(gradients, [True, False, True], 6.0), gradients)
     zero = [jnp.zeros(2)]
     assert not optimizers.clipped(zero, [True], 1.0)[0].any()
@@ -148,7 +150,7 @@ def test_clipping_measures_the_arrays_that_moved_in_this_phase_only(float64):
 def test_what_did_not_move_is_not_decayed_nor_counted(float64):
     params = tree()  # leaves in order: a.bias, a.kernel, b.kernel, b.scale
     half = [True, True, False, False]
-    after, states = walked(made("adamw", weight_decay=0.5), params, lambda number: half)
+    after, states = walked(make_optimizer("adamw", weight_decay=0.5), params, lambda number: half)
     close(after["b"], params["b"], 0)
     assert not np.allclose(after["a"]["kernel"], params["a"]["kernel"])
     counts = {name: int(state[0].count) for name, state in states.items()}
@@ -162,7 +164,7 @@ def test_an_array_behind_stop_gradient_is_neither_moved_nor_decayed():
         fixed = jax.lax.stop_gradient(p["fixed"]["kernel"])
         return jnp.sum(p["read"]["kernel"] @ fixed), None
 
-    optimizer = made("adamw", weight_decay=0.5)
+    optimizer = make_optimizer("adamw", weight_decay=0.5)
     groups = optimizers.groups(params, True, [])
     states = optimizers.init(optimizer, params, groups)
     gradients, _, moved = gradients_of(value, params)
@@ -177,7 +179,7 @@ def test_jit_and_vmap_over_numbers_change_nothing(float64):
     params = tree()
 
     def after(clip, decay):
-        return walked(made("adam", clip=clip, weight_decay=decay), params, steps=3)[0]
+        return walked(make_optimizer("adam", clip=clip, weight_decay=decay), params, steps=3)[0]
 
     clips, decays = jnp.array([0.1, 1.0, 50.0]), jnp.array([0.0, 0.1, 0.5])
     together = jax.jit(jax.vmap(after))(clips, decays)
@@ -199,18 +201,18 @@ def test_a_chain_of_optax_sees_the_arrays_of_its_partition_and_counts_its_own_st
     def make(rate):
         return optax.chain(optax.clip_by_global_norm(0.3), optax.adam(rate))
 
-    optimizer = made(make=make, together=True)
+    optimizer = make_optimizer(make=make, together=True)
     ours, states = walked(
         optimizer, params, lambda number: second if number % 3 == 2 else first, groups
     )
     for name, turn in (("a", lambda n: n % 3 != 2), ("b", lambda n: n % 3 == 2)):
-        reference, own = make(RATE), params[name]
-        state = reference.init(own)
+        reference, array = make(RATE), params[name]
+        state = reference.init(array)
         for number in filter(turn, range(STEPS)):
-            slope = gradient({name: own}, number)[name]
-            updates, state = reference.update(slope, state, own)
-            own = optax.apply_updates(own, updates)
-        close(ours[name], own)
+            slope = gradient({name: array}, number)[name]
+            updates, state = reference.update(slope, state, array)
+            array = optax.apply_updates(array, updates)
+        close(ours[name], array)
     counts = {
         name: [int(s.count) for s in jax.tree.leaves(
             state, is_leaf=lambda s: isinstance(s, optax.ScaleByAdamState)
@@ -222,11 +224,11 @@ def test_a_chain_of_optax_sees_the_arrays_of_its_partition_and_counts_its_own_st
 
 def test_arrays_that_both_phases_move_are_a_partition_of_their_own(float64):
     params = {"a": jnp.ones(2), "b": jnp.ones(2), "c": jnp.ones(2), "unread": jnp.ones(2)}
-    both, only = [True, True, False, False], [True, False, True, False]
-    groups = optimizers.groups(params, False, [both, only])
+    first_phase, second_phase = [True, True, False, False], [True, False, True, False]
+    groups = optimizers.groups(params, False, [first_phase, second_phase])
     assert groups == {"phases 0 1": [0], "phases 0": [1], "phases 1": [2]}
-    optimizer = made(make=lion.make, together=True, largest=0.1, decay=0.2)
-    after, _ = walked(optimizer, params, lambda n: only if n % 2 else both, groups)
+    optimizer = make_optimizer(make=lion.make, together=True, largest=0.1, decay=0.2)
+    after, _ = walked(optimizer, params, lambda n: second_phase if n % 2 else first_phase, groups)
     assert (after["unread"] == 1).all()
     alone, _ = walked(
         optimizer, {"a": params["a"]}, groups={"phases 0 1": [0]}
@@ -250,7 +252,7 @@ def test_partitions_of_a_method_follow_from_its_phases():
         for path, _ in jax.tree_util.tree_flatten_with_path(state.params)[0]
     ]
     groups = step.state_groups(method, state.params, state.kept)
-    named = {name: {paths[i].split("/")[1] for i in own} for name, own in groups.items()}
+    named = {name: {paths[i].split("/")[1] for i in indices} for name, indices in groups.items()}
     assert named == {"phases 0": {"metric"}, "phases 0 1": {"encoder"}, "phases 1": {"decoder"}}
     assert set(state.opt) == set(groups)
 
@@ -259,8 +261,8 @@ def test_partitions_of_a_method_follow_from_its_phases():
 
 
 def shape_of(**options):
-    given = {"system": "dml_ae"} | {path.replace("__", "."): v for path, v in options.items()}
-    return resolve(given).static, resolve(given).numbers
+    config = {"system": "dml_ae"} | {path.replace("__", "."): v for path, v in options.items()}
+    return resolve(config).static, resolve(config).numbers
 
 
 @pytest.mark.parametrize(
@@ -292,7 +294,7 @@ def test_cohorts_are_made_accordingly(tiny):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"optimizer.clip": 0.0}, "optimizer.clip must be at least 1e-12 and finite, but is 0.0"),
         ({"optimizer.weight_decay": -1.0}, "optimizer.weight_decay must be at least 0 and finite"),
@@ -303,8 +305,8 @@ def test_cohorts_are_made_accordingly(tiny):
         ({"optimizer.momentun": 0.5}, "momentun; there is optimizer.momentum"),
     ],
 )  # fmt: skip
-def test_a_wrong_option_is_refused_in_one_sentence(options, said):
+def test_a_wrong_option_is_refused_in_one_sentence(options, message):
     with pytest.raises(ConfigError) as error:
         resolve({"system": "dml"} | options)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)

@@ -26,7 +26,7 @@ def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, images=30):
 
     programs = compiled.programs(assemble, streams.Sizes(8, images, None), layout)
     placed = population.place_images(dataset, layout)
-    found = {}
+    params_by_seed = {}
     for start in range(0, len(seeds), layout.chunk):
         chunk = seeds[start : start + layout.chunk]
         numbers = [resolved.numbers | {"train.learning_rate": 1e-3 * (1 + s)} for s in chunk]
@@ -39,8 +39,8 @@ def trained(dataset, seeds, width, devices=4, rounds=1, epochs=2, images=30):
             states, _ = program(states, point_batch, placed, np.int32(number))
         params = population.unstack(states.params, len(chunk), layout)
         for i, seed in enumerate(chunk):
-            found[seed] = jax.tree.map(lambda leaf, i=i: leaf[i], params)
-    return found
+            params_by_seed[seed] = jax.tree.map(lambda leaf, i=i: leaf[i], params)
+    return params_by_seed
 
 
 def close(a, b, tolerance):
@@ -77,10 +77,10 @@ def test_company_order_width_rounds_and_devices_change_nothing(
 
 @pytest.mark.slow
 def test_a_step_in_float32_depends_on_nothing_else_either(tiny):
-    one = {"epochs": 1, "images": 8}  # a single batch
-    alone = trained(tiny, [0, 1, 2], 1, devices=1, **one)
+    options = {"epochs": 1, "images": 8}  # a single batch
+    alone = trained(tiny, [0, 1, 2], 1, devices=1, **options)
     for layout in ({"width": 1}, {"width": 3, "devices": 1}, {"width": 2, "rounds": 2}):
-        together = trained(tiny, [2, 0, 1], **layout, **one)
+        together = trained(tiny, [2, 0, 1], **layout, **options)
         for seed, params in alone.items():
             close(together[seed], params, 1e-5)
 

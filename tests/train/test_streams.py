@@ -27,15 +27,15 @@ def test_a_balanced_batch_holds_as_many_classes_and_images_as_it_says(per_batch)
     each = 12 // per_batch
     rows, valid = drawn(range(40), per_batch)
     assert rows.shape == (40, per_batch * each)
-    seen = set()
+    drawn_rows = set()
     for row, ok in zip(rows, valid, strict=True):
         assert len(set(row[ok].tolist())) == ok.sum()  # no image twice
         classes, counts = np.unique(np.asarray(Y)[row[ok]], return_counts=True)
         assert len(classes) == per_batch
         for c, count in zip(classes, counts, strict=True):
             assert count == min(each, int((c == Y).sum()))
-        seen |= set(row[ok].tolist())
-    assert seen == set(range(40))  # every image has its turn
+        drawn_rows |= set(row[ok].tolist())
+    assert drawn_rows == set(range(40))  # every image has its turn
 
 
 def test_only_labelled_images_are_drawn_and_fewer_classes_leave_padding():

@@ -69,8 +69,8 @@ def test_an_epoch_averages_what_its_steps_pass_through(tiny, float64):
     batches = epoch.draw(method.routine, kind, point, jnp.int32(1))
     key = epoch._epoch_keys(point.seed, jnp.int32(1))[2]
     phase = method.routine.phases[0]
-    seen, walked = [state.params], state
-    one = jax.jit(
+    params_by_step, walked = [state.params], state
+    take_step = jax.jit(
         lambda state, drawn, key: step.step(method, phase, state, drawn, key, jnp.int32(1))
     )
     for i in range(4):
@@ -80,15 +80,17 @@ def test_an_epoch_averages_what_its_steps_pass_through(tiny, float64):
             )
             for s, d in batches.items()
         }
-        walked, _ = one(walked, drawn, jax.random.fold_in(key, i))
-        seen.append(walked.params)
-    average = seen[0]
-    for t, params in enumerate(seen[1:]):
+        walked, _ = take_step(walked, drawn, jax.random.fold_in(key, i))
+        params_by_step.append(walked.params)
+    average = params_by_step[0]
+    for t, params in enumerate(params_by_step[1:]):
         a = min(0.5, (1 + t) / (10 + t))
         average = jax.tree.map(lambda e, p, a=a: a * e + (1 - a) * p, average, params)
     ended, _ = epoch.epoch(method, kind, state, point, images, jnp.int32(1))
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9), ended.average, average)
-    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9), ended.params, seen[-1])
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9), ended.params, params_by_step[-1]
+    )
 
 
 def test_the_teacher_s_class_scores_use_averaged_class_weights(tiny, float64):
@@ -151,13 +153,15 @@ def test_embeddings_are_those_of_the_parameters_that_are_scored(runs, scored):
             final.with_name("final_kept"), {"average": template.average, "kept": template.kept}
         )["average"],
     }
-    found = {}
+    embeddings_by_weights = {}
     for name, params in stored.items():
         model = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), params["model"])
         images = streams.pixels(jnp.asarray(dataset.test.x))
-        found[name] = np.asarray(setup.model.encode(model, images)[0])
-    np.testing.assert_allclose(kept["test"], found[scored], rtol=1e-4, atol=1e-5)
-    assert not np.allclose(found["last"], found["average"], rtol=1e-3)
+        embeddings_by_weights[name] = np.asarray(setup.model.encode(model, images)[0])
+    np.testing.assert_allclose(kept["test"], embeddings_by_weights[scored], rtol=1e-4, atol=1e-5)
+    assert not np.allclose(
+        embeddings_by_weights["last"], embeddings_by_weights["average"], rtol=1e-3
+    )
 
 
 def test_training_is_the_same_whichever_is_scored(runs):
