@@ -152,7 +152,7 @@ def _read(annotation: Any) -> Plan | Members | None:
 
 
 def _chosen(plan: Plan | Members, value: Any) -> Plan:
-    """Of a union, the array that the value is meant to be."""
+    """The plan itself; of a union, the member that the value is meant to be."""
     if not isinstance(plan, list):
         return plan
     for dtypes, (dims, kind) in plan:
@@ -237,7 +237,7 @@ def _message(function: str, name: str, dims: Dims, shape: tuple[int, ...], sizes
 
 
 def _listed(dims: Dims) -> str:
-    """As Python prints a tuple of the names."""
+    """The dimensions as Python prints a tuple, without quotes: `(batch, dim)`."""
     return f"({dims[0]},)" if len(dims) == 1 else f"({', '.join(dims)})"
 
 

@@ -63,7 +63,11 @@ def between(name: str, value: Any, low: float, high: float) -> Any:
 
 
 def listed(names: Iterable[Any]) -> str:
-    """Names for an error message: `a, b, c`."""
+    """Names for an error message, with commas between them.
+
+    >>> listed(["a", "b"])
+    'a, b'
+    """
     return ", ".join(str(name) for name in names)
 
 
@@ -196,7 +200,11 @@ def part(
 
 
 def dotted_path(make: Callable[..., Any]) -> str:
-    """The dotted path of a part."""
+    """The dotted path of a part, as a configuration can name it.
+
+    >>> dotted_path(listed)
+    'jaxdml.options:listed'
+    """
     return f"{make.__module__}:{make.__qualname__}"
 
 

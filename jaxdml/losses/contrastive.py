@@ -91,7 +91,7 @@ class _Pairs(NamedTuple):
 
 
 def _sides(rows: Rows) -> tuple[_Pairs, _Pairs]:
-    """Genuine pairs, and impostors."""
+    """The genuine pairs, and the impostors."""
     if rows.weights is None or rows.counts is None:
         positive, negative = masks.pairs(rows.labels, rows.labelled)
         return _Pairs(positive), _Pairs(negative)

@@ -97,7 +97,7 @@ def _chosen(labels: Array, labelled: Array) -> tuple[Array, Array, Array]:
 
 
 def _weights(labels: Array, weights: Array) -> tuple[Array, Array]:
-    """W_a w_p of anchors, and w of anchors and positives; 0 for other rows."""
+    """The weight of each anchor's pair, and of each row of a pair; 0 for other rows."""
     same, anchors, positives = _chosen(labels, ~(weights <= 0))
     partner_weight = jnp.sum(jnp.where(same & positives[None, :], weights[None, :], 0), axis=1)
     return jnp.where(anchors, weights * partner_weight, 0), jnp.where(

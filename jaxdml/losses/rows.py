@@ -106,7 +106,7 @@ def scaled(weights: Array) -> Array:
 
 
 def _harmless(x: Array, present: Array, counted: Array) -> Array:
-    """0 in rows that do not count, and for NaN in those that only count."""
+    """x, with 0 in absent rows; of an absent row that is counted, finite values stay."""
     return jnp.where(present[:, None] | (counted[:, None] & jnp.isfinite(x)), x, 0)
 
 

@@ -110,7 +110,7 @@ Pairs = tuple[Array, Array]
 
 
 def _pairs(rows: Rows) -> tuple[Pairs, Pairs | None]:
-    """The pairs, and those whose weights make the denominator, where they are others."""
+    """The pairs by the weights of rows, and by their counts; `None` where both are the same."""
     if rows.weights is None or rows.counts is None:
         return masks.pairs(rows.labels, rows.labelled), None
     genuine, impostor = alike(rows.labels, rows.weights.dtype)

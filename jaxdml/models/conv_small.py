@@ -29,7 +29,7 @@ DECODER = ((1, 2), (32, 7), (16, 14), (8, 20))
 
 
 class Encoder(nn.Module):
-    """On small images kernels and pools are no larger than what they read."""
+    """The encoder; on small images its kernels and pools are no larger than what they read."""
 
     outputs: int
 
@@ -43,7 +43,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """For images of another size the kernels grow or shrink with it."""
+    """The decoder; its kernels grow or shrink with the size of the images."""
 
     image_shape: tuple[int, int, int]
 
@@ -69,7 +69,7 @@ def _pooled(x: Array, size: int) -> Array:
 
 
 def _part(length: int, size: int) -> int:
-    """What `size` of 28 pixels are in an image of another length."""
+    """A size in an image of 28 pixels, scaled to an image of `length` pixels."""
     return max(1, round(length * size / 28))
 
 

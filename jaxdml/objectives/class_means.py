@@ -31,7 +31,11 @@ class ClassMeans(NamedTuple):
 
 
 def empty(classes: int, latent_dim: int) -> ClassMeans:
-    """Before the first step."""
+    """The sums before the first step: 0 for each class.
+
+    >>> empty(2, 1).rows.tolist()
+    [0.0, 0.0]
+    """
     return ClassMeans(jnp.zeros((classes, latent_dim)), jnp.zeros(classes))
 
 
@@ -65,8 +69,8 @@ def class_scores(
 ) -> Float[Array, "batch classes"]:
     """Logits of classes: −‖z − μ_c‖² / (T s²), or 2 cos(z, μ_c) / T.
 
-    s² is the mean squared distance of the seen classes' means from their centre. For embeddings of
-    unit length with well separated classes it is about 1, and both kinds are the same.
+    s² is the mean squared distance of class means from their centre, of classes that had a row. Of
+    embeddings of unit length with well separated classes it is about 1, and both kinds agree.
 
     Args:
       embeddings: z, f32[B, D].

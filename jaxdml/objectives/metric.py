@@ -148,7 +148,7 @@ def make(
 
 
 def _refresh(sources: Mapping[str, Source]) -> Refresh | None:
-    """The refreshes of the sources as that of their term: each happens when it is due itself."""
+    """One refresh for the term: it runs the refresh of each source that is due."""
     refreshes = {
         name: source.refresh for name, source in sources.items() if source.refresh is not None
     }

@@ -18,7 +18,7 @@ def weigh(factor: ArrayLike, terms: tuple[Term, ...]) -> tuple[Term, ...]:
 
 
 def on(stream: str, terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """The terms; what they read of all images they read of this stream: `all` or `labelled`."""
+    """The terms, which read the stream `stream` wherever they read all images."""
 
     def bound(term: Term) -> Term:
         roles = {

@@ -6,7 +6,7 @@ from jaxdml.types import Phase, Routine, Term
 
 
 def make_supervised(metric: tuple[Term, ...], *, labelled_steps: str = "match") -> Routine:
-    """Labelled images only (Algorithm 1).
+    """Every step minimises L_S, on labelled images only (Algorithm 1).
 
     Args:
       metric: the terms of L_S.
@@ -19,5 +19,5 @@ def make_supervised(metric: tuple[Term, ...], *, labelled_steps: str = "match") 
 
 
 def make_unsupervised(unsupervised: tuple[Term, ...]) -> Routine:
-    """All images, without labels."""
+    """Every step minimises L_U, on all images without labels."""
     return Routine((Phase("unsupervised", unsupervised),), lambda epoch: (0,))

@@ -19,7 +19,7 @@ DIFFERENT = (*NAMES, "eval.embeddings", "eval.baselines")
 
 
 def check(read: Mapping[str, Any]) -> None:
-    """Makes sure that fields fit together.
+    """Raises an error if fields contradict each other.
 
     Args:
       read: config path → value, all that a system reads.
@@ -73,7 +73,7 @@ def _check_scoring(read: Mapping[str, Any]) -> None:
 def refuse_unknown(
     paths: Collection[str], known_paths: Collection[str], elsewhere: Collection[str]
 ) -> None:
-    """Makes sure that there are such fields.
+    """Raises an error for the first path that names no field.
 
     Args:
       paths: paths that are set.

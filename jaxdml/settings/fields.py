@@ -10,7 +10,7 @@ from jaxdml.options import ConfigError, at_least, between, coerce, one_of
 
 
 class Field(NamedTuple):
-    """What a field is where nothing sets it, and what may be set."""
+    """The default of a field, and which values may be set."""
 
     default: Any
     kind: Any = None  # a value of the type that it takes, where the default is `None`

@@ -27,13 +27,25 @@ VIEWS = ("plain", "weak", "strong")
 
 
 class Part(NamedTuple):
-    """What is made of one section of a configuration: each layer of what the one before gives."""
+    """The functions that make an object of one section of a configuration, from the inside out.
+
+    Each layer is called with what the layer before it returned.
+
+    >>> def loss(*, margin: float = 0.2): ...
+    >>> part = Part("loss", (loss, placed))
+    >>> part.defaults()
+    {'loss.margin': 0.2, 'loss.view': None, 'loss.weight': None}
+    >>> part.numbers()
+    {'loss.weight'}
+    >>> part.options()["view"]
+    (1, 'view')
+    """
 
     section: str
     layers: tuple[Callable[..., Any], ...]
 
     def options(self) -> Mapping[str, tuple[int, str]]:
-        """The name of each option in its section → its layer, and its name there."""
+        """The name of each option in the section → the number of its layer, and its name there."""
         return _options(self.layers)
 
     def defaults(self) -> dict[str, Any]:
@@ -52,7 +64,7 @@ class Part(NamedTuple):
         }
 
     def call(self, number: int, config: Mapping[str, Any], *arguments: Any) -> Any:
-        """What a layer makes, with the options that a configuration gives to it.
+        """Calls the layer `number` with `arguments` and its options from a configuration.
 
         Raises:
           ConfigError: if it refuses one of them.
@@ -110,14 +122,21 @@ def placed(term: Term, *, view: str | None = None, weight: ArrayLike | None = No
 
 
 def viewed(roles: Mapping[str, Role], view: str) -> dict[str, Role]:
-    """The roles; what they read plainly they read in this view."""
+    """The roles, with `view` in the place of each view that is `plain`.
+
+    >>> viewed({"images": Role("all")}, "weak")["images"].view
+    'weak'
+    """
     return {
         n: role._replace(view=view) if role.view == "plain" else role for n, role in roles.items()
     }
 
 
 def with_sources(term: Term, *, sources: tuple[str, ...] = ("true",)) -> Term:
-    """The term as it is: its sources are named here, and were given to it when it was made."""
+    """The term unchanged: this layer only gives its section the option `sources`.
+
+    The sources themselves were given to the term when it was made.
+    """
     return term
 
 

@@ -206,7 +206,7 @@ def names(config: Mapping[str, Any], terms: Terms | None = None) -> dict[str, An
 
 
 def has_both_kinds(terms: Terms) -> bool:
-    """Whether there are L_S and L_U, so that a routine has to say when each is minimised."""
+    """Whether some terms are supervised and others not, so that a routine has to order them."""
     return len({kind_of(term) for term in terms.values()}) == 2
 
 
@@ -227,11 +227,15 @@ def reads_labels(instance: Instance) -> bool:
 
 
 def parts(config: Mapping[str, Any], terms: Terms | None = None) -> dict[str, Part]:
-    """What is made of each section that is read.
+    """The part of each section that a configuration reads, by the name of the section.
 
     Args:
       config: config path → value; only what names a part is read.
       terms: as `instances` gives them; `None`: they are found here.
+
+    >>> from jaxdml.settings.resolve import resolve
+    >>> sorted(parts(resolve({"system": "ae"})))
+    ['model', 'optimizer', 'reconstruction', 'routine']
     """
     terms = instances(config) if terms is None else terms
     part_by_section = {"model": _named("model.encoder", config)}
@@ -316,7 +320,7 @@ def known_paths(config: Mapping[str, Any], terms: Terms | None = None) -> set[st
 def _named_makers(
     path: str, config: Mapping[str, Any], table: Mapping[str, Callable[..., Any]]
 ) -> list[Callable[..., Any]]:
-    """The part that a configuration names, also where this system does not read it."""
+    """The maker that a configuration names at `path`, in a list; `[]` if the table has it."""
     name = config.get(path)
     return [] if name is None or name in table else [find(path, name, table)]
 

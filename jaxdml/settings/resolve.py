@@ -56,7 +56,7 @@ def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> Setti
 
 
 def _named(flat: Mapping[str, Any], value_by_path: Mapping[str, Any]) -> dict[str, Any]:
-    """What names terms and parts, and the library's own fields."""
+    """The fields that name terms and parts, and the library's own fields, checked."""
     named = {p: value for p, value in flat.items() if p == "system" or p.endswith(".name")}
     for path, field in (COMMON | SAMPLER).items():
         named[path] = field.checked(path, value_by_path.get(path, field.default))

@@ -32,7 +32,7 @@ OF_A_POINT = ("seed", *LABELLED)
 
 @dataclass(frozen=True, eq=False)
 class Setting(Mapping[str, Any]):
-    """What is asked for: config path → value, of every path that the system reads.
+    """A complete configuration: the value of every config path that its system reads.
 
     There is no α without two losses, and no margin of an autoencoder: so two settings are the same
     training exactly if their values are equal.
@@ -77,7 +77,7 @@ class Setting(Mapping[str, Any]):
 
     @property
     def length(self) -> str:
-        """How long a training is, as it is said: `train.epochs=10`."""
+        """The length of a training as text, like `train.epochs=10`."""
         path = "train.epochs" if self["train.steps"] is None else "train.steps"
         return f"{path}={self[path]}"
 
@@ -85,7 +85,7 @@ class Setting(Mapping[str, Any]):
 
     @functools.cached_property
     def numbers(self) -> dict[str, float]:
-        """What may differ inside one compiled program: config path → value.
+        """The numbers that may differ inside one compiled program: config path → value.
 
         They are the options whose default is a float, the learning rate, and options that are
         numbers or `None`, where they are no `None`.
@@ -97,7 +97,10 @@ class Setting(Mapping[str, Any]):
 
     @functools.cached_property
     def static(self) -> tuple[tuple[str, Any], ...]:
-        """What shapes the program: neither a number, nor a point's own, nor evaluation."""
+        """The fields that shape the compiled program: (config path, value).
+
+        Numbers, fields of a point like its seed, and fields of an evaluation do not.
+        """
         varying = (*self.numbers, *OF_A_POINT)
         return tuple(
             (path, value)
@@ -150,19 +153,20 @@ class Setting(Mapping[str, Any]):
 
     @functools.cached_property
     def trained(self) -> dict[str, Any]:
-        """What says what is trained; see the function `trained`."""
+        """The fields that change what is trained; see the function `trained`."""
         return trained(self)
 
     @functools.cached_property
     def training(self) -> str:
-        """The same text for settings that are the same training, also of other labels if it reads
-        none of them.
+        """A text that two settings share if they are the same training.
+
+        If it reads no labels, it is the same training also of other labels.
         """
         unread = () if self.reads_labels else LABELLED
         return as_text({p: value for p, value in self.trained.items() if p not in unread})
 
     def on(self, dataset: Dataset) -> "SettingOnData":
-        """What it comes to on a data set."""
+        """The setting together with the sizes of a data set that a training needs."""
         height, width, channels = dataset.train.x.shape[1:]
         return SettingOnData(
             self,
@@ -175,7 +179,7 @@ class Setting(Mapping[str, Any]):
 
 @dataclass(frozen=True)
 class SettingOnData:
-    """A setting, and what it comes to on a data set."""
+    """A setting together with the sizes of the data set that it is for."""
 
     setting: Setting
     image_shape: tuple[int, int, int]  # (H, W, C)
@@ -184,18 +188,18 @@ class SettingOnData:
     invariances: tuple[str, ...]  # what keeps an image's class
 
     def assemble(self, numbers: Mapping[str, Any]) -> Method:
-        """What is trained, with these numbers in the place of the setting's; they may be traced."""
+        """The method with these numbers in the place of the setting's; they may be traced."""
         values = {**self.setting, **numbers}
         return assembly.assemble(values, self.image_shape, self.classes, self.invariances)
 
     @functools.cached_property
     def method(self) -> Method:
-        """What is trained, with the setting's numbers."""
+        """The method with the setting's own numbers."""
         return self.assemble(self.setting.numbers)
 
     @property
     def balanced(self) -> tuple[int, int] | None:
-        """Of balanced batches: how many classes a batch has, and how many there are.
+        """How many classes a balanced batch has, and how many there are; else `None`.
 
         Raises:
           ConfigError: if so many classes leave no room for two images each.
@@ -212,7 +216,7 @@ class SettingOnData:
         return per_batch, self.classes
 
     def sizes(self, labelled: int | None = None) -> streams.Sizes:
-        """What shapes the epochs of a training.
+        """The sizes that shape the epochs of a training.
 
         Args:
           labelled: how many images are labelled, where an epoch is a pass over them.
@@ -236,7 +240,7 @@ class SettingOnData:
         return sizes
 
     def record(self) -> dict[str, Any]:
-        """What a result keeps of it, beside the setting itself."""
+        """What a result stores about the data set, as JSON, beside the setting itself."""
         return {
             "image_shape": list(self.image_shape),
             "classes": self.classes,
@@ -246,7 +250,7 @@ class SettingOnData:
 
 
 def source(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """What says which images there are: the fields of `data` that select no labels.
+    """The fields of `data` that say which images there are, without those that select labels.
 
     Args:
       config: a setting, or what a result has stored of one.
@@ -275,7 +279,7 @@ def dataset_name(config: Mapping[str, Any]) -> str:
 
 
 def trained(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What says what is trained: neither how that is executed, nor what is scored.
+    """The fields that change what is trained, without those of execution and of evaluation.
 
     Of the path of a data set the last part stays.
 
@@ -290,5 +294,9 @@ def trained(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_text(values: Mapping[str, Any]) -> str:
-    """The same text for equal values, in any order: a list is as good as a tuple."""
+    """The values as text, which is the same in any order, and for a list and a tuple.
+
+    >>> as_text({"b": (1,), "a": 2}), as_text({"a": 2, "b": [1]})
+    ('{"a": 2, "b": [1]}', '{"a": 2, "b": [1]}')
+    """
     return json.dumps(values, sort_keys=True)

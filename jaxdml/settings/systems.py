@@ -11,7 +11,7 @@ from jaxdml.options import ConfigError, find
 
 
 class System(NamedTuple):
-    """What a system minimises.
+    """The names of a system's terms, and its defaults of a configuration.
 
     A user's own is `make() → System` in one file, named by its dotted path.
     """

@@ -51,7 +51,7 @@ class Kind(NamedTuple):
 def epoch(
     method: Method, kind: Kind, state: TrainState, point: Point, images: Array, number: Array
 ) -> tuple[TrainState, Metrics]:
-    """One epoch, of images on the device.
+    """Trains one epoch on images that lie on the device.
 
     Args:
       method: what is trained, with this point's numbers in it.
@@ -111,7 +111,7 @@ def block(
     number: Array,
     first: Array,
 ) -> tuple[TrainState, Metrics]:
-    """S steps of an epoch, or as many as are left of it, whose images are given.
+    """Runs S steps of an epoch, or as many as are left of it, on images that are given.
 
     All blocks of an epoch, one after the other, do what `epoch` does.
 
@@ -185,7 +185,7 @@ def _advance(
 
 
 def _epoch_keys(seed: Array, number: Array) -> Array:
-    """Of an epoch: one for the labelled stream, one for all images, one for the steps."""
+    """The three keys of an epoch: of the labelled stream, of all images, of the steps."""
     return jax.random.split(jax.random.fold_in(seed_keys(seed)[1], number), 3)
 
 

@@ -30,14 +30,14 @@ class Init(NamedTuple):
     layout: Layout
 
     def __call__(self, point_batch: PointBatch, images: Any) -> Any:
-        """As the jitted function of images on the devices."""
+        """Returns the first states; the host gathers the images that they begin with."""
         x = _described(images)
         rows, there = jax.device_get((self.draw_examples(point_batch, x), point_batch.there))
         examples = [gather(images, r[:, None], there, 1)[:, 0] for r in rows]
         return self.init(point_batch, x, self.layout.put(tuple(examples)))
 
     def lower(self, point_batch: PointBatch, images: Any) -> Any:
-        """As the method of a jitted function; what comes before it is compiled."""
+        """Lowers `init`, as the method of a jitted function; compiles what comes before it."""
         x = _described(images)
         draw_examples = self.draw_examples.lower(point_batch, x)
         draw_examples.compile()
@@ -55,7 +55,7 @@ class Epoch(NamedTuple):
     def __call__(
         self, states: Any, point_batch: PointBatch, images: Any, number: np.int32
     ) -> tuple[Any, Any]:
-        """As the jitted function of images on the devices, but it returns when they are done."""
+        """Trains one epoch; returns the states and the mean metrics when the devices are done."""
         drawn = self.draw(point_batch, number)
         rows, there = jax.device_get((drawn, point_batch.there))
         steps, room = self._steps(rows, images)
@@ -78,7 +78,7 @@ class Epoch(NamedTuple):
         return states, _means(joined)
 
     def lower(self, states: Any, point_batch: PointBatch, images: Any, number: np.int32) -> Any:
-        """As the method of a jitted function: the program of a block; that before is compiled."""
+        """Lowers the program of a block, as the method of a jitted function; compiles `draw`."""
         draw = self.draw.lower(point_batch, number)
         draw.compile()
         rows = self.layout.described(draw.out_info)
@@ -93,7 +93,7 @@ class Epoch(NamedTuple):
         return size // int(self.layout.mesh.size)
 
     def _block(self, rows: Mapping[str, Any], images: Any) -> dict[str, jax.ShapeDtypeStruct]:
-        """The images of a block, by stream."""
+        """The shapes and dtypes of a block's images, by stream."""
         room = self._steps(rows, images)[1]
         shapes = {stream: (r.shape[0], room, r.shape[2]) for stream, r in rows.items()}
         return {stream: _images(images, shape) for stream, shape in shapes.items()}
@@ -138,7 +138,7 @@ def _described(x: Any) -> jax.ShapeDtypeStruct:
 
 
 def _images(images: Any, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
-    """So many of them."""
+    """The shape and dtype of an array of images with the leading axes `shape`."""
     return jax.ShapeDtypeStruct((*shape, *images.shape[1:]), images.dtype)
 
 

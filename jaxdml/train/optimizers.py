@@ -59,7 +59,10 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
 
 
 def _descent(learning_rate: ArrayLike) -> optax.GradientTransformation:
-    """From directions to steps, which are subtracted: that costs an array no operation more."""
+    """Multiplies directions by the learning rate; the caller subtracts the result.
+
+    To subtract costs no operation more than to add.
+    """
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         return jax.tree.map(lambda direction: learning_rate * direction, updates), state

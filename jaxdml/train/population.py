@@ -30,22 +30,22 @@ class Layout(NamedTuple):
 
     @property
     def chunk(self) -> int:
-        """Room for so many points, trained together from their first epoch to their last."""
+        """How many points there is room for, trained together from first to last epoch."""
         return int(self.mesh.size) * self.width * self.rounds
 
     @property
     def devices(self) -> str:
-        """How many devices of which kind."""
+        """The number and the kind of the devices, as text for a report."""
         return f"{self.mesh.size} × {self.mesh.devices.flat[0].device_kind}"
 
     @property
     def sharded(self) -> NamedSharding:
-        """Of arrays with a leading axis of points."""
+        """The sharding of arrays with a leading axis of points."""
         return NamedSharding(self.mesh, PartitionSpec(AXIS))
 
     @property
     def everywhere(self) -> NamedSharding:
-        """Of arrays that all points share."""
+        """The sharding of arrays that all points share."""
         return NamedSharding(self.mesh, PartitionSpec())
 
     def described(self, tree: Any) -> Any:
@@ -59,7 +59,7 @@ class Layout(NamedTuple):
         return jax.device_put(tree, self.sharded)
 
     def places(self, count: int) -> np.ndarray:
-        """Where each of `count` points lies in the chunk: dealt out to the devices like cards."""
+        """The position of each of `count` points in the chunk; points go to devices in turn."""
         assert count <= self.chunk, f"{count} points in a chunk for {self.chunk}"
         return np.array([self._place(i) for i in range(count)], np.int64)
 
@@ -103,7 +103,7 @@ def over_points(
     per_point: tuple[Any, ...],
     shared: tuple[Any, ...],
 ) -> Any:
-    """`function(point, *per_point, *shared)` of each point, group after group, on its device.
+    """Calls `function(point, *per_point, *shared)` for each point, on the point's device.
 
     Args:
       layout: how the points lie on the devices.

@@ -29,7 +29,7 @@ class Programs(NamedTuple):
 
 
 def programs(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> Programs:
-    """What trains a cohort.
+    """Makes the compiled functions that train a cohort.
 
     Args:
       assemble: from a point's numbers (traced) to its method.
@@ -49,7 +49,7 @@ def programs(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> Progra
 
 
 def _resident(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple[Any, Any]:
-    """A program each, of images on the devices."""
+    """The functions `init` and `epoch` of `Programs`, where images lie on the devices."""
 
     @jax.jit
     def init(point_batch: PointBatch, images: Array) -> TrainState:
@@ -75,7 +75,7 @@ def _resident(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple
 
 
 def _fed(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> tuple[Any, Any]:
-    """Programs that are handed images by the host, see `feed`.
+    """The functions `init` and `epoch` of `Programs`, where the host feeds images, see `feed`.
 
     The initial state is made twice: once to hear which rows it asks for, once with their images.
     """

@@ -15,7 +15,7 @@ from jaxdml.types import Batch, Phase, Point
 
 
 class Sizes(NamedTuple):
-    """What shapes an epoch (static)."""
+    """The sizes that shape an epoch (static)."""
 
     batch_size: int  # of the labelled stream
     images: int  # N
@@ -27,7 +27,7 @@ class Sizes(NamedTuple):
 
     @property
     def all_batch_size(self) -> int:
-        """Of the stream of all images."""
+        """The batch size of the stream of all images."""
         return self.unlabelled_batch_size or self.batch_size
 
 
@@ -50,10 +50,14 @@ def steps(phase: Phase, sizes: Sizes) -> int:
 
 
 def one_pass(key: Array, size: int, steps: int, batch_size: int) -> tuple[Array, Array]:
-    """Every row once, in random order, then padding; begun anew where steps are left.
+    """Draws every row once, in random order, then padding; begins anew where steps are left.
 
     Returns:
       Rows, i32[steps, B], and which of them are no padding, bool[steps, B].
+
+    >>> rows, valid = one_pass(jax.random.key(0), size=3, steps=2, batch_size=2)
+    >>> sorted(rows[valid].tolist()), valid.tolist()
+    ([0, 1, 2], [[True, True], [True, False]])
     """
     passes = math.ceil(steps * batch_size / size) if steps * batch_size > size + batch_size else 1
     keys = jax.random.split(key, passes)
@@ -93,7 +97,7 @@ def labelled(key: Array, point: Point, passes: bool, steps: int, sizes: Sizes) -
 
 
 def _drawn(point: Point, places: Array, valid: Array) -> Draw:
-    """From places among the labelled images to a draw."""
+    """The draw of labelled images by their places among all labelled ones."""
     return Draw(point.labelled_indices[places], places, valid)
 
 

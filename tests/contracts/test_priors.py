@@ -53,7 +53,7 @@ def scored(name):
 
 @functools.cache
 def density(name):
-    """On a grid, in float64."""
+    """An axis, the grid of its points in the plane, and the density there."""
     axis = jnp.linspace(-15, 15, 601)
     grid = jnp.stack(jnp.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     prior, prior_params = make(name), params(name)

@@ -147,7 +147,7 @@ def nt_xent(first, second, valid, *, temperature=0.2):
 
 
 def cross_entropy(rows):
-    """Of pairs (logits, label)."""
+    """The mean cross-entropy of pairs (logits, label)."""
     values = []
     for logits, label in rows:
         top = max(logits)
@@ -173,7 +173,7 @@ def moved_centres(z, y, labelled, centres, *, rate=0.5):
 
 
 def angles(z, y, labelled, weights):
-    """Of each labelled row: its angles to all classes, its label, its length."""
+    """For each labelled row, its angles to all classes, its label, its length."""
     rows = []
     for i in range(len(y)):
         if labelled[i]:

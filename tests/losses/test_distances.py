@@ -8,7 +8,7 @@ from jaxdml.distances import DISTANCES
 
 
 def naive(name, x):
-    """By differences in float64."""
+    """Distances by differences in float64."""
     x = np.asarray(x, np.float64)
     if name == "cosine":
         x = x / np.sqrt((x * x).sum(axis=1, keepdims=True))

@@ -46,7 +46,7 @@ def test_the_analytic_one_is_exact_near_the_prior():
 
 
 def standard_error(log_prob, key, mean, logvar):
-    """Of 10⁵ samples, from as many estimates of one sample each."""
+    """The mean of 10⁵ estimates of one sample each, and its standard error."""
     rows = 100_000
     repeated = (jnp.broadcast_to(part, (rows, len(mean))) for part in (mean, logvar))
     each = jax.jit(lambda *posterior: kl.monte_carlo(key, *posterior, log_prob))(*repeated)

@@ -23,7 +23,7 @@ VARIANTS = [
 
 
 def embeddings(dtype, size=128, dim=10):
-    """Of lengths near 100, whose squares float16 cannot hold."""
+    """Embeddings of lengths near 100, whose squares float16 cannot hold."""
     random = np.random.default_rng(0)
     return jnp.array(32 * random.normal(size=(size, dim)), dtype)
 

@@ -14,7 +14,7 @@ KEY = jax.random.key(0)
 
 
 def probabilities(params, image):
-    """Of one image, by numpy in float64."""
+    """The class probabilities of one image, by numpy in float64."""
     z = np.tanh(np.asarray(image, np.float64).reshape(-1) @ np.asarray(params["w"]))
     return np.array(oracle.softmax(list(z @ np.asarray(params["c"]))))
 

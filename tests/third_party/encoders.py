@@ -60,7 +60,7 @@ def make(spec, *, between: str = "layer_norm", latent_dim: int = 3):
 
 
 def make_forgetful(spec, *, latent_dim: int = 3):
-    """Without a log-variance."""
+    """A model that forgets the log-variance."""
     return of_modules(spec, Encoder("layer_norm", latent_dim), MLP((1,)), latent_dim)
 
 

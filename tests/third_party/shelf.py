@@ -7,7 +7,7 @@ from tests.third_party import blobs
 
 
 class Shelf:
-    """As much of an array as feeding asks for."""
+    """An array with only the methods that feeding needs; `most` counts rows read at once."""
 
     def __init__(self, x):
         self.x, self.shape, self.dtype, self.ndim = x, x.shape, x.dtype, x.ndim

@@ -70,7 +70,7 @@ def close(a, b, rtol=1e-10):
 
 
 def decayed(params):
-    """What weight decay takes from: matrices that are no scale."""
+    """Which arrays weight decay takes from: matrices that are no scale."""
     return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
 

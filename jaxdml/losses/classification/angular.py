@@ -273,7 +273,7 @@ def _learned(loss: Callable[..., Array], factor: Callable[[Array], Any]) -> Lear
 
 
 def _scaled_by(loss: Callable[..., Array]) -> Callable[..., Learned]:
-    """What makes a loss whose class scores are s cos θ, without the margin."""
+    """A maker of losses whose class scores are s cos θ, without the margin."""
 
     def make(*, scale: ArrayLike, **options: Any) -> Learned:
         return _learned(functools.partial(loss, scale=scale, **options), lambda _: scale)

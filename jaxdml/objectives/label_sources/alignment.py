@@ -35,7 +35,7 @@ LEAST = 1e-6  # the smallest share that is divided by
 
 
 class Shares(NamedTuple):
-    """What is kept from step to step."""
+    """The shares of classes that alignment keeps from step to step."""
 
     predicted: Float[Array, " classes"]
     target: Float[Array, " classes"]

@@ -27,7 +27,7 @@ class Confidence(NamedTuple):
 
 
 def first_confidence(classes: int) -> Confidence:
-    """Before the first step: a teacher that knows nothing.
+    """The running means before the first step, when all classes are equally probable.
 
     >>> first_confidence(4).mean.item()
     0.25
