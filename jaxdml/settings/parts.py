@@ -115,18 +115,18 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
             continue
         paths = _names(config, record, section, name)
         name_path = f"{section}.name"
-        make_by_path = {
+        makers = {
             path: find(path, named, record.parts["" if path == name_path else "prior"])
             for path, named in paths.items()
         }
         parts_beside = [
-            Part(p.partition(".")[0], (part,)) for p, part in make_by_path.items() if p != name_path
+            Part(p.partition(".")[0], (part,)) for p, part in makers.items() if p != name_path
         ]
         sources: tuple[str, ...] = ()
         if kind == "metric":
             sources = tuple(config.get(f"{section}.sources") or ("true",))
             parts_beside += _sources(f"{section}.sources", sources)
-        part = Part(section, (make_by_path[name_path], *_outer(record)))
+        part = Part(section, (makers[name_path], *_outer(record)))
         instance_by_name[name] = Instance(name, make, record, part, tuple(parts_beside), sources)
     if not instance_by_name:
         raise ConfigError("terms is empty: name a term, like terms=('metric', 'reconstruction')")
@@ -232,10 +232,6 @@ def parts(config: Mapping[str, Any], terms: Terms | None = None) -> dict[str, Pa
     Args:
       config: config path → value; only what names a part is read.
       terms: as `instances` gives them; `None`: they are found here.
-
-    >>> from jaxdml.settings.resolve import resolve
-    >>> sorted(parts(resolve({"system": "ae"})))
-    ['model', 'optimizer', 'reconstruction', 'routine']
     """
     terms = instances(config) if terms is None else terms
     part_by_section = {"model": _named("model.encoder", config)}
@@ -290,37 +286,29 @@ def known_paths(config: Mapping[str, Any], terms: Terms | None = None) -> set[st
     The sections of the library's own terms count, and those of this configuration's.
     """
     terms = instances(config) if terms is None else terms
-    paths = {*names(config, terms)}.union(
-        *(part.defaults() for part in parts(config, terms).values())
-    )
+    paths = {*names(config, terms)}.union(*(p.defaults() for p in parts(config, terms).values()))
     paths |= _paths("pseudo", (SOURCES["teacher"],), ())
     paths |= _paths("propagated", (SOURCES["propagated"],), ())
     for path, table in TABLES.items():
         section = path.partition(".")[0]
-        paths |= _paths(
-            section, (*table.values(), *_named_makers(path, config, table)), OUTER[section]
-        )
+        paths |= _paths(section, (*table.values(), *_by_user(path, config, table)), OUTER[section])
     named = [(kind, "loss" if kind == "metric" else kind, record) for kind, record in KINDS.items()]
-    named += [
-        (instance.name, instance.part.section, instance.kind)
-        for instance in terms.values()
-        if instance.kind
-    ]
+    named += [(term.name, term.part.section, term.kind) for term in terms.values() if term.kind]
     for name, section, record in named:
         if not record.parts:
             paths |= _paths(section, (record.make,), (placed,))
         for suffix, table in record.parts.items():
             of_prior = suffix if name == "kl" else f"{name}_{suffix}"
             at, outer = (of_prior, ()) if suffix else (section, _outer(record))
-            makes = *table.values(), *_named_makers(f"{at}.name", config, table)
+            makes = *table.values(), *_by_user(f"{at}.name", config, table)
             paths |= _paths(at, makes, outer)
     return paths
 
 
-def _named_makers(
+def _by_user(
     path: str, config: Mapping[str, Any], table: Mapping[str, Callable[..., Any]]
 ) -> list[Callable[..., Any]]:
-    """The maker that a configuration names at `path`, in a list; `[]` if the table has it."""
+    """The user's own maker that `path` names, in a list; `[]` where the table has the name."""
     name = config.get(path)
     return [] if name is None or name in table else [find(path, name, table)]
 

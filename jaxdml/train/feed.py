@@ -124,12 +124,12 @@ def gather(x: Any, rows: np.ndarray, there: np.ndarray, room: int) -> np.ndarray
     """
     steps, batch = rows.shape[1:]
     block = np.zeros((len(rows), room, batch, *x.shape[1:]), x.dtype)
-    for place in np.flatnonzero(there):
-        target, row_numbers = block[place, :steps].reshape(-1, *x.shape[1:]), rows[place].ravel()
+    for position in np.flatnonzero(there):
+        target, indices = block[position, :steps].reshape(-1, *x.shape[1:]), rows[position].ravel()
         if isinstance(x, np.ndarray):  # in place: three times as fast for small images
-            np.take(x, row_numbers, axis=0, out=target, mode="clip")
+            np.take(x, indices, axis=0, out=target, mode="clip")
         else:
-            target[:] = x[row_numbers]
+            target[:] = x[indices]
     return block
 
 

@@ -141,10 +141,10 @@ def balanced(
     chosen = jax.lax.top_k(drawn, per_batch)[1]  # [steps, P]
     there = count[chosen]
     start = jax.random.randint(start_key, there.shape, 0, jnp.maximum(there, 1))
-    place = start[:, :, None] + jnp.arange(each)[None, None, :]  # [steps, P, K]
-    place = begin[chosen][:, :, None] + place % jnp.maximum(there, 1)[:, :, None]
+    position = start[:, :, None] + jnp.arange(each)[None, None, :]  # [steps, P, K]
+    position = begin[chosen][:, :, None] + position % jnp.maximum(there, 1)[:, :, None]
     valid = jnp.arange(each)[None, None, :] < there[:, :, None]
-    places = order[jnp.minimum(place, capacity - 1)]
+    places = order[jnp.minimum(position, capacity - 1)]
     return _drawn(point, places.reshape(steps, -1), valid.reshape(steps, -1))
 
 
