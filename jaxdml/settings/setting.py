@@ -4,6 +4,7 @@ resolve(configuration) → Setting          complete and checked; it is what is 
 setting.on(data set)   → SettingOnData    with numbers of images, steps and views
 """
 
+import dataclasses
 import functools
 import json
 import math
@@ -186,6 +187,9 @@ class SettingOnData:
     classes: int
     images: int  # N, in the training set
     invariances: tuple[str, ...]  # what keeps an image's class
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def assemble(self, numbers: Mapping[str, Any]) -> Method:
         """The method with these numbers in the place of the setting's; they may be traced."""
