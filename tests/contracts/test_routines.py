@@ -108,7 +108,7 @@ def test_six_epochs_train_what_each_phase_reads_and_nothing_else(name, tiny):
     def trained(pattern):
         return jax.jit(
             lambda state, number: epochs.epoch(
-                method, pattern, 4, sizes, state, point, images, number
+                method, epochs.Kind(pattern, 4, sizes), state, point, images, number
             )
         )
 

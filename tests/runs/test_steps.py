@@ -110,8 +110,8 @@ def test_turns_of_batches_go_on_through_the_short_last_epoch():
     all_steps, start = [], 0
     for number, length in enumerate(epoch_lengths, 1):
         before = state
-        pattern = setup.routine.pattern(number)
-        program = jax.jit(functools.partial(epoch.epoch, method, pattern, length, sizes))
+        kind = epoch.Kind(setup.routine.pattern(number), length, sizes)
+        program = jax.jit(functools.partial(epoch.epoch, method, kind))
         state, means = program(state, device_point, images, jnp.int32(number))
         steps = range(start, start + length)
         start += length
