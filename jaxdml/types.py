@@ -39,7 +39,7 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]  # the name of class i
     source: str  # where it comes from, and under which licence
-    place: Path | None = None  # where its files lie, if it has any
+    path: Path | None = None  # where its files lie, if it has any
     notes: tuple[str, ...] = ()  # what was done to it that its user should know
     folds: int = 0  # where there are no test images: parts of the labelled ones that take turns
     invariances: tuple[str, ...] | None = None  # changes that keep a class, as `augment` names them

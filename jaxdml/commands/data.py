@@ -58,7 +58,7 @@ def lines(dataset: Dataset, labelled: np.ndarray) -> list[str]:
     size = sum(part.x.nbytes for part in parts(dataset).values()) / 2**20
     facts = {
         "source": dataset.source,
-        "place": dataset.place,
+        "place": dataset.path,
         "images": f"{height} × {width} × {channels}, {dataset.train.x.dtype}, {size:.1f} MiB",
         "content": f"SHA-256 {data.fingerprint(dataset)}",
     }

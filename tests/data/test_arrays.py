@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdml import data
-from jaxdml.data.sets import own
+from jaxdml.data.sets import user
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning import splits
 
@@ -36,7 +36,7 @@ def test_images_labels_and_names_are_read_as_they_are(tmp_path):
     np.testing.assert_array_equal(dataset.validation.y, Y[6:9])
     assert dataset.train.x.dtype == np.uint8
     assert dataset.classes == ("cat", "dog", "cow")
-    assert (dataset.name, dataset.place, dataset.notes) == ("own.npz", tmp_path / "own.npz", ())
+    assert (dataset.name, dataset.path, dataset.notes) == ("own.npz", tmp_path / "own.npz", ())
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_of_a_single_labelled_image_none_is_set_apart(tmp_path):
 @pytest.mark.parametrize("percent", [1, 20, 33, 90])
 def test_each_class_gives_its_share_and_keeps_some(percent):
     y = RANDOM.choice([-1, 0, 1, 2, 3], 500, p=[0.3, 0.5, 0.15, 0.04, 0.01])
-    rows = own.held_out(y, percent)
+    rows = user.held_out(y, percent)
     assert (np.diff(rows) > 0).all()
     for label in range(4):
         size, taken = (y == label).sum(), (y[rows] == label).sum()
@@ -144,7 +144,7 @@ def test_a_file_is_found_from_here_from_the_data_folder_and_by_its_name(tmp_path
         ("/moved/long/ago/own.npz", "deep"),
         (tmp_path / "deep" / "own.npz", "elsewhere"),
     ):
-        assert load(tmp_path / folder, path).place.samefile(tmp_path / "deep" / "own.npz")
+        assert load(tmp_path / folder, path).path.samefile(tmp_path / "deep" / "own.npz")
 
 
 def test_what_has_few_grey_levels_is_pointed_out(tmp_path):

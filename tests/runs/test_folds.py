@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from jaxdml import data
 from jaxdml.data import labels
-from jaxdml.data.sets import own
+from jaxdml.data.sets import user
 from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.report.tables import folds, summary
@@ -228,7 +228,7 @@ def test_copies_in_two_folds_and_classes_that_are_never_scored_are_said(tmp_path
 def old(tmp_path, monkeypatch, data_dir):
     """A run as it was made before there were folds, baselines and recalls."""
     with monkeypatch.context() as patch:
-        patch.setattr(own, "FEWEST", 0)  # a fifth was set apart, however few they were
+        patch.setattr(user, "FEWEST", 0)  # a fifth was set apart, however few they were
         run_folder = execute.run(OWN, ({"seed": (0, 1)},), tmp_path / "old", data_dir)
     for result in run_folder.results():
         file = run_folder.point(result["point"]) / "result.json"

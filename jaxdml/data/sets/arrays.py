@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdml.data.folders import first_names
-from jaxdml.data.sets import own
+from jaxdml.data.sets import user
 from jaxdml.options import ConfigError, listed
 from jaxdml.types import Dataset, Split
 
@@ -37,7 +37,7 @@ def make(
     Raises:
       ConfigError: if the file is missing, or not as this module says.
     """
-    npz_file = own.located("arrays", path, data_dir)
+    npz_file = user.located("arrays", path, data_dir)
     if npz_file.is_dir():
         raise ConfigError(f"data.path={path} is a folder: data.name=images reads one")
     arrays = read(npz_file)
@@ -63,7 +63,7 @@ def make(
     if unread := [key for key in arrays if key not in array_names]:
         notes.append(f"{npz_file.name}: arrays of other names are left out: {first_names(unread)}")
     names = np.ravel(arrays["classes"]).tolist() if "classes" in arrays else None
-    return own.dataset(npz_file, parts, names, test_percent, folds, notes)
+    return user.dataset(npz_file, parts, names, test_percent, folds, notes)
 
 
 def read(path: Path) -> dict[str, np.ndarray]:

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdml.data import decoding, folders
-from jaxdml.data.sets import own
+from jaxdml.data.sets import user
 from jaxdml.options import ConfigError, listed
 from jaxdml.types import Dataset, Split
 
 UNLABELLED = ("unlabelled", "unlabeled")
-_SPLITS = (*own.SPLITS, "training", "valid", "validation", "testing")  # as others name them
+_SPLITS = (*user.SPLITS, "training", "valid", "validation", "testing")  # as others name them
 SIDE = 64  # pixels: without a size given, that of images which are larger, or of several sizes
 
 
@@ -62,7 +62,7 @@ def make(
       ConfigError: if the folder is missing or not as this module says, an image is damaged or has
         values outside of the range that is stated, or Pillow is not installed.
     """
-    data_folder = own.located("images", path, data_dir)
+    data_folder = user.located("images", path, data_dir)
     if not data_folder.is_dir():
         raise ConfigError(f"data.path={path} is a file: data.name=arrays reads an .npz file")
     if size is not None and (type(size) is not int or size < 1):
@@ -79,26 +79,28 @@ def make(
     classes = sorted({item.label for item in items if item.label}, key=folders.natural)
     y = np.array([classes.index(i.label) if i.label else -1 for i in items], np.int32)
     split = np.array([item.split for item in items])
-    rows = {part: np.flatnonzero(split == part) for part in own.SPLITS if part in split}
+    rows = {part: np.flatnonzero(split == part) for part in user.SPLITS if part in split}
     parts = {part: Split(x[chosen], y[chosen]) for part, chosen in rows.items()}
 
     def called(part: str, row: int) -> str:
         return folders.relative(files[rows[part][row]], data_folder)
 
-    return own.dataset(data_folder, parts, classes, test_percent, folds, [*notes, *changes], called)
+    return user.dataset(
+        data_folder, parts, classes, test_percent, folds, [*notes, *changes], called
+    )
 
 
 def _items(data_folder: Path, passed: folders.Passed) -> list[Item]:
     """All images of a data set, split by split and class by class."""
     inner, loose = folders.entries(data_folder, passed)
     top = [path.name for path in inner]
-    meant = [name for name in top if name.lower() in _SPLITS and name not in own.SPLITS]
+    meant = [name for name in top if name.lower() in _SPLITS and name not in user.SPLITS]
     if meant:
         raise ConfigError(
             f"{data_folder} holds {listed(meant)}: name the parts of a data set "
-            f"{listed(own.SPLITS)}, and a class not like one"
+            f"{listed(user.SPLITS)}, and a class not like one"
         )
-    splits = [name for name in own.SPLITS if name in top]
+    splits = [name for name in user.SPLITS if name in top]
     if splits and "train" not in splits:
         raise ConfigError(f"{data_folder} has {splits[0]}, but no train beside it")
     roots = {name: data_folder / name for name in splits}
@@ -106,7 +108,7 @@ def _items(data_folder: Path, passed: folders.Passed) -> list[Item]:
     if splits and strange:
         raise ConfigError(
             f"{data_folder} holds {listed(strange[: folders.MOST_NAMED])} beside train: only "
-            f"{listed(own.SPLITS)} and {UNLABELLED[0]} may lie there, the classes inside of them"
+            f"{listed(user.SPLITS)} and {UNLABELLED[0]} may lie there, the classes inside of them"
         )
     classes: list[tuple[Path, str]] = []
     for split in splits or ["train"]:
@@ -131,7 +133,7 @@ def _items(data_folder: Path, passed: folders.Passed) -> list[Item]:
     passed.others += loose
     if not items:
         raise ConfigError(f"{data_folder} holds no folders of images: make one for each class")
-    return sorted(items, key=lambda item: own.SPLITS.index(item.split))
+    return sorted(items, key=lambda item: user.SPLITS.index(item.split))
 
 
 def _deeper(data_folder: Path, name: str, items: Sequence[Item]) -> list[str]:

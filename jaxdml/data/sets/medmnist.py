@@ -149,7 +149,7 @@ def load(name: str, data_dir: Path) -> Dataset:
         test=test,
         classes=facts.classes,
         source=f"MedMNIST v2 (Yang et al. 2023), {name}; {facts.licence}",
-        place=path,
+        path=path,
         invariances=INVARIANCES[name.partition("_")[0]],
     )
 

@@ -92,7 +92,7 @@ def load(name: str, data_dir: Path) -> Dataset:
         classes=facts.classes,
         source=facts.source,
         invariances=facts.invariances,
-        place=idx_folder or next((folder for folder in folders if _files(folder)), None),
+        path=idx_folder or next((folder for folder in folders if _files(folder)), None),
     )
 
 

@@ -62,7 +62,7 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
             datasets[source] = load(c)
             names[c.dataset_name] = datasets[source].classes
             prints[described(c)] = data.fingerprint(datasets[source])
-            path = datasets[source].place
+            path = datasets[source].path
             if path is not None:
                 places[described(c)] = str(path.resolve())
             declared = datasets[source].invariances

@@ -90,7 +90,7 @@ def dataset(
         test=parts.get("test", empty),
         classes=tuple(map(str, class_names)),
         source="images of your own",
-        place=path,
+        path=path,
         notes=tuple(notes),
     )
     check(new_dataset)
