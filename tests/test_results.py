@@ -10,7 +10,7 @@ from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.report.tables import comparison, published, table
 from jaxdml.runs.planning import grid
-from jaxdml.runs.planning.points import named
+from jaxdml.runs.planning.points import with_stored_ids
 from jaxdml.runs.scoring import baselines
 from jaxdml.runs.storage import archive
 from jaxdml.settings.resolve import resolve
@@ -26,7 +26,7 @@ def test_the_points_are_those_of_the_configuration(run_folder):
     module = importlib.import_module(f"configs.{run_folder.name}")
     kept, results = archive.Archive(run_folder), archived(run_folder)
     points = grid.expand(module.get_config().to_dict(), module.get_grid())
-    points = named(points, kept.configurations())
+    points = with_stored_ids(points, kept.configurations())
     assert {result["point"] for result in results} == {point.id for point in points}
     for result in results:
         assert result["status"] == "ok" or result["reason"]

@@ -12,11 +12,11 @@ from jaxdml.settings.systems import SYSTEMS
 def test_a_setting_travels_with_nothing_but_its_values(system):
     setting = resolve({"system": system})
     before = pickle.dumps(setting)
-    answers = setting.numbers, setting.static, setting.trained, setting.training
+    answers = setting.numbers, setting.static, setting.training_fields, setting.training
     assert pickle.dumps(setting) == before  # what was asked of it is kept, and does not travel
     again = pickle.loads(before)
     assert again == setting
-    assert (again.numbers, again.static, again.trained, again.training) == answers
+    assert (again.numbers, again.static, again.training_fields, again.training) == answers
     assert again.unset == setting.unset
 
 
@@ -31,5 +31,9 @@ def test_what_it_comes_to_on_a_data_set(tiny):
     }
     sizes = on_tiny.sizes()
     assert (sizes.epoch, sizes.training, sizes.images) == (200, 450, len(tiny.train.y))
-    assert [setting.counted(number) for number in range(1, setting.epochs + 1)] == [200, 200, 50]
+    assert [setting.steps_of_epoch(number) for number in range(1, setting.epochs + 1)] == [
+        200,
+        200,
+        50,
+    ]
     assert on_tiny.method.image_shape == tiny.train.x.shape[1:]

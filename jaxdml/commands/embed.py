@@ -23,7 +23,7 @@ from jaxdml.options import ConfigError, listed
 from jaxdml.runs.execution import rescoring
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import loading
-from jaxdml.runs.storage import folder, formats, opening
+from jaxdml.runs.storage import embedding_files, folder, opening
 
 OWN = flags.FlagValues()
 POINT = flags.DEFINE_string(
@@ -44,7 +44,7 @@ def main() -> None:
             raise ConfigError(f"--{flag.name} is missing")
     output = Path(OUTPUT.value)
     try:
-        formats.check(output)
+        embedding_files.check(output)
     except ConfigError as error:
         raise ConfigError(f"--output={error}") from error
     run_folder = opening.existing(cli.workdir())
@@ -58,7 +58,7 @@ def main() -> None:
     latents = setup.encode(network.params["model"], x)[0]  # a thousand images at a time
     z = setup.embeddings(latents)
     try:
-        formats.write(output, z, files)
+        embedding_files.write(output, z, files)
     except OSError as error:
         raise ConfigError(f"--output={OUTPUT.value} cannot be written: {error}") from error
     print(f"{len(x)} embeddings in {OUTPUT.value}")

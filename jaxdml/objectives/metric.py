@@ -10,7 +10,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdml.keys import named_key
-from jaxdml.objectives import class_means
+from jaxdml.objectives import running_means
 from jaxdml.objectives.label_sources.sources import Rows, Source, joined
 from jaxdml.objectives.learned import Loss, learned
 from jaxdml.options import ConfigError, at_least, one_of
@@ -52,7 +52,7 @@ def make(
         FixMatch; or all rows together are divided by the sum of their `weights`.
       class_scores: of a loss without class weights: from the `distance` to the means of classes, or
         the `cosine`.
-      temperature_of_scores: T > 0, see `class_means.class_scores`.
+      temperature_of_scores: T > 0, see `running_means.class_scores`.
 
     Raises:
       ValueError: for an option that is not one of the above.
@@ -60,7 +60,7 @@ def make(
     """
     one_of("on", on, ("sample", "mean"))
     one_of("normalizer", normalizer, ("rows", "weights"))
-    one_of("class_scores", class_scores, class_means.SCORES)
+    one_of("class_scores", class_scores, running_means.SCORES)
     at_least("temperature_of_scores", temperature_of_scores, 1e-6)
     learned_loss = learned(loss)
     plain = tuple(sources) == ("true",)
@@ -72,7 +72,7 @@ def make(
 
     def init(key: Array, context: InitContext) -> tuple[Params, Any]:
         params, kept = learned_loss.init(key, context.classes, context.latent_dim)
-        means = class_means.empty(context.classes, context.latent_dim) if keeps_means else {}
+        means = running_means.empty(context.classes, context.latent_dim) if keeps_means else {}
         states = {name: source.init(context) for name, source in sources.items()}
         return params, {"loss": kept, "means": means, "sources": states}
 
@@ -120,14 +120,14 @@ def make(
         if keeps_means and "labelled" in context.batches:
             batch = context.batches["labelled"]
             z = context.embed(batch.x, of="teacher")
-            means = class_means.updated(means, z, batch.y, batch.labelled & batch.valid)
+            means = running_means.updated(means, z, batch.y, batch.labelled & batch.valid)
         metrics |= {"spread": _spread(first.embeddings, first.mask)}
         return result, {"loss": kept_loss, "means": means, "sources": states}, metrics
 
     def scores(params: Params, kept: Any, embeddings: Array) -> Array:
         if learned_loss.class_scores is not None:
             return learned_loss.class_scores(params, kept["loss"], embeddings)
-        return class_means.class_scores(
+        return running_means.class_scores(
             embeddings, kept["means"], temperature_of_scores, class_scores
         )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from jaxdml.data import DATASETS
 from jaxdml.options import coerce, defaults, find
-from jaxdml.settings import assembly, checks, parts, systems
+from jaxdml.settings import assembly, cross_checks, parts, systems
 from jaxdml.settings.fields import COMMON, SAMPLER, flatten, usual
 from jaxdml.settings.setting import Setting
 
@@ -45,10 +45,10 @@ def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> Setti
     unset = _fields(named, terms)
     values = _values(named, value_by_path, terms, unset)
     sections = {part.section for term in terms.values() for part in (term.part, *term.parts_beside)}
-    checks.refuse_unknown(
+    cross_checks.refuse_unknown(
         {**system.defaults, **flat}, _known_paths(named, terms), {*elsewhere} - sections
     )
-    checks.check(values)
+    cross_checks.check(values)
     read = {path: values[path] for path in sorted(values)}
     setting = Setting({"system": name} | read, unset | dict(system.defaults))
     assembly.assemble(setting, (1, 1, 1), 1)  # each part checks its own options

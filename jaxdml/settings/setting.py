@@ -71,7 +71,7 @@ class Setting(Mapping[str, Any]):
         steps = self.values_of.get("train.steps")
         return int(self["train.epochs"]) if steps is None else math.ceil(steps / EPOCH)
 
-    def counted(self, number: int) -> int | None:
+    def steps_of_epoch(self, number: int) -> int | None:
         """How many steps epoch `number`, from 1, has where steps are counted; else `None`."""
         steps = self.values_of.get("train.steps")
         return None if steps is None else min(EPOCH, steps - EPOCH * (number - 1))
@@ -153,9 +153,9 @@ class Setting(Mapping[str, Any]):
         )
 
     @functools.cached_property
-    def trained(self) -> dict[str, Any]:
-        """The fields that change what is trained; see the function `trained`."""
-        return trained(self)
+    def training_fields(self) -> dict[str, Any]:
+        """The fields that change what is trained; see the function `training_fields`."""
+        return training_fields(self)
 
     @functools.cached_property
     def training(self) -> str:
@@ -164,7 +164,7 @@ class Setting(Mapping[str, Any]):
         If it reads no labels, it is the same training also of other labels.
         """
         unread = () if self.reads_labels else LABELLED
-        return as_text({p: value for p, value in self.trained.items() if p not in unread})
+        return as_text({p: value for p, value in self.training_fields.items() if p not in unread})
 
     def on(self, dataset: Dataset) -> "SettingOnData":
         """The setting together with the sizes of a data set that a training needs."""
@@ -282,7 +282,7 @@ def dataset_name(config: Mapping[str, Any]) -> str:
     return Path(name).name or name
 
 
-def trained(config: Mapping[str, Any]) -> dict[str, Any]:
+def training_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that change what is trained, without those of execution and of evaluation.
 
     Of the path of a data set the last part stays.
@@ -290,7 +290,7 @@ def trained(config: Mapping[str, Any]) -> dict[str, Any]:
     Args:
       config: a setting, or what a run has stored of one.
 
-    >>> trained({"seed": 0, "train.width": 4, "data.path": "/home/me/photos"})
+    >>> training_fields({"seed": 0, "train.width": 4, "data.path": "/home/me/photos"})
     {'seed': 0, 'data.path': 'photos'}
     """
     kept = {path: value for path, value in config.items() if not path.startswith(NOT_TRAINING)}

@@ -15,7 +15,7 @@ from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.runs.execution import execute, rescoring, training
 from jaxdml.runs.planning import grid, loading
-from jaxdml.runs.planning.points import named
+from jaxdml.runs.planning.points import with_stored_ids
 from jaxdml.runs.storage import folder
 from jaxdml.settings.fields import COMMON, Field
 
@@ -112,10 +112,10 @@ def test_it_is_resumed_where_options_came_later(earlier, trained, with_new_optio
 
 def test_a_later_option_that_is_set_makes_other_points(earlier, with_new_options):
     stored_configs = earlier.plan()["points"]
-    same = named(grid.expand(BASE, GRID), stored_configs)
+    same = with_stored_ids(grid.expand(BASE, GRID), stored_configs)
     assert {point.id for point in same} == FINISHED | BEGUN
     for changes in ({"loss.made_up": 0.1}, {"train.made_up": 4}, {"data.labels_seed": 1}):
-        other = named(grid.expand(BASE | changes, GRID), stored_configs)
+        other = with_stored_ids(grid.expand(BASE | changes, GRID), stored_configs)
         assert not {point.id for point in other} & stored_configs.keys()
         changed = next(iter(changes))
         with pytest.raises(ConfigError, match=f"of another base configuration .{changed}"):
@@ -127,7 +127,7 @@ def test_a_default_that_was_edited_is_noticed(earlier, monkeypatch):
     stored_configs, triplet = earlier.plan()["points"], METRIC["triplet"]
     monkeypatch.setitem(METRIC, "triplet", lambda *, margin=0.3: triplet(margin=margin))
     assert (
-        not {point.id for point in named(grid.expand(BASE, GRID), stored_configs)}
+        not {point.id for point in with_stored_ids(grid.expand(BASE, GRID), stored_configs)}
         & stored_configs.keys()
     )
 

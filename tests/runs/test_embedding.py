@@ -5,7 +5,7 @@ import pytest
 
 from jaxdml.evaluate.protocols import Embedded
 from jaxdml.evaluate.scores.class_means import class_scores
-from jaxdml.runs.planning import cohort
+from jaxdml.runs.planning.cohort_setup import Network
 from jaxdml.runs.scoring import embedding
 from jaxdml.settings import assembly
 from jaxdml.settings.resolve import resolve
@@ -38,23 +38,23 @@ EMBEDDED = Embedded(Z, np.arange(9) % 3, Z[:4], np.array([0, 2, 2, 0]))
 def test_class_scores_without_class_weights_are_nearness_to_class_means():
     expected = class_scores(Z, EMBEDDED.labelled, EMBEDDED.labelled_labels, 3)
     networks = [
-        ({"system": "dml"}, cohort.Network({"terms": {"metric": {}}}, {"metric": {}})),
-        ({"system": "ae"}, cohort.Network({"terms": {}}, {})),
+        ({"system": "dml"}, Network({"terms": {"metric": {}}}, {"metric": {}})),
+        ({"system": "ae"}, Network({"terms": {}}, {})),
         # of a run that kept no more than parameters
-        ({"system": "dml", "loss.name": "arcface"}, cohort.Network({"terms": {}}, None)),
+        ({"system": "dml", "loss.name": "arcface"}, Network({"terms": {}}, None)),
     ]
     for options, network in networks:
-        cohort_setup, resolved = setup(**options)
-        scores = embedding._class_scores(cohort_setup, resolved, network, EMBEDDED)
+        made, resolved = setup(**options)
+        scores = embedding._class_scores(made, resolved, network, EMBEDDED)
         np.testing.assert_array_equal(scores, expected)
 
 
 def test_class_weights_score_where_there_are_some_and_no_class_without_a_label():
     weights = np.arange(6, dtype=np.float32).reshape(2, 3) + 1
     params = {"metric": {"weights": weights}}
-    network = cohort.Network({"terms": params}, {"metric": {"loss": {}, "means": {}}})
-    cohort_setup, resolved = setup("dml", **{"loss.name": "cosface", "loss.scale": 3.0})
-    scores = embedding._class_scores(cohort_setup, resolved, network, EMBEDDED)
+    network = Network({"terms": params}, {"metric": {"loss": {}, "means": {}}})
+    made, resolved = setup("dml", **{"loss.name": "cosface", "loss.scale": 3.0})
+    scores = embedding._class_scores(made, resolved, network, EMBEDDED)
     z, w = (a / np.linalg.norm(a, axis=i, keepdims=True) for a, i in ((Z, 1), (weights, 0)))
     np.testing.assert_allclose(scores[:, [0, 2]], (3 * z @ w)[:, [0, 2]], rtol=1e-5)
     assert (scores[:, 1] == -np.inf).all()

@@ -11,7 +11,7 @@ from jaxdml.evaluate.scores import clustering, retrieval
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute, rescoring, training
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
-from jaxdml.runs.planning import cohort, loading
+from jaxdml.runs.planning import cohort_setup, loading
 from jaxdml.runs.planning.points import point as point_of
 from jaxdml.settings.resolve import resolve
 
@@ -155,18 +155,18 @@ def test_of_a_deterministic_encoder_the_mean_is_scored(tmp_path):
 
 def posteriors_are(monkeypatch, change):
     """As if the encoder's mean and log-variance were what the change makes of them."""
-    original = cohort.setup_of
+    original = cohort_setup.setup_of
 
     def changed(members, dataset):
         setup = original(members, dataset)
         encode = setup.encode
         return dataclasses.replace(setup, encode=lambda *arguments: change(*encode(*arguments)))
 
-    monkeypatch.setattr(cohort, "setup_of", changed)
+    monkeypatch.setattr(cohort_setup, "setup_of", changed)
 
 
 @pytest.mark.parametrize("kinds", [("mean", "sample"), ("sample",)])
-def test_a_sample_that_cannot_be_judged_is_noted_and_left_out(tmp_path, monkeypatch, kinds):
+def test_a_sample_that_cannot_be_scored_is_noted_and_left_out(tmp_path, monkeypatch, kinds):
     posteriors_are(monkeypatch, lambda mean, logvar: (mean, np.full_like(logvar, 1e4)))
     by = {"embeddings": kinds, "protocols": ("retrieval",)}
     run_folder = execute.run(BASE | {"eval": by}, ({},), tmp_path, tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from jaxdml.options import ConfigError
 from jaxdml.report import representatives, write
 from jaxdml.runs.execution import execute, rescoring, training
-from jaxdml.runs.planning import cohort, grid, loading, plan
+from jaxdml.runs.planning import cohort_setup, grid, loading, plan
 from jaxdml.runs.planning.points import point as point_of
 from jaxdml.settings.resolve import resolve
 from jaxdml.types import Dataset, Split
@@ -89,7 +89,7 @@ def test_the_unsupervised_loss_reads_every_image(run_folder):
     load = loading.loader(run_folder.path.parent / "data")
     [members] = plan.plan(grid.expand(OWN, ({},)), load).cohorts
     dataset = load(members.points[0].setting)
-    assert cohort.setup_of(members, dataset).sizes.images == 80
+    assert cohort_setup.setup_of(members, dataset).sizes.images == 80
     assert members.capacity == 20
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxdml.runs.execution import execute, sizing
-from jaxdml.runs.planning import cohort, description, loading, splits
+from jaxdml.runs.planning import cohort_setup, description, loading, splits
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.planning.points import Cohort
 from jaxdml.runs.planning.points import point as point_of
@@ -44,7 +44,7 @@ def setup_of(**options):
     """The setup_of of one point, and the point."""
     point = point_of(BASE | {path.replace("__", "."): v for path, v in options.items()})
     [members] = planning.plan([point], load).cohorts
-    return cohort.setup_of(members, load(point.setting)), point
+    return cohort_setup.setup_of(members, load(point.setting)), point
 
 
 def drawn_from(point, dataset):
@@ -192,7 +192,7 @@ def test_a_plan_tells_its_length_and_as_many_programs_as_are_compiled(options, w
     point = point_of(BASE | options)
     plan = planning.plan([point], load)
     assert words in description.describe(plan)
-    setup = cohort.setup_of(plan.cohorts[0], load(point.setting))
+    setup = cohort_setup.setup_of(plan.cohorts[0], load(point.setting))
     assert f", {len(setup.patterns())} program" in description.describe(plan).splitlines()[0]
 
 
@@ -200,7 +200,7 @@ def test_a_trial_of_a_training_of_steps_takes_a_few_of_them():
     point = point_of(BASE | {"train.steps": 450})
     [members] = planning.plan([point], load).cohorts
     assert isinstance(members, Cohort)
-    setup = cohort.setup_of(members, load(point.setting))
+    setup = cohort_setup.setup_of(members, load(point.setting))
     layout = population.layout(1)
     trial = sizing.trial(
         setup, [point], lambda layout: population.place_images(setup.dataset, layout), layout, 2**40

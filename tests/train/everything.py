@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from jaxdml.runs.execution import placed, refreshing
-from jaxdml.runs.planning import cohort, plan, splits
+from jaxdml.runs.planning import cohort_setup, plan, splits
 from jaxdml.runs.planning.points import Cohort
 from jaxdml.runs.planning.points import point as point_of
 from jaxdml.train import population
@@ -94,7 +94,7 @@ class Training:
         sized = zip(points, self.labelled, strict=True)
         statics = {plan.static(point, dataset, len(rows)) for point, rows in sized}
         [static] = statics  # they share a program
-        self.setup = cohort.setup_of(Cohort(static, tuple(points), self.capacity), dataset)
+        self.setup = cohort_setup.setup_of(Cohort(static, tuple(points), self.capacity), dataset)
         programs = compiled.programs(self.setup.assemble, self.setup.sizes, layout)
         self.images = population.place_images(dataset, layout)
         self.placed = placed.Placed(layout, programs, self.images)

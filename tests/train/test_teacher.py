@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdml.runs.execution import execute, rescoring
-from jaxdml.runs.planning import cohort, loading
+from jaxdml.runs.planning import cohort_setup, loading
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.planning.points import point as point_of
 from jaxdml.runs.storage import folder
@@ -145,7 +145,7 @@ def test_embeddings_are_those_of_the_parameters_that_are_scored(runs, scored):
     final = run_folder.checkpoints / result["checkpoint"]["path"]
     point = point_of(result["config"])
     [members] = planning.plan([point], loading.loader(run_folder.path)).cohorts
-    setup = cohort.setup_of(members, dataset)
+    setup = cohort_setup.setup_of(members, dataset)
     template = setup.template(1)
     stored = {
         "last": checkpoint.restore(final, template.params),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxdml.options import ConfigError
-from jaxdml.runs.planning.cohort import CohortSetup, Network
+from jaxdml.runs.planning.cohort_setup import CohortSetup, Network
 from jaxdml.runs.planning.points import GridPoint
 from jaxdml.runs.storage import folder
 from jaxdml.train import checkpoint

@@ -16,7 +16,7 @@ from jaxdml.options import ConfigError
 from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints, sizing, training
 from jaxdml.runs.execution.placed import Placed
-from jaxdml.runs.planning import cohort, loading, splits
+from jaxdml.runs.planning import cohort_setup, loading, splits
 from jaxdml.runs.planning.points import Cohort, GridPoint, Static
 from jaxdml.runs.scoring.embedding import EmbeddedPoint, embed_point
 from jaxdml.runs.scoring.scorer import Scorer
@@ -69,24 +69,24 @@ class ChunkTrainer:
         self.run_folder, self.load = run_folder, load
         self.spent: dict[str, float] = {}  # seconds by activity
         self._trials: dict[tuple[Static, int, int], sizing.Trial] = {}
-        self._setups: dict[tuple[Static, int], cohort.CohortSetup] = {}
+        self._setups: dict[tuple[Static, int], cohort_setup.CohortSetup] = {}
         self._placed: dict[tuple[Static, int, Size], Placed] = {}
         self._images: tuple[Any, Any] | None = None  # one data set's at a time, and one way
-        self._trained: tuple[Path, cohort.Network] | None = None  # one chunk's at a time
+        self._trained: tuple[Path, cohort_setup.Network] | None = None  # one chunk's at a time
 
     @property
     def programs(self) -> int:
         """How many programs trained the cohorts so far."""
         return sum(1 + len(setup.patterns()) for setup in self._setups.values())
 
-    def setup(self, members: Cohort) -> cohort.CohortSetup:
+    def setup(self, members: Cohort) -> cohort_setup.CohortSetup:
         """The setup of a cohort, from any of its points; made once."""
         key = members.static, members.capacity
         if key not in self._setups:
             setting = members.points[0].setting
             dataset = self.load(setting)
             self._notice(setting, dataset)
-            self._setups[key] = cohort.setup_of(members, dataset)
+            self._setups[key] = cohort_setup.setup_of(members, dataset)
         return self._setups[key]
 
     def _notice(self, setting: Setting, dataset: Dataset) -> None:
@@ -99,9 +99,9 @@ class ChunkTrainer:
                 stacklevel=2,
             )
 
-    def trained(
-        self, setup: cohort.CohortSetup, path: Path, rows: int, average: bool
-    ) -> cohort.Network:
+    def stored_network(
+        self, setup: cohort_setup.CohortSetup, path: Path, rows: int, average: bool
+    ) -> cohort_setup.Network:
         """See `checkpoints.networks`; read once for points that were trained together."""
         if self._trained is None or self._trained[0] != path:
             self._trained = path, checkpoints.networks(setup, path, rows, average)
@@ -260,7 +260,7 @@ class ChunkTrainer:
         return self._placed[key]
 
     def _on_devices(
-        self, setup: cohort.CohortSetup, point: GridPoint, layout: population.Layout
+        self, setup: cohort_setup.CohortSetup, point: GridPoint, layout: population.Layout
     ) -> Any:
         kind = *point.setting.source, layout.fed
         if self._images is None or self._images[0] != kind:

@@ -12,7 +12,7 @@ from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
 from jaxdml.runs.execution.rescoring import score_again
 from jaxdml.runs.planning import description, grid, loading, splits
 from jaxdml.runs.planning import plan as planning
-from jaxdml.runs.planning.points import Cohort, GridPoint, named
+from jaxdml.runs.planning.points import Cohort, GridPoint, with_stored_ids
 from jaxdml.runs.progress import Reporter
 from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.runs.storage import folder
@@ -47,7 +47,7 @@ def run(
     with run_folder.locked():
         run_folder.check(flatten(base), bases.differing)
         load = loading.loader(data_dir, run_folder.plan())
-        points = named(splits.with_folds(points, load), run_folder.plan()["points"])
+        points = with_stored_ids(splits.with_folds(points, load), run_folder.plan()["points"])
         if any(point.setting["data.fold"] is not None for point in points):
             paths = [*paths, "data.fold"]
         finished = frozenset(p.id for p in points if run_folder.result(p.id) is not None)

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution.placed import Placed
-from jaxdml.runs.planning.cohort import CohortSetup
+from jaxdml.runs.planning.cohort_setup import CohortSetup
 from jaxdml.train import optimizers, population, step
 from jaxdml.types import Corpus, Method, Term, TrainState
 

@@ -14,7 +14,7 @@ from jaxdml.options import ConfigError
 from jaxdml.report.tables import summary
 from jaxdml.runs import interrupt
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
-from jaxdml.runs.planning import cohort, loading, splits
+from jaxdml.runs.planning import cohort_setup, loading, splits
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.planning.points import Cohort, GridPoint
 from jaxdml.runs.progress import Reporter
@@ -156,7 +156,7 @@ def stored_point(run_folder: folder.Folder, result: Mapping[str, Any]) -> GridPo
 
 def trained_point(
     run_folder: folder.Folder, result: Mapping[str, Any], trainer: ChunkTrainer
-) -> tuple[cohort.CohortSetup, GridPoint, np.ndarray, Any]:
+) -> tuple[cohort_setup.CohortSetup, GridPoint, np.ndarray, Any]:
     """Returns the cohort setup, point, labelled rows and network of a finished point.
 
     Args:
@@ -180,7 +180,7 @@ def trained_point(
     path = run_folder.checkpoints / kept["path"]
     try:
         average = point.setting["eval.parameters"] == "average"
-        network = trainer.trained(setup, path, kept["rows"], average)
+        network = trainer.stored_network(setup, path, kept["rows"], average)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is missing or damaged: it holds point {point.id}") from error
     return setup, point, labelled, jax.tree.map(lambda leaf: leaf[kept["row"]], network)

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution.placed import Placed
-from jaxdml.runs.planning.cohort import CohortSetup
+from jaxdml.runs.planning.cohort_setup import CohortSetup
 from jaxdml.runs.planning.points import GridPoint
 from jaxdml.train import epoch, population, streams
 from jaxdml.train import programs as compiled

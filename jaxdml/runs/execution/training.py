@@ -13,7 +13,7 @@ import numpy as np
 from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints, refreshing
 from jaxdml.runs.execution.placed import Placed
-from jaxdml.runs.planning.cohort import CohortSetup, Network
+from jaxdml.runs.planning.cohort_setup import CohortSetup, Network
 from jaxdml.runs.planning.points import GridPoint
 from jaxdml.train import population
 

@@ -12,7 +12,7 @@ def describe(plan: Plan) -> str:
     for cohort in plan.cohorts:
         c = cohort.points[0].setting
         routine = assembly.assemble(c, (1, 1, 1), 2).routine
-        patterns = {(routine.pattern(n), c.counted(n)) for n in range(1, c.epochs + 1)}
+        patterns = {(routine.pattern(n), c.steps_of_epoch(n)) for n in range(1, c.epochs + 1)}
         path, _, number = c.length.partition("=")
         epochs = f"{number} {path.removeprefix('train.')} of batches of {c['train.batch_size']}"
         count = len(cohort.points)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxdml.settings.resolve import resolve
-from jaxdml.settings.setting import Setting, as_text, trained
+from jaxdml.settings.setting import Setting, as_text, training_fields
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,12 @@ def point(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> GridPoi
       config, elsewhere: as for `resolve`.
     """
     setting = resolve(config, elsewhere)
-    return GridPoint(hashlib.sha256(as_text(setting.trained).encode()).hexdigest()[:12], setting)
+    return GridPoint(
+        hashlib.sha256(as_text(setting.training_fields).encode()).hexdigest()[:12], setting
+    )
 
 
-def named(
+def with_stored_ids(
     points: Iterable[GridPoint], stored_configs: Mapping[str, Mapping[str, Any]]
 ) -> list[GridPoint]:
     """The points, under the ids that a run knows them by.
@@ -59,16 +61,19 @@ def named(
 
     >>> before = {"0123456789ab": dict(point({"system": "ae"}).setting)}
     >>> del before["0123456789ab"]["model.unit_length"]  # as if it came later
-    >>> [p.id for p in named([point({"system": "ae", "train.width": 8})], before)]
+    >>> [p.id for p in with_stored_ids([point({"system": "ae", "train.width": 8})], before)]
     ['0123456789ab']
     """
     stored: dict[frozenset[str], dict[str, str]] = {}  # paths → values as text → id
     for name, config in stored_configs.items():
-        fields = trained(config)
+        fields = training_fields(config)
         stored.setdefault(frozenset(fields), {})[as_text(fields)] = name
 
     def identity(grid_point: GridPoint) -> str:
-        trained_fields, default_by_path = grid_point.setting.trained, grid_point.setting.unset
+        trained_fields, default_by_path = (
+            grid_point.setting.training_fields,
+            grid_point.setting.unset,
+        )
         changed_paths = {
             path for path, value in trained_fields.items() if value != default_by_path.get(path)
         }

@@ -10,7 +10,7 @@ from jaxdml.evaluate import embed, neighbours, protocols
 from jaxdml.evaluate.protocols import Embedded
 from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.runs.planning import splits
-from jaxdml.runs.planning.cohort import CohortSetup, Network
+from jaxdml.runs.planning.cohort_setup import CohortSetup, Network
 from jaxdml.runs.planning.points import GridPoint
 from jaxdml.settings.setting import Setting
 from jaxdml.train import epoch, step

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdml.objectives import class_means
+from jaxdml.objectives import running_means
 from tests.objectives import oracle
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -31,9 +31,9 @@ def batches(count=5, size=7, seed=0):
 @functools.cache
 def summed(precise=False):
     """The sums after all batches; `precise`: made in double precision."""
-    sums = class_means.empty(CLASSES, DIM)
+    sums = running_means.empty(CLASSES, DIM)
     for batch in batches():
-        sums = jax.jit(class_means.updated)(sums, *map(jnp.asarray, batch))
+        sums = jax.jit(running_means.updated)(sums, *map(jnp.asarray, batch))
     return sums
 
 
@@ -47,70 +47,74 @@ def test_sums_follow_a_naive_loop(float64):
 
 
 def test_a_class_that_a_batch_does_not_hold_keeps_its_mean(float64):
-    first = class_means.updated(class_means.empty(CLASSES, DIM), *map(jnp.asarray, next(batches())))
+    first = running_means.updated(
+        running_means.empty(CLASSES, DIM), *map(jnp.asarray, next(batches()))
+    )
     batch = jnp.ones((2, DIM)), jnp.zeros(2, int), jnp.array([True, False])
-    after = jax.lax.fori_loop(0, 3000, lambda _, sums: class_means.updated(sums, *batch), first)
+    after = jax.lax.fori_loop(0, 3000, lambda _, sums: running_means.updated(sums, *batch), first)
     np.testing.assert_allclose(after.means[2], first.means[2], rtol=1e-9)
     np.testing.assert_allclose(after.means[0], jnp.ones(DIM), atol=1e-6)
-    assert float(after.rows[0]) == pytest.approx(1 / (1 - class_means.DECAY))
+    assert float(after.rows[0]) == pytest.approx(1 / (1 - running_means.DECAY))
 
 
-@pytest.mark.parametrize("kind", class_means.SCORES)
+@pytest.mark.parametrize("kind", running_means.SCORES)
 @pytest.mark.parametrize("temperature", [0.2, 3.0])
 def test_scores_follow_a_naive_loop(kind, temperature, float64):
     z = np.random.default_rng(1).normal(size=(6, DIM))
-    result = class_means.class_scores(jnp.asarray(z), summed(True), temperature, kind)
+    result = running_means.class_scores(jnp.asarray(z), summed(True), temperature, kind)
     total, count = oracle.class_means(batches(), CLASSES, DIM)
     expected = oracle.class_scores(z, total, count, temperature, kind)
     np.testing.assert_allclose(result, expected, rtol=1e-10)
     together = jax.jit(
-        jax.vmap(lambda t: class_means.class_scores(jnp.asarray(z), summed(True), t, kind))
+        jax.vmap(lambda t: running_means.class_scores(jnp.asarray(z), summed(True), t, kind))
     )
     np.testing.assert_allclose(together(jnp.array([temperature]))[0], expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("kind", class_means.SCORES)
+@pytest.mark.parametrize("kind", running_means.SCORES)
 def test_an_unseen_class_has_no_chance(kind):
     z = jax.random.normal(jax.random.key(0), (6, DIM))
-    probabilities = jax.nn.softmax(class_means.class_scores(z, summed(), 0.2, kind))
+    probabilities = jax.nn.softmax(running_means.class_scores(z, summed(), 0.2, kind))
     assert (probabilities[:, 3] == 0).all()
     np.testing.assert_allclose(probabilities[:, :3].sum(axis=1), 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", class_means.SCORES)
+@pytest.mark.parametrize("kind", running_means.SCORES)
 def test_the_length_of_embeddings_changes_no_score(kind, float64):
     z, sums = jax.random.normal(jax.random.key(0), (6, DIM)), summed(True)
     for scale in (1e-6, 1e6):
         scaled = sums._replace(total=sums.total * scale)
         np.testing.assert_allclose(
-            class_means.class_scores(z * scale, scaled, kind=kind)[:, :3],
-            class_means.class_scores(z, sums, kind=kind)[:, :3],
+            running_means.class_scores(z * scale, scaled, kind=kind)[:, :3],
+            running_means.class_scores(z, sums, kind=kind)[:, :3],
             rtol=1e-9,
         )
 
 
-@pytest.mark.parametrize("kind", class_means.SCORES)
+@pytest.mark.parametrize("kind", running_means.SCORES)
 @pytest.mark.parametrize(
     "sums",
     [
-        class_means.empty(CLASSES, DIM),
-        class_means.ClassMeans(jnp.ones((CLASSES, DIM)), jnp.ones(CLASSES)),
-        class_means.ClassMeans(jnp.zeros((CLASSES, DIM)), jnp.array([1.0, 0, 0, 0])),
+        running_means.empty(CLASSES, DIM),
+        running_means.ClassMeans(jnp.ones((CLASSES, DIM)), jnp.ones(CLASSES)),
+        running_means.ClassMeans(jnp.zeros((CLASSES, DIM)), jnp.array([1.0, 0, 0, 0])),
     ],
     ids=["none seen", "all at one point", "one class at the origin"],
 )
 def test_degenerate_means_give_finite_scores_and_slopes(kind, sums):
     z = jnp.zeros((2, DIM)).at[1].set(1e3)
-    result = class_means.class_scores(z, sums, kind=kind)
+    result = running_means.class_scores(z, sums, kind=kind)
     assert jnp.isfinite(result).all()
     slope = jax.grad(
-        lambda z: jax.nn.log_softmax(class_means.class_scores(z, sums, kind=kind))[:, 0].sum()
+        lambda z: jax.nn.log_softmax(running_means.class_scores(z, sums, kind=kind))[:, 0].sum()
     )
     assert jnp.isfinite(slope(z)).all()
 
 
 def test_an_empty_batch_only_lets_what_was_seen_fade(float64):
     before = summed(True)
-    after = class_means.updated(before, jnp.zeros((0, DIM)), jnp.zeros(0, int), jnp.zeros(0, bool))
-    np.testing.assert_allclose(after.rows, class_means.DECAY * before.rows)
+    after = running_means.updated(
+        before, jnp.zeros((0, DIM)), jnp.zeros(0, int), jnp.zeros(0, bool)
+    )
+    np.testing.assert_allclose(after.rows, running_means.DECAY * before.rows)
     np.testing.assert_allclose(after.means, before.means)

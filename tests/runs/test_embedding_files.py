@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdml.options import ConfigError
-from jaxdml.runs.storage import formats
+from jaxdml.runs.storage import embedding_files
 
 Z = np.random.default_rng(0).standard_normal((1003, 3), np.float32) * 10.0 ** np.arange(-6, 3, 3)
 Z = Z.astype(np.float32)
@@ -41,18 +41,18 @@ def test_what_is_read_back_is_what_was_written_to_the_last_bit(ending, z, tmp_pa
     path = tmp_path / "new" / f"z{ending}"
     if ending == ".parquet":
         pytest.importorskip("pyarrow")
-    formats.check(path)
-    formats.write(path, z)
+    embedding_files.check(path)
+    embedding_files.write(path, z)
     np.testing.assert_array_equal(READ[ending](path).reshape(-1, 3), z)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_a_file_that_cannot_be_finished_leaves_the_one_before(tmp_path):
     path = tmp_path / "z.csv"
-    formats.write(path, Z)
+    embedding_files.write(path, Z)
     before = path.read_bytes()
     with pytest.raises(ValueError, match="Unknown format code"):
-        formats.write(path, np.array([["not", "a", "number"]]))
+        embedding_files.write(path, np.array([["not", "a", "number"]]))
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -60,11 +60,11 @@ def test_a_file_that_cannot_be_finished_leaves_the_one_before(tmp_path):
 @pytest.mark.parametrize("name", ["z", "z.txt", "z.npz.gz", ".csv"])
 def test_an_unknown_ending_is_refused(name, tmp_path):
     with pytest.raises(ConfigError, match=r"must end in \.npz, \.csv or \.parquet"):
-        formats.check(tmp_path / name)
+        embedding_files.check(tmp_path / name)
 
 
 def test_parquet_without_pyarrow_is_refused(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.delitem(sys.modules, "pyarrow.parquet", raising=False)
     with pytest.raises(ConfigError, match=r"needs pyarrow: pip install 'jaxdml\[parquet\]'"):
-        formats.check(tmp_path / "z.parquet")
+        embedding_files.check(tmp_path / "z.parquet")
