@@ -4,11 +4,12 @@
     >>> jaxdml.losses.triplet.__name__
     'triplet'
 
-Rooms are imported when they are first asked for. `jaxdml --help` tells of the command line.
+`jaxdml.SemiSupervisedEmbedder` is an estimator in the manner of scikit-learn. Rooms are imported
+when they are first asked for. `jaxdml --help` tells of the command line.
 """
 
 import importlib
-from types import ModuleType
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -27,13 +28,17 @@ ROOMS = (
     "routines",  # which terms are minimised when
     "types",  # the records that all share
 )
-__all__ = ["__version__", *ROOMS]
+# name → the room that has it
+OF_ROOMS = {"SemiSupervisedEmbedder": "estimator"}
+__all__ = ["__version__", *OF_ROOMS, *ROOMS]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """A room, by its name."""
+def __getattr__(name: str) -> Any:
+    """A room, or what one of them has, by its name."""
     if name in ROOMS:
         return importlib.import_module(f"jaxdml.{name}")
+    if name in OF_ROOMS:
+        return getattr(importlib.import_module(f"jaxdml.{OF_ROOMS[name]}"), name)
     raise AttributeError(f"module 'jaxdml' has no attribute {name!r}")
 
 

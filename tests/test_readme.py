@@ -27,11 +27,14 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=lambda b: b.splitlines()[0])
-def test_a_python_block_runs(block):
+def test_a_python_block_runs(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names = {}
     exec(compile(block, "README.md", "exec"), names)
     if "get_grid" in names:
         assert len(grid.expand({}, names["get_grid"]())) == 16
+    if "embedder" in names:
+        assert names["embedder"].score(names["images"][60:], names["kind"][60:]) > 0.9
     if "spring" in names:
         assert names["make"](stiffness=2.0) is not None
     if "slope" in names:

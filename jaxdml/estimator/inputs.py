@@ -1,0 +1,168 @@
+"""What `fit` and `transform` are given: images or vectors as arrays, and labels of some of them.
+
+X                              what the network sees
+uint8 images                   as they are: u8[N, H, W, C], 0 to 255
+float images in [0, 1]         f32[N, H, W, C]
+vectors (n, d) of any range    standardised by the training part: f32[N, 1, d, 1]
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import column_or_1d
+
+ROWS = 2**14  # vectors at a time: a table may lie on disk
+
+
+class Labels(NamedTuple):
+    """Labels as whole numbers."""
+
+    numbers: np.ndarray  # i32[N]; -1 where there is none
+    classes: np.ndarray  # [C], the labels as they were given, sorted
+
+
+class Scale(NamedTuple):
+    """How vectors are standardised."""
+
+    mean: np.ndarray  # f32[d]
+    deviation: np.ndarray  # f32[d]; 1 where a column is constant
+
+
+def as_array(x: Any) -> Any:
+    """Images or vectors as an array: a frame's values, a list's; an array on disk stays there.
+
+    Raises:
+      ValueError: if it is no array of numbers, or its rows are of different lengths.
+
+    >>> as_array([[0, 1], [2, 3]]).shape
+    (2, 2)
+    """
+    if sparse.issparse(x):
+        raise TypeError("Sparse data was passed, but dense data is required: use X.toarray()")
+    if hasattr(x, "to_numpy"):
+        x = x.to_numpy()
+    if not isinstance(x, np.ndarray):
+        try:
+            x = np.asarray(x)
+        except ValueError as error:
+            raise ValueError(
+                f"X must hold rows of one length, but its rows are of different ones ({error})"
+            ) from error
+    if x.dtype == object:
+        try:
+            x = x.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"X must hold numbers, but holds objects ({error})") from error
+    if x.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: X must hold real numbers, but is {x.dtype}")
+    if x.dtype.kind not in "buif":
+        raise ValueError(f"X must hold numbers, but is {x.dtype}")
+    if x.ndim not in (2, 3, 4):
+        raise ValueError(
+            "X must be vectors (n, d), or images (n, height, width) or (n, height, width, "
+            f"channels), but its shape is {x.shape}. Reshape your data"
+        )
+    return x
+
+
+def labels_of(y: Any, rows: int) -> Labels:
+    """Labels as whole numbers, and what they stood for.
+
+    Args:
+      y: [N], a label each. None, NaN, and -1 among whole numbers say that there is none.
+      rows: N.
+
+    Raises:
+      ValueError: if it is not one label a row, or its labels are no classes.
+
+    >>> labels_of(["cat", None, "dog"], 3)
+    Labels(numbers=array([ 0, -1,  1], dtype=int32), classes=array(['cat', 'dog'], dtype='<U3'))
+    >>> labels_of([7, -1, 3], 3).classes.tolist()
+    [3, 7]
+    """
+    y = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    if y.ndim != 1 or len(y) != rows:
+        raise ValueError(
+            f"y must hold one label for each of the {rows} rows of X, -1 or None where there is "
+            f"none, but its shape is {y.shape}"
+        )
+    missing = np.array([label is None or label != label for label in y.tolist()], bool)
+    present = y[~missing]
+    if present.dtype == object:
+        kinds = {type(label) for label in present.tolist()}
+        if len(kinds) > 1 and str in kinds:
+            names = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise ValueError(f"y must hold labels of one type, but holds {names}")
+        present = np.array(present.tolist())
+    if present.dtype.kind == "f":
+        if (present != np.round(present)).any():
+            raise ValueError(
+                "Unknown label type: y must hold classes, as whole numbers or words, but holds "
+                f"fractions like {present[present != np.round(present)][0]:g}"
+            )
+        present = present.astype(np.int64) if missing.any() else present
+    elif present.dtype.kind not in "biuUS" and len(present):
+        raise ValueError(f"Unknown label type: y must hold classes, but is {present.dtype}")
+    numbers = np.full(rows, -1, np.int32)
+    unlabelled = present == -1 if present.dtype.kind in "if" else np.zeros(len(present), bool)
+    classes, positions = np.unique(present[~unlabelled], return_inverse=True)
+    numbers[np.flatnonzero(~missing)[~unlabelled]] = positions
+    return Labels(numbers, classes)
+
+
+def scale_of(vectors: np.ndarray) -> Scale:
+    """The mean and the standard deviation of each column, in one pass over the rows."""
+    count, total, square = 0, 0.0, 0.0
+    first = np.asarray(vectors[:1], np.float64)[0]  # subtracted, so that little is lost to rounding
+    for start in range(0, len(vectors), ROWS):
+        part = np.asarray(vectors[start : start + ROWS], np.float64) - first
+        count, total, square = count + len(part), total + part.sum(0), square + (part**2).sum(0)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(square / count - mean**2, 0))
+    constant = deviation <= 1e-7 * np.maximum(np.abs(first + mean), 1e-30)
+    return Scale(
+        (first + mean).astype(np.float32), np.where(constant, 1, deviation).astype(np.float32)
+    )
+
+
+def images_of(x: np.ndarray, scale: Scale | None) -> np.ndarray:
+    """What the network sees: u8[N, H, W, C], or f32.
+
+    Args:
+      x: as `as_array` gives it.
+      scale: of vectors.
+
+    Raises:
+      ValueError: for images of another range, and for NaN.
+    """
+    if scale is not None:
+        found = np.empty((len(x), 1, x.shape[1], 1), np.float32)
+        for start in range(0, len(x), ROWS):
+            part = slice(start, start + ROWS)
+            found[part, 0, :, 0] = (np.asarray(x[part]) - scale.mean) / scale.deviation
+        _check_finite(found)
+        return found
+    x = x[..., None] if x.ndim == 3 else x
+    if x.dtype == np.uint8:
+        return x
+    if x.dtype.kind != "f":
+        raise ValueError(
+            f"Images must be uint8, from 0 to 255, or floats in [0, 1], but X is {x.dtype}: "
+            "divide it by its largest value"
+        )
+    _check_finite(x)
+    low, high = x.min(initial=0), x.max(initial=0)
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"Images of floats must lie in [0, 1], but X goes from {low:g} to {high:g}: scale it"
+        )
+    return x.astype(np.float32, copy=False)
+
+
+def _check_finite(x: np.ndarray) -> None:
+    for start in range(0, len(x), ROWS):
+        if not np.isfinite(x[start : start + ROWS]).all():
+            raise ValueError("Input X contains NaN or infinity: leave such rows out, or fill them")
