@@ -50,8 +50,8 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
       embeddings_: of the labelled rows, f32[L, D]; `labels_` are theirs.
       setting_: what was trained, see `jaxdml.settings.setting.Setting`.
 
-    >>> x = np.random.default_rng(0).random((40, 8, 8)).astype("float32")
-    >>> x[:20, :, :4] *= 0.1  # dark on the left
+    >>> x = np.random.default_rng(0).normal(size=(40, 3))
+    >>> x[20:] += 5
     >>> y = np.full(40, -1)
     >>> y[[0, 1, 20, 21]] = 0, 0, 1, 1
     >>> embedder = SemiSupervisedEmbedder(steps=30, random_state=0).fit(x, y)

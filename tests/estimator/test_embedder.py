@@ -50,8 +50,17 @@ def test_it_is_found_at_the_front_door():
     assert jaxdml.SemiSupervisedEmbedder is SemiSupervisedEmbedder
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
-    "x", [VECTORS, IMAGES, IMAGES[..., None], IMAGES / 255.0], ids=["vectors", "u8", "u8c", "f"]
+    "x",
+    [
+        pytest.param(VECTORS, id="vectors"),
+        pytest.param(IMAGES, id="u8"),
+        pytest.param(IMAGES[..., None], id="u8c", marks=SLOW),
+        pytest.param(IMAGES / 255.0, id="f", marks=SLOW),
+    ],
 )
 def test_few_labels_tell_all_rows_apart(x):
     one = embedder(400, options={"train.learning_rate": 0.01}).fit(x, Y)
@@ -106,8 +115,15 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(fitted):
     assert other.transform(VECTORS).tobytes() != fitted.transform(VECTORS).tobytes()
 
 
-@pytest.mark.parametrize("method", ["few", "mvae"])
-@pytest.mark.parametrize("x", [VECTORS, IMAGES], ids=["vectors", "images"])
+@pytest.mark.parametrize(
+    ("method", "x"),
+    [
+        pytest.param("few", IMAGES, id="few"),
+        pytest.param("mvae", VECTORS, id="mvae"),
+        pytest.param("few", VECTORS, id="few of vectors", marks=SLOW),
+        pytest.param("mvae", IMAGES, id="mvae of images", marks=SLOW),
+    ],
+)
 def test_what_is_saved_is_loaded_without_pickle(tmp_path, method, x):
     one = embedder(method=method).fit(x, Y)
     one.save(tmp_path / "one.npz")
@@ -134,7 +150,14 @@ def test_neighbours_are_labelled_rows(fitted):
         fitted.kneighbors(VECTORS, n_neighbors=13)
 
 
-@pytest.mark.parametrize("x", [VECTORS, IMAGES, IMAGES[..., None]], ids=["vectors", "3-D", "4-D"])
+@pytest.mark.parametrize(
+    "x",
+    [
+        pytest.param(VECTORS, id="vectors"),
+        pytest.param(IMAGES, id="3-D"),
+        pytest.param(IMAGES[..., None], id="4-D", marks=SLOW),
+    ],
+)
 def test_a_decoder_gives_back_what_x_was(x):
     one = embedder(300, method="vae").fit(x)
     latents = np.zeros((2, 4))
@@ -154,6 +177,7 @@ def test_without_labels_it_learns_from_x_and_says_what_it_cannot_do():
             ask(VECTORS)
 
 
+@pytest.mark.slow
 def test_it_is_a_step_of_a_pipeline(fitted):
     pipeline = make_pipeline(FunctionTransformer(), embedder(), KNeighborsClassifier(3))
     # the classifier sees -1 as one more class, as every supervised step would
@@ -162,7 +186,7 @@ def test_it_is_a_step_of_a_pipeline(fitted):
     assert list(fitted.get_feature_names_out()) == [f"embedding{i}" for i in range(4)]
 
 
-@pytest.mark.parametrize("method", ["few", "ae", "dml_ae"])
+@pytest.mark.parametrize("method", ["few", pytest.param("dml_ae", marks=SLOW)])
 def test_what_a_method_lacks_is_said(method):
     one = embedder(5, method=method).fit(VECTORS, Y)
     if method == "few":

@@ -134,6 +134,7 @@ def test_constant_images_have_finite_values_and_gradients(value):
         assert jnp.isfinite(leaf).all()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_networks_side_by_side_have_the_gradients_that_each_has_alone():
     model = make(ModelSpec((6, 6, 1), 10, stochastic=False, decoder=True), **TINY)

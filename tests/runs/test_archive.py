@@ -124,6 +124,7 @@ def test_an_archive_that_is_kept_again_is_the_same(kept, tmp_path):
         assert (again.path / file).read_bytes() == (kept.path / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_grid_over_terms_and_sources_comes_back(tmp_path):
     over = (
         {"terms": (("metric",), ("metric", "proxies=metric")), "proxies.margin": (0.1, 0.2)},

@@ -149,6 +149,7 @@ def test_a_poorer_report_does_not_replace_a_better_one(run_folder, tmp_path):
     assert not any("left as it was" in note for note in again.notes)
 
 
+@pytest.mark.slow
 def test_a_run_knows_where_its_data_lay(tmp_path, command):
     """Trained in one folder; reported, scored again and embedded from another, without a path."""
     random = np.random.default_rng(0)

@@ -93,6 +93,7 @@ def test_points_are_dealt_out_evenly_and_come_back_in_their_order():
     np.testing.assert_array_equal(back.numbers["a"], np.arange(9.0))
 
 
+@pytest.mark.slow
 def test_more_points_need_more_memory():
     members, trainer = cohort(16)
     setup = trainer.setup(members)
@@ -268,6 +269,7 @@ def test_on_accelerators_many_points_go_at_once_without_trials(monkeypatch):
     assert trainer.width(narrow) == Size(3, 1, 4)
 
 
+@pytest.mark.slow
 def test_a_group_that_was_begun_in_a_wider_round_goes_on(tmp_path, monkeypatch):
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("points",))
     monkeypatch.setattr(

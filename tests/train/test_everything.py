@@ -31,7 +31,7 @@ FED = SPREAD._replace(fed=True)
 @pytest.mark.parametrize(
     ("setting", "layouts"),
     [
-        (WEIGHTS, (FED,)),
+        pytest.param(WEIGHTS, (FED,), marks=pytest.mark.slow),
         pytest.param(WEIGHTS, (VMAPPED, SPREAD, layout(1, 3)), marks=pytest.mark.slow),
         pytest.param(MEANS, (VMAPPED, SPREAD, FED), marks=pytest.mark.slow),
     ],

@@ -59,7 +59,7 @@ BALANCED = {"system": "dml", "train.sampler": "balanced", "train.classes_per_bat
 @pytest.mark.parametrize(
     ("options", "width", "rounds", "double"),
     [
-        (TURNS | VAMP, 2, 2, True),
+        pytest.param(TURNS | VAMP, 2, 2, True, marks=pytest.mark.slow),
         (BALANCED, 1, 1, False),
         pytest.param(ALTERNATE, 1, 1, False, marks=pytest.mark.slow),
         pytest.param(ALTERNATE | TURNS, 1, 1, False, marks=pytest.mark.slow),
@@ -85,6 +85,7 @@ def test_images_from_the_host_train_the_same(tiny, monkeypatch, options, width, 
     assert dataset.train.x.most <= 5 * 7  # of a point
 
 
+@pytest.mark.slow
 def test_an_epoch_is_cut_into_blocks_that_are_about_equally_long(tiny, monkeypatch):
     layout = population.layout(1)._replace(fed=True)
     programs, _, numbers = make_programs(layout, system="dml_ae")
@@ -122,6 +123,7 @@ def test_pseudo_inputs_begin_as_training_images(tiny):
     assert dataset.train.x.most == 4
 
 
+@pytest.mark.slow
 def test_a_set_of_any_size_takes_two_blocks_on_a_device(tiny):
     """A million photographs: 12 GB, of which none is ever looked at."""
     x = np.broadcast_to(np.uint8(0), (1_000_000, 64, 64, 3))
