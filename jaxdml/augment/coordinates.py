@@ -18,6 +18,7 @@ def noise(
     images: Float[Array, "batch height width channels"],
     *,
     deviation: ArrayLike = 0.0,
+    bounded: bool = True,
 ) -> Float[Array, "batch height width channels"]:
     """Each number with Gaussian noise of its own.
 
@@ -25,9 +26,10 @@ def noise(
       key: a random key.
       images: f32[B, H, W, C] in [0, 1].
       deviation: the standard deviation of the noise, at least 0.
+      bounded: whether the result is cut to [0, 1]; vectors may have any range.
 
     Returns:
-      f32[B, H, W, C], cut to [0, 1].
+      f32[B, H, W, C].
 
     Raises:
       ValueError: if the images are no floats, or have another number of axes.
@@ -38,7 +40,8 @@ def noise(
     """
     images = as_floats(images)
     drawn = jax.random.normal(key, images.shape, images.dtype)
-    return jnp.clip(images + deviation * drawn, 0, 1)
+    noisy = images + deviation * drawn
+    return jnp.clip(noisy, 0, 1) if bounded else noisy
 
 
 @checked

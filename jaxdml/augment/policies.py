@@ -21,7 +21,7 @@ from jaxdml.augment.brightness import brightness
 from jaxdml.augment.colour import colour
 from jaxdml.augment.coordinates import dropout, noise
 from jaxdml.augment.erase import erase
-from jaxdml.augment.invariances import INVARIANCES, fitting
+from jaxdml.augment.invariances import INVARIANCES, fitting, is_vector
 from jaxdml.augment.orientation import orientations
 from jaxdml.augment.pixels import as_floats
 
@@ -141,7 +141,8 @@ def composed(
             erase, smallest=side * 2 / 7, largest=side, fill=m.fill
         )
     if m.noise:
-        changes["noise"] = functools.partial(noise, deviation=m.noise)
+        bounded = not is_vector(shape)
+        changes["noise"] = functools.partial(noise, deviation=m.noise, bounded=bounded)
     if m.dropout:
         changes["dropout"] = functools.partial(dropout, rate=m.dropout)
     places = list(INVARIANCES)

@@ -131,3 +131,12 @@ def test_a_policy_of_ones_own_is_found_by_its_path(monkeypatch, x):
         ConfigError, match=r"augment.weak must be one of none, strong, weak, or a d"
     ):
         find("augment.weak", "stronger", POLICIES)
+
+
+def test_noise_on_vectors_is_not_cut_to_the_range_of_pixels():
+    """Standardised columns have negative values, and large ones."""
+    x = jnp.full((500, 1, 3, 1), jnp.array([-2.0, 0.5, 3.0])[None, None, :, None])
+    view = policies.composed((1, 3, 1), ("noise",), policies.Magnitudes(noise=0.1))
+    noise = view(jax.random.key(0), x) - x
+    np.testing.assert_allclose(noise.std(axis=(0, 1, 3)), 0.1, rtol=0.1)
+    np.testing.assert_allclose(noise.mean(axis=(0, 1, 3)), 0, atol=0.02)
