@@ -195,6 +195,7 @@ def part(
 
     make.__doc__, make.__module__ = first.__doc__, first.__module__
     make.__qualname__ = f"make of {first.__qualname__}"
+    # read by `inspect.signature`; the types of functions do not know of it
     make.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
     return make
 

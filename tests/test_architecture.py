@@ -192,6 +192,7 @@ ROOMS = {
         "types",
         "options",
         "configs",
+        "settings.systems",
         "settings.resolve",
         "settings.setting",
         "train",

@@ -22,13 +22,16 @@ from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.options import ConfigError
 from jaxdml.settings.resolve import resolve
 from jaxdml.settings.setting import Setting
+from jaxdml.settings.systems import FEW
 from jaxdml.train import step
 from jaxdml.types import Dataset, Split
 
 # of vectors: no convolution
 OF_VECTORS: Mapping[str, Any] = {"model.encoder": "mlp"}
+OF_NETWORK = ("model", "train", "optimizer")  # sections that every method has from the recipe
 
 
+# scikit-learn has no types
 class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Embeddings of images or vectors, learned from all of them and the labels of some.
 
@@ -278,15 +281,16 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
                 stacklevel=3,
             )
             method = "ae"
-        alike = resolve({"system": "few"})  # network, batches, schedule and average are the same
-        same = ("model.encoder", "model.latent_dim", "model.unit_length", "loss.name",
-                "train.batch_size", "train.unlabelled_batch_size", "train.average",
-                "optimizer.schedule", "optimizer.warmup_steps", "eval.parameters")  # fmt: skip
-        asked = {path: alike[path] for path in same}
-        asked |= OF_VECTORS if self.image_ndim_ == 2 else {}
-        asked |= {"train.steps": self.steps or STEPS[self.effort], "seed": _seed(self.random_state)}
-        asked |= {"system": method, "data.invariances": self.invariances, **(self.options or {})}
-        return resolve(asked)
+        # network, batches, schedule and average are the recipe's for every method
+        config = {p: value for p, value in FEW.items() if p.partition(".")[0] in OF_NETWORK}
+        config |= {path: FEW[path] for path in ("loss.name", "eval.parameters")}
+        config |= OF_VECTORS if self.image_ndim_ == 2 else {}
+        config |= {
+            "train.steps": self.steps or STEPS[self.effort],
+            "seed": _seed(self.random_state),
+        }
+        config |= {"system": method, "data.invariances": self.invariances, **(self.options or {})}
+        return resolve(config)
 
     def _reporter(self, setting: Setting) -> Callable[[int, float], None]:
         """What is told of each epoch, and prints it now and then."""
@@ -314,11 +318,11 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         own, kept = self.network_.params["terms"][term.name], self.network_.kept[term.name]
         return np.asarray(jax.jit(term.class_scores)(own, kept, embeddings))
 
-    def _need_labels(self, asked: str) -> None:
+    def _need_labels(self, method_name: str) -> None:
         if not len(self.classes_):
             raise ValueError(
-                f"{asked} needs classes, but fit was given no labels: call fit(X, y) with the "
-                "labels of some rows"
+                f"{method_name} needs classes, but fit was given no labels: call fit(X, y) with "
+                "the labels of some rows"
             )
 
 
