@@ -17,7 +17,7 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "error: jaxdml needs Python 3.11 or newer; name one by PYTHON=python3.11" >&2; exit 2; }
 	@echo "setting up .venv (once, a minute or two)"
 	@$(PYTHON) -m venv .venv
-	@$(PIP) -e '.[plot,tfds,images,distributed,tensorboard,wandb,parquet,test,lint]'
+	@$(PIP) -e '.[plot,tfds,images,distributed,tensorboard,wandb,parquet,stablehlo,test,lint]'
 	@$(PIP) --no-deps --upgrade --target=.venv/medmnist medmnist
 	@touch $@
 

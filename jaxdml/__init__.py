@@ -4,8 +4,10 @@
     >>> jaxdml.losses.triplet.__name__
     'triplet'
 
-`jaxdml.SemiSupervisedEmbedder` is an estimator in the manner of scikit-learn. Rooms are imported
-when they are first asked for. `jaxdml --help` tells of the command line.
+`jaxdml.SemiSupervisedEmbedder` is an estimator in the manner of scikit-learn; `jaxdml.search`
+chooses its settings, `jaxdml.study` runs a grid, and `jaxdml.load` takes a trained point out of a
+run folder. Rooms are imported when they are first asked for. `jaxdml --help` tells of the command
+line.
 """
 
 import importlib
@@ -29,7 +31,7 @@ ROOMS = (
     "types",  # the records that all share
 )
 # name → the room that has it
-OF_ROOMS = {"SemiSupervisedEmbedder": "estimator"}
+OF_ROOMS = dict.fromkeys(("SemiSupervisedEmbedder", "load", "search", "study"), "estimator")
 __all__ = ["__version__", *OF_ROOMS, *ROOMS]
 
 

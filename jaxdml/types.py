@@ -25,13 +25,24 @@ Metrics = dict[str, Array]  # named scalars
 class Split:
     """Images and labels of one part of a data set, in host memory."""
 
-    x: Any  # u8[N, H, W, C], or f32 in [0, 1]
+    x: Any  # u8[N, H, W, C], or f32 in [0, 1]; vectors have any range
     y: Any  # i32[N]; -1 where a training image has no label
+
+
+class Columns(NamedTuple):
+    """The columns of vectors: how each is standardised, and what it is called."""
+
+    mean: Any  # f64[d], of the training part
+    deviation: Any  # f64[d]; 1 where a column is constant
+    names: tuple[str, ...] = ()  # as a table has them; of an array there are none
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set in host memory. `validation` may be empty."""
+    """A data set in host memory. `validation` may be empty.
+
+    Vectors are images of one row, f32[N, 1, d, 1], whose columns are standardised.
+    """
 
     name: str
     train: Split
@@ -43,6 +54,7 @@ class Dataset:
     notes: tuple[str, ...] = ()  # what was done to it that its user should know
     folds: int = 0  # where there are no test images: parts of the labelled ones that take turns
     invariances: tuple[str, ...] | None = None  # changes that keep a class, as `augment` names them
+    columns: Columns | None = None  # of vectors
 
 
 class Batch(NamedTuple):

@@ -18,6 +18,7 @@ from jaxdml import augment, data
 from jaxdml.augment.invariances import is_vector
 from jaxdml.commands import cli
 from jaxdml.configs import common
+from jaxdml.data.sets import table as table_files
 from jaxdml.options import listed
 from jaxdml.report import write
 from jaxdml.report.tables import table
@@ -49,17 +50,24 @@ def named(name: str) -> dict[str, Any]:
     path = Path(name).expanduser()
     if name in data.DATASETS or not path.exists():
         return {"data.name": name}
-    return {"data.name": "images" if path.is_dir() else "arrays", "data.path": name}
+    if path.is_dir():
+        return {"data.name": "images", "data.path": name}
+    kind = "table" if path.suffix.lower() in table_files.ENDINGS else "arrays"
+    return {"data.name": kind, "data.path": name}
 
 
 def lines(dataset: Dataset, labelled: np.ndarray) -> list[str]:
     """A data set in words and numbers."""
     height, width, channels = loading.image_shape(dataset)
     size = sum(part.x.nbytes for part in parts(dataset).values()) / 2**20
+    shape = f"{height} × {width} × {channels}"
     facts = {
         "source": dataset.source,
         "place": dataset.path,
-        "images": f"{height} × {width} × {channels}, {dataset.train.x.dtype}, {size:.1f} MiB",
+        "images" if dataset.columns is None else "vectors": (
+            f"{shape if dataset.columns is None else width}, {dataset.train.x.dtype}, "
+            f"{size:.1f} MiB"
+        ),
         "content": f"SHA-256 {data.fingerprint(dataset)}",
     }
     fact_lines = [f"{word:8}{fact}" for word, fact in facts.items() if fact is not None]

@@ -6,31 +6,34 @@
 ID is the name of a folder in `points/`, or the start of one. The input holds `x`: uint8 from 0 to
 255, float in [0, 1], or numbers whose `range` it states, of shape (N, H, W) or (N, H, W, C). Or it
 is a folder, whose images, also those in deeper folders, are stretched to the size that the point
-was trained on. The ending of the output says what it is: `.npz` holds `z`, f32[N, D]; `.csv` and
-`.parquet` have columns z0, z1, … and a row an image; of a folder they have the files' names too.
+was trained on. A point that was trained on vectors reads `x` of shape (N, d), or a table, CSV or
+Parquet, with the columns that it was trained on. The training data are not needed.
+
+The ending of the output says what it is: `.npz` holds `z`, f32[N, D]; `.csv` and `.parquet` have
+columns z0, z1, … and a row an image; of a folder they have the files' names too.
 """
 
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from absl import flags
 
 from jaxdml.commands import cli
 from jaxdml.data import decoding, folders
-from jaxdml.data.sets import arrays
+from jaxdml.data.sets import arrays, table
+from jaxdml.data.vectors import as_images, plain
+from jaxdml.estimator import from_run
 from jaxdml.options import ConfigError, listed
-from jaxdml.runs.execution import rescoring
-from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
-from jaxdml.runs.planning import loading
-from jaxdml.runs.storage import embedding_files, folder, opening
+from jaxdml.runs.storage import embedding_files, opening
+from jaxdml.types import Columns
 
 OWN = flags.FlagValues()
 POINT = flags.DEFINE_string(
     "point", None, "The id of a finished point, or the start of one.", flag_values=OWN
 )
 INPUT = flags.DEFINE_string(
-    "input", None, "An .npz file that holds x, or a folder of images.", flag_values=OWN
+    "input", None, "An .npz file that holds x, a folder of images, or a table.", flag_values=OWN
 )
 OUTPUT = flags.DEFINE_string(
     "output", None, "The file to write: .npz, .csv or .parquet.", flag_values=OWN
@@ -48,15 +51,14 @@ def main() -> None:
     except ConfigError as error:
         raise ConfigError(f"--output={error}") from error
     run_folder = opening.existing(cli.workdir())
-    result = chosen(run_folder, POINT.value)
-    if result["status"] == "diverged":
-        raise ConfigError(f"--point={POINT.value} has diverged: {result['reason']}")
-    trainer = ChunkTrainer(run_folder, cli.loader(run_folder))
-    setup, _, _, network = rescoring.trained_point(run_folder, result, trainer)
-    span = result["config"].get("data.range")  # in which the point saw its images
-    x, files = images(Path(INPUT.value), loading.image_shape(setup.dataset), span)
-    latents = setup.encode(network.params["model"], x)[0]  # a thousand images at a time
-    z = setup.embeddings(latents)
+    embedder = from_run.of_result(run_folder, opening.chosen(run_folder, POINT.value))
+    trained = embedder.trained_
+    if trained.columns is not None:
+        x, files = vectors(Path(INPUT.value), trained.columns), None
+    else:
+        span = trained.on_data.setting.get("data.range")  # in which the point saw its images
+        x, files = images(Path(INPUT.value), trained.on_data.image_shape, span)
+    z = trained.embed(x)  # a thousand images at a time
     try:
         embedding_files.write(output, z, files)
     except OSError as error:
@@ -64,14 +66,24 @@ def main() -> None:
     print(f"{len(x)} embeddings in {OUTPUT.value}")
 
 
-def chosen(run_folder: folder.Folder, start: str) -> dict[str, Any]:
-    """The one finished point whose id starts so."""
-    results = run_folder.results()
-    matches = [result for result in results if result["point"].startswith(start)]
-    if len(matches) != 1:
-        ids = listed(result["point"] for result in (matches or results))
-        raise ConfigError(f"--point={start} names {len(matches)} points; there are {ids}")
-    return matches[0]
+def vectors(path: Path, columns: Columns) -> np.ndarray:
+    """Vectors of as many columns as the model was trained on, standardised as those were."""
+    try:
+        if path.suffix.lower() in table.ENDINGS:
+            if not columns.names:
+                raise ConfigError("it was trained on an array: give an .npz file that holds x")
+            x = table.numbers(table.read(path), columns.names, str(path))
+        else:
+            file_arrays = arrays.read(path)
+            if "x" not in file_arrays:
+                held = listed(file_arrays) or "nothing"
+                raise ConfigError(f"{path} must hold x, but holds {held}")
+            x = file_arrays["x"]
+        if x.ndim != 2 or x.shape[1] != len(columns.mean):
+            raise ConfigError(f"vectors must be (N, {len(columns.mean)}), but are {x.shape}")
+        return as_images(plain(x, "x", str(path))[:, 0, :, 0], columns)
+    except (ConfigError, OSError) as error:
+        raise ConfigError(f"--input={path}: {error}") from error
 
 
 def images(

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxdml.data import copies
 from jaxdml.data.check import check
-from jaxdml.data.sets import arrays, digits, images, medmnist, mnist
+from jaxdml.data.sets import arrays, digits, images, medmnist, mnist, table
 from jaxdml.options import ConfigError, find
 from jaxdml.types import Dataset, Split
 
@@ -27,6 +27,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     **{flag: medmnist.loader(flag) for flag in medmnist.FACTS},
     "arrays": arrays.make,
     "images": images.make,
+    "table": table.make,
 }
 
 ROWS = 4096  # that are read at once

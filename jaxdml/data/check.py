@@ -21,7 +21,7 @@ def check(dataset: Dataset) -> None:
     for name, part in parts.items():
         lowest = -1 if name == "training" else 0
         try:
-            _images(part.x, shape)
+            _images(part.x, shape, vectors=dataset.columns is not None)
             _labels(np.asarray(part.y), len(part.x), lowest, len(dataset.classes))
         except ValueError as error:
             raise ConfigError(f"{dataset.name}: the {name} {error}") from error
@@ -35,7 +35,7 @@ def check(dataset: Dataset) -> None:
         )
 
 
-def _images(x: Any, shape: tuple[int, ...]) -> None:
+def _images(x: Any, shape: tuple[int, ...], *, vectors: bool = False) -> None:
     if x.ndim != 4:
         raise ValueError(f"images must be (N, height, width, channels), but are {x.shape}")
     if x.shape[1:] != shape:
@@ -47,7 +47,7 @@ def _images(x: Any, shape: tuple[int, ...]) -> None:
     low, high = x.min(), x.max()
     if not np.isfinite([low, high]).all():
         raise ValueError("images hold NaN or infinity")
-    if low < 0 or high > 1:
+    if (low < 0 or high > 1) and not vectors:
         raise ValueError(f"images must lie in [0, 1], but go from {low:g} to {high:g}")
 
 

@@ -1,34 +1,24 @@
 """`SemiSupervisedEmbedder`: an encoder of images or vectors, learned from few labels."""
 
-import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from jaxdml.configs.few import STEPS
-from jaxdml.estimator import files, inputs
-from jaxdml.estimator.training import trained
-from jaxdml.evaluate import embed
-from jaxdml.evaluate.scores.class_means import class_scores
+from jaxdml.data import vectors
+from jaxdml.estimator import configuration, files, inputs, progress
+from jaxdml.estimator.trained import decoder, export
+from jaxdml.estimator.trained.network import TrainedNetwork
+from jaxdml.estimator.training import Member, steps_within, trained
 from jaxdml.options import ConfigError
 from jaxdml.settings.resolve import resolve
 from jaxdml.settings.setting import Setting
-from jaxdml.settings.systems import FEW
-from jaxdml.train import step
 from jaxdml.types import Dataset, Split
-
-# of vectors: no convolution
-OF_VECTORS: Mapping[str, Any] = {"model.encoder": "mlp"}
-OF_NETWORK = ("model", "train", "optimizer")  # sections that every method has from the recipe
 
 
 # scikit-learn has no types
@@ -40,18 +30,24 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         `ae`, `vae` (no labels), `dml_ae`, `dml_prior`, `mvae` (both).
       effort: `fast`, 1,500 steps, or `full`, 6,000 steps.
       steps: another number of steps; `None`: by the effort.
+      max_seconds: about how long `fit` may take: the number of steps is chosen by timing a few, and
+        is at most 6,000. It is kept as `n_steps_`; with the same `steps` another fit gives the same
+        bytes. `None`: as long as the steps take.
       invariances: changes that keep the class of an image, like `("shift", "flip_horizontal")`, see
         `jaxdml.augment.INVARIANCES`. `None`: small shifts and scales, brightness and a missing
         part; of vectors noise and missing numbers.
-      options: other fields of a configuration, like `{"loss.name": "supcon"}`.
+      options: other fields of a configuration, like `{"loss.name": "supcon"}`; of files of images
+        also `data.size` and `data.channels`.
       random_state: the seed: a whole number, a `RandomState`, or `None`: another one each time.
       verbose: whether `fit` prints how far it is, about every ten seconds.
 
     Attributes:
       classes_: the labels as they were given, sorted.
       n_features_in_: how many columns or, of images, rows of pixels X had.
-      embeddings_: of the labelled rows, f32[L, D]; `labels_` are theirs.
+      embeddings_: of the labelled rows, f32[L, D]; `labels_` are theirs, as numbers of `classes_`.
+      n_steps_: how many steps were trained.
       setting_: what was trained, see `jaxdml.settings.setting.Setting`.
+      params_: what was learned, as a plain tree of numpy arrays.
 
     >>> x = np.random.default_rng(0).normal(size=(40, 3))
     >>> x[20:] += 5
@@ -68,6 +64,7 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         *,
         effort: str = "fast",
         steps: int | None = None,
+        max_seconds: float | None = None,
         invariances: tuple[str, ...] | None = None,
         options: Mapping[str, Any] | None = None,
         random_state: Any = None,
@@ -76,6 +73,7 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         self.method = method
         self.effort = effort
         self.steps = steps
+        self.max_seconds = max_seconds
         self.invariances = invariances
         self.options = options
         self.random_state = random_state
@@ -85,48 +83,38 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         """Trains an encoder.
 
         Args:
-          X: images u8[N, H, W] or [N, H, W, C], or floats in [0, 1]; or vectors of numbers [N, d],
-            also a frame.
+          X: images u8[N, H, W] or [N, H, W, C], or floats in [0, 1]; paths of image files; or
+            vectors of numbers [N, d], also a frame of pandas or polars.
           y: a label each; -1 among whole numbers, None and NaN say that there is none. `None`: no
             row has a label, and the encoder learns from X alone.
 
         Raises:
           ValueError: for an X or y that is not as above, or fewer than two classes.
         """
-        x = self._read(X, reset=True)
-        labels = inputs.labels_of([None] * len(x) if y is None else y, len(x))
-        if y is not None and len(labels.classes) < 2:
-            raise ValueError(
-                f"y must have labels of two classes or more, but has {len(labels.classes)} class: "
-                "label rows of another one, or leave y out to learn from X alone"
-            )
-        self.scale_ = inputs.scale_of(x) if x.ndim == 2 else None
-        images = inputs.images_of(x, self.scale_)
-        self.classes_ = labels.classes
-        part, none = Split(images, labels.numbers), Split(images[:0], labels.numbers[:0])
-        names = tuple(map(str, labels.classes)) if len(labels.classes) else ("0", "1")
-        dataset = Dataset("X", part, none, none, names, "given to fit")
+        dataset, self.classes_ = self._dataset(X, y)
+        rows = np.flatnonzero(np.asarray(dataset.train.y) >= 0)
         try:
-            setting = self._setting(y is not None)
-            self.on_data_ = setting.on(dataset)
-            self.network_, finite = trained(setting, dataset, self._reporter(setting))
+            setting = resolve(configuration.of(self, labelled=y is not None))
+            if self.max_seconds is not None:
+                steps = steps_within(setting, dataset, self.max_seconds)
+                setting = resolve({**setting, "train.steps": steps})
+            on_epoch = progress.printer(setting.epochs, self.verbose)
+            [(_, network)] = trained([Member(setting, rows)], dataset, on_epoch)
         except ConfigError as error:
             raise ValueError(str(error)) from error
-        if not finite:
+        if network is None:
             raise ValueError(
                 "training was not finite: use a smaller train.learning_rate by options, or scale X"
             )
-        self.setting_ = setting
-        self.n_steps_ = int(setting["train.steps"])
-        rows = np.flatnonzero(labels.numbers >= 0)
-        self.labels_ = labels.numbers[rows]
-        self.embeddings_ = self._embed(images[rows])
+        self._keep(TrainedNetwork(setting.on(dataset), network, dataset.columns))
+        self.labels_ = np.asarray(dataset.train.y)[rows]
+        self.embeddings_ = self.trained_.embed(dataset.train.x[rows])
         return self
 
     def transform(self, X: Any) -> np.ndarray:
         """Embeddings f32[N, D]: of length 1 with the method `few`."""
         check_is_fitted(self)
-        return self._embed(inputs.images_of(self._read(X), self.scale_))
+        return self.trained_.embed(self._read(X))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, f64[N, C], in the order of `classes_`.
@@ -139,9 +127,7 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         """
         check_is_fitted(self)
         self._need_labels("predict")
-        scores = self._class_scores(self.transform(X)).astype(np.float64)
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return scores / scores.sum(axis=1, keepdims=True)
+        return self.trained_.probabilities(self.transform(X), self.embeddings_, self.labels_)
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row; arguments as for `predict_proba`."""
@@ -172,22 +158,7 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
           ValueError: if the method has no decoder, or the latents have another dimension.
         """
         check_is_fitted(self)
-        model = self.on_data_.method.model
-        z = np.asarray(Z, np.float32)
-        if z.ndim != 2 or z.shape[1] != model.latent_dim:
-            raise ValueError(f"Z must be (n, {model.latent_dim}), but its shape is {z.shape}")
-        decoded = model.decode(self.network_.params["model"], jnp.asarray(z))
-        if decoded is None:
-            raise ValueError(
-                f"method={self.method!r} has no decoder: use one with a reconstruction, like 'ae', "
-                "'vae' or 'dml_ae'"
-            )
-        if self.setting_.get("reconstruction.name") == "bernoulli":
-            decoded = jax.nn.sigmoid(decoded)
-        images = np.asarray(decoded)
-        if self.scale_ is not None:
-            return images[:, 0, :, 0] * self.scale_.deviation + self.scale_.mean
-        return images[..., 0] if self.image_ndim_ == 3 else images
+        return decoder.decoded(self.trained_, Z, self.method)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """What the decoder makes of samples of the prior.
@@ -196,20 +167,36 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
           ValueError: if the method has no decoder or no prior.
         """
         check_is_fitted(self)
-        method = self.on_data_.method
-        terms = step.terms(method.routine)
-        priors = {name: term.prior for name, term in terms.items() if term.prior is not None}
-        if not priors:
-            raise ValueError(f"method={self.method!r} has no prior: use 'vae', or 'mvae'")
-        name, make = next(iter(priors.items()))
-        params = self.network_.params
-        prior = make(method.model.latent_dim, method.classes)
+        latents = decoder.sampled(
+            self.trained_, n_samples, configuration.seed(random_state), self.method
+        )
+        return self.inverse_transform(latents)
 
-        def encode(x: Any) -> Any:
-            return method.model.encode(params["model"], x)
+    @property
+    def setting_(self) -> Setting:
+        """What was trained."""
+        return self.trained_.on_data.setting
 
-        key = jax.random.key(_seed(random_state))
-        return self.inverse_transform(prior.sample(params["terms"][name], key, n_samples, encode))
+    @property
+    def params_(self) -> Any:
+        """What was learned, as a plain tree of numpy arrays: {"model": …, "terms": …}."""
+        return self.trained_.params
+
+    def export(self, path: str | Path, dtype: str = "float32") -> None:
+        """Writes the encoder as StableHLO, to be run where jaxdml is not installed.
+
+        `jax.export.deserialize(bytearray(path.read_bytes())).call(x)` gives embeddings of any
+        number of rows: images [N, H, W, C], or vectors f32[N, d] in their own units.
+
+        Args:
+          path: of the file.
+          dtype: of images: `float32`, in [0, 1], or `uint8`, from 0 to 255.
+
+        Raises:
+          ValueError: for another dtype.
+        """
+        check_is_fitted(self)
+        export.write(self.trained_, Path(path), dtype)
 
     def save(self, path: str | Path) -> None:
         """Writes the fitted embedder to one file, `.npz`, without pickle; see `load`."""
@@ -228,7 +215,7 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the embedding's dimensions, for `set_output`."""
         check_is_fitted(self)
-        dim = self.on_data_.method.model.latent_dim
+        dim = self.trained_.on_data.method.model.latent_dim
         return np.array([f"embedding{i}" for i in range(dim)], object)
 
     def __sklearn_tags__(self) -> Any:
@@ -238,85 +225,68 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         tags.target_tags.required = False
         return tags
 
-    def _read(self, X: Any, reset: bool = False) -> np.ndarray:
-        """X as an array; its shape is kept, or compared with what `fit` saw."""
-        columns = getattr(X, "columns", None)
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "trained_")
+
+    def _dataset(self, X: Any, y: Any) -> tuple[Dataset, np.ndarray]:
+        """What `fit` was given as a data set, and the classes."""
+        if inputs.are_files(X):
+            try:
+                x, notes = inputs.from_files(X, None, self.options or {})
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
+            for note in notes:
+                warnings.warn(note, stacklevel=3)
+        else:
+            x = inputs.as_array(X)
+        _check_size(x)
+        self.image_ndim_ = x.ndim
+        if x.ndim == 2:
+            validate_data(self, X if hasattr(X, "columns") else x, skip_check_array=True)
+        else:
+            self.n_features_in_ = x.shape[1]
+        labels = inputs.labels_of([None] * len(x) if y is None else y, len(x))
+        if y is not None and len(labels.classes) < 2:
+            raise ValueError(
+                f"y must have labels of two classes or more, but has {len(labels.classes)} class: "
+                "label rows of another one, or leave y out to learn from X alone"
+            )
+        columns = vectors.columns_of(x) if x.ndim == 2 else None
+        images = inputs.images_of(x) if columns is None else vectors.as_images(x, columns)
+        part, none = Split(images, labels.numbers), Split(images[:0], labels.numbers[:0])
+        names = tuple(map(str, labels.classes)) if len(labels.classes) else ("0", "1")
+        dataset = Dataset("X", part, none, none, names, "given to fit", columns=columns)
+        return dataset, labels.classes
+
+    def _read(self, X: Any) -> np.ndarray:
+        """X as the network sees it, if it is as that of `fit`."""
+        columns, shape = self.trained_.columns, self.trained_.on_data.image_shape
+        if inputs.are_files(X) and columns is None:
+            try:
+                return inputs.from_files(X, shape, self.options or {})[0]
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
         x = inputs.as_array(X)
         if not len(x):
             raise ValueError(
                 f"Found array with 0 sample(s) (shape={x.shape}): at least 1 is needed"
             )
-        if reset:
-            if len(x) < 2:
-                raise ValueError(f"X has {len(x)} sample: two are the least")
-            if 0 in x.shape:
-                raise ValueError(
-                    f"Found array with 0 feature(s) (shape={x.shape}) while a minimum of 1 is "
-                    "required."
-                )
-            self.n_features_in_ = x.shape[1]
-            self.image_ndim_, self._row_shape = x.ndim, x.shape[1:]
-            if columns is not None:
-                self.feature_names_in_ = np.asarray(columns, object)
-        elif x.shape[1:] != self._row_shape:
-            if x.ndim == 2 and self.image_ndim_ == 2:
-                raise ValueError(
-                    f"X has {x.shape[1]} features, but {type(self).__name__} is expecting "
-                    f"{self.n_features_in_} features as input"
-                )
+        if columns is not None and x.ndim == 2:
+            validate_data(
+                self, X if hasattr(X, "columns") else x, reset=False, skip_check_array=True
+            )
+            return vectors.as_images(x, columns)
+        seen = x.shape[1:] if x.ndim == 4 else (*x.shape[1:], 1)
+        if columns is not None or seen != shape:
+            rows = (shape[1],) if columns is not None else shape
             raise ValueError(
-                f"X must have rows of the shape {self._row_shape}, as in fit, but they are "
-                f"{x.shape[1:]}"
+                f"X must have rows of the shape {rows}, as in fit, but they are {x.shape[1:]}"
             )
-        return x
+        return inputs.images_of(x)
 
-    def _setting(self, labelled: bool) -> Setting:
-        """What the parameters ask for."""
-        if self.effort not in STEPS:
-            raise ValueError(f"effort must be one of {', '.join(STEPS)}, but is {self.effort!r}")
-        method = self.method
-        if method == "few" and not labelled:
-            warnings.warn(
-                "there are no labels, which the method 'few' needs: 'ae' is trained in its place",
-                stacklevel=3,
-            )
-            method = "ae"
-        # network, batches, schedule and average are the recipe's for every method
-        config = {p: value for p, value in FEW.items() if p.partition(".")[0] in OF_NETWORK}
-        config |= {path: FEW[path] for path in ("loss.name", "eval.parameters")}
-        config |= OF_VECTORS if self.image_ndim_ == 2 else {}
-        config |= {
-            "train.steps": self.steps or STEPS[self.effort],
-            "seed": _seed(self.random_state),
-        }
-        config |= {"system": method, "data.invariances": self.invariances, **(self.options or {})}
-        return resolve(config)
-
-    def _reporter(self, setting: Setting) -> Callable[[int, float], None]:
-        """What is told of each epoch, and prints it now and then."""
-        done, total, began, last = 0, setting.epochs, time.monotonic(), time.monotonic()
-
-        def on_epoch(epochs: int, loss: float) -> None:
-            nonlocal done, last
-            done, now = done + epochs, time.monotonic()
-            if self.verbose and (now - last > 10 or done == total):
-                left = (now - began) / max(done, 1) * (total - done)
-                print(f"epoch {done}/{total} · loss {loss:.4g} · {left:.0f} s left", flush=True)
-                last = now
-
-        return on_epoch
-
-    def _embed(self, images: np.ndarray) -> np.ndarray:
-        model = self.on_data_.method.model
-        latents = embed.encoder(model)(self.network_.params["model"], images)[0]
-        return np.asarray(model.embedding(jnp.asarray(latents)))
-
-    def _class_scores(self, embeddings: np.ndarray) -> np.ndarray:
-        term = step.scorer(self.on_data_.method.routine)
-        if term is None or term.class_scores is None or self.network_.kept is None:
-            return class_scores(embeddings, self.embeddings_, self.labels_, len(self.classes_))
-        own, kept = self.network_.params["terms"][term.name], self.network_.kept[term.name]
-        return np.asarray(jax.jit(term.class_scores)(own, kept, embeddings))
+    def _keep(self, trained_network: TrainedNetwork) -> None:
+        self.trained_ = trained_network
+        self.n_steps_ = int(self.setting_["train.steps"])
 
     def _need_labels(self, method_name: str) -> None:
         if not len(self.classes_):
@@ -326,7 +296,12 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
             )
 
 
-def _seed(random_state: Any) -> int:
-    if isinstance(random_state, int | np.integer):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
+def _check_size(x: np.ndarray) -> None:
+    if not len(x):
+        raise ValueError(f"Found array with 0 sample(s) (shape={x.shape}): at least 1 is needed")
+    if len(x) < 2:
+        raise ValueError(f"X has {len(x)} sample: two are the least")
+    if 0 in x.shape:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={x.shape}) while a minimum of 1 is required."
+        )

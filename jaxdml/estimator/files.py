@@ -6,25 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxdml.estimator.inputs import Scale
+from jaxdml.estimator.trained.network import TrainedNetwork
 from jaxdml.runs.planning.cohort_setup import Network
 from jaxdml.runs.storage.folder import write_npz
 from jaxdml.settings.resolve import resolve
 from jaxdml.settings.setting import SettingOnData
-from jaxdml.train import step
-from jaxdml.types import Point, TrainState
+from jaxdml.types import Columns
 
 VERSION = 1
-OF_FIT = ("n_features_in_", "image_ndim_", "n_steps_")
+OF_FIT = ("n_features_in_", "image_ndim_")
 
 
 def save(embedder: Any, path: Path) -> None:
     """Writes it; the file appears whole or not at all."""
-    on_data = embedder.on_data_
-    trees = {"params": embedder.network_.params, "kept": embedder.network_.kept}
+    trained = embedder.trained_
+    trees = {"params": trained.network.params, "kept": trained.network.kept}
     arrays = {
         f"{name}{jax.tree_util.keystr(path)}": np.asarray(leaf)
         for name, tree in trees.items()
@@ -34,8 +32,7 @@ def save(embedder: Any, path: Path) -> None:
         "version": VERSION,
         "parameters": embedder.get_params(),
         "setting": dict(embedder.setting_),
-        **on_data.record(),
-        "row_shape": list(embedder._row_shape),
+        **trained.on_data.record(),
         **{name: getattr(embedder, name) for name in OF_FIT},
         "names": list(getattr(embedder, "feature_names_in_", [])),
     }
@@ -45,8 +42,8 @@ def save(embedder: Any, path: Path) -> None:
         "labels_": embedder.labels_,
         "embeddings_": embedder.embeddings_,
     }
-    if embedder.scale_ is not None:
-        arrays |= {"scale.mean": embedder.scale_.mean, "scale.deviation": embedder.scale_.deviation}
+    if trained.columns is not None:
+        arrays |= {"mean": trained.columns.mean, "deviation": trained.columns.deviation}
     write_npz(path, arrays)
 
 
@@ -67,37 +64,32 @@ def load(cls: Any, path: Path) -> Any:
     embedder = cls(**about["parameters"])
     for name in OF_FIT:
         setattr(embedder, name, about[name])
-    embedder._row_shape = tuple(about["row_shape"])
     if about["names"]:
         embedder.feature_names_in_ = np.asarray(about["names"], object)
     for name in ("classes_", "labels_", "embeddings_"):
         setattr(embedder, name, arrays.pop(name))
-    mean, deviation = arrays.pop("scale.mean", None), arrays.pop("scale.deviation", None)
-    embedder.scale_ = None if mean is None or deviation is None else Scale(mean, deviation)
-    embedder.setting_ = resolve(about["setting"])
-    embedder.on_data_ = SettingOnData(
-        embedder.setting_,
-        tuple(about["image_shape"]),
-        about["classes"],
-        about["images"],
-        tuple(about["invariances"]),
-    )
-    state = _template(embedder.on_data_)
+    columns = Columns(arrays["mean"], arrays["deviation"]) if "mean" in arrays else None
+    on_data = on_stored_data(about["setting"], about)
+    template = on_data.template(1)  # of which the structure counts
     try:
-        embedder.network_ = Network(
-            _filled("params", state.params, arrays), _filled("kept", state.kept, arrays)
+        network = Network(
+            _filled("params", template.params, arrays), _filled("kept", template.kept, arrays)
         )
     except KeyError as error:
         raise ValueError(f"{path} is no embedder that save has written: it lacks {error}") from None
+    embedder._keep(TrainedNetwork(on_data, network, columns))
     return embedder
 
 
-def _template(on_data: SettingOnData) -> TrainState:
-    """The shapes of what a training of this setting changes."""
-    zero = jnp.zeros((), jnp.int32)
-    point = Point(zero, {}, zero[None], zero[None], zero)
-    images = jax.ShapeDtypeStruct((on_data.images, *on_data.image_shape), jnp.uint8)
-    return jax.eval_shape(lambda x: step.init(on_data.method, point, x), images)
+def on_stored_data(setting: Any, record: Any) -> SettingOnData:
+    """A setting on the data set of which `SettingOnData.record` tells."""
+    return SettingOnData(
+        resolve(setting),
+        tuple(record["image_shape"]),
+        record["classes"],
+        record["images"],
+        tuple(record["invariances"]),
+    )
 
 
 def _filled(name: str, template: Any, arrays: dict[str, np.ndarray]) -> Any:

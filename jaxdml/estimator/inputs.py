@@ -1,18 +1,24 @@
-"""What `fit` and `transform` are given: images or vectors as arrays, and labels of some of them.
+"""What `fit` and `transform` are given: images or vectors, and labels of some of them.
 
 X                              what the network sees
 uint8 images                   as they are: u8[N, H, W, C], 0 to 255
 float images in [0, 1]         f32[N, H, W, C]
+paths of image files           u8[N, H, W, C], stretched to one size
 vectors (n, d) of any range    standardised by the training part: f32[N, 1, d, 1]
 """
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import column_or_1d
 
-ROWS = 2**14  # vectors at a time: a table may lie on disk
+from jaxdml.data import decoding
+from jaxdml.data.sets.images import shape_of
+
+ROWS = 2**14  # images that are looked at, at a time: they may lie on disk
 
 
 class Labels(NamedTuple):
@@ -22,11 +28,42 @@ class Labels(NamedTuple):
     classes: np.ndarray  # [C], the labels as they were given, sorted
 
 
-class Scale(NamedTuple):
-    """How vectors are standardised."""
+def are_files(x: Any) -> bool:
+    """Whether these are paths of files.
 
-    mean: np.ndarray  # f32[d]
-    deviation: np.ndarray  # f32[d]; 1 where a column is constant
+    >>> are_files(["a.png", "b.png"]), are_files([[0.5, 1.0]])
+    (True, False)
+    """
+    if isinstance(x, np.ndarray) and (x.ndim != 1 or x.dtype.kind not in "UO"):
+        return False
+    if not isinstance(x, (list, tuple, np.ndarray)) or not len(x):
+        return False
+    return all(isinstance(item, (str, Path)) for item in x)
+
+
+def from_files(
+    x: Any, shape: tuple[int, int, int] | None, options: Mapping[str, Any]
+) -> tuple[np.ndarray, list[str]]:
+    """The images in some files, u8[N, H, W, C], and notes of what was changed in them.
+
+    Args:
+      x: their paths.
+      shape: (H, W, C) of those that `fit` saw; `None`: by the options and the files.
+      options: of them `data.size`, `data.channels` and `data.range` are read, see
+        `jaxdml.data.sets.images`.
+
+    Raises:
+      ConfigError: naming files that cannot be read.
+    """
+    files = [Path(item) for item in x]
+    notes: list[str] = []
+    channels = options.get("data.channels") if shape is None else shape[2]
+    if shape is None:
+        size, notes = shape_of("X", files, options.get("data.size"))
+    else:
+        size = shape[:2]
+    images, changes = decoding.pixels(files, size, channels, options.get("data.range"), "X")
+    return images, [*notes, *changes]
 
 
 def as_array(x: Any) -> Any:
@@ -113,56 +150,29 @@ def labels_of(y: Any, rows: int) -> Labels:
     return Labels(numbers, classes)
 
 
-def scale_of(vectors: np.ndarray) -> Scale:
-    """The mean and the standard deviation of each column, in one pass over the rows."""
-    count, total, square = 0, 0.0, 0.0
-    first = np.asarray(vectors[:1], np.float64)[0]  # subtracted, so that little is lost to rounding
-    for start in range(0, len(vectors), ROWS):
-        part = np.asarray(vectors[start : start + ROWS], np.float64) - first
-        count, total, square = count + len(part), total + part.sum(0), square + (part**2).sum(0)
-    mean = total / count
-    deviation = np.sqrt(np.maximum(square / count - mean**2, 0))
-    constant = deviation <= 1e-7 * np.maximum(np.abs(first + mean), 1e-30)
-    return Scale(
-        (first + mean).astype(np.float32), np.where(constant, 1, deviation).astype(np.float32)
-    )
-
-
-def images_of(x: np.ndarray, scale: Scale | None) -> np.ndarray:
-    """What the network sees: u8[N, H, W, C], or f32.
+def images_of(x: Any) -> np.ndarray:
+    """What the network sees of images: u8[N, H, W, C], or f32.
 
     Args:
-      x: as `as_array` gives it.
-      scale: of vectors.
+      x: [N, H, W] or [N, H, W, C].
 
     Raises:
       ValueError: for images of another range, and for NaN.
     """
-    if scale is not None:
-        found = np.empty((len(x), 1, x.shape[1], 1), np.float32)
-        for start in range(0, len(x), ROWS):
-            part = slice(start, start + ROWS)
-            found[part, 0, :, 0] = (np.asarray(x[part]) - scale.mean) / scale.deviation
-        _check_finite(found)
-        return found
     x = x[..., None] if x.ndim == 3 else x
     if x.dtype == np.uint8:
-        return x
+        return np.asanyarray(x)
     if x.dtype.kind != "f":
         raise ValueError(
             f"Images must be uint8, from 0 to 255, or floats in [0, 1], but X is {x.dtype}: "
             "divide it by its largest value"
         )
-    _check_finite(x)
+    for start in range(0, len(x), ROWS):
+        if not np.isfinite(x[start : start + ROWS]).all():
+            raise ValueError("Input X contains NaN or infinity: leave such rows out, or fill them")
     low, high = x.min(initial=0), x.max(initial=0)
     if low < 0 or high > 1:
         raise ValueError(
             f"Images of floats must lie in [0, 1], but X goes from {low:g} to {high:g}: scale it"
         )
-    return x.astype(np.float32, copy=False)
-
-
-def _check_finite(x: np.ndarray) -> None:
-    for start in range(0, len(x), ROWS):
-        if not np.isfinite(x[start : start + ROWS]).all():
-            raise ValueError("Input X contains NaN or infinity: leave such rows out, or fill them")
+    return np.asanyarray(x.astype(np.float32, copy=False))

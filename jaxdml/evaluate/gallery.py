@@ -15,7 +15,7 @@ MOST_COMPONENTS = 500  # that are listed
 class Gallery(NamedTuple):
     """Images in [0, 1]. `None` where the model has no such part."""
 
-    images: np.ndarray  # f32[N, H, W, C], as given
+    images: np.ndarray | None  # f32[N, H, W, C], as given; `None` where they are no pictures
     reconstructions: np.ndarray | None  # f32[N, H, W, C]
     samples: np.ndarray | None  # f32[S, H, W, C], decoded draws from the prior
     pseudo_inputs: np.ndarray | None  # f32[K, H, W, C]

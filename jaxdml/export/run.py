@@ -156,6 +156,8 @@ def _history(rows: Sequence[Mapping[str, str]]) -> list[tuple[int, dict[str, flo
 
 def _pictures(gallery: Gallery) -> dict[str, np.ndarray]:
     """A gallery as pictures; reconstructions lie below the test images that they are of."""
+    if gallery.images is None:
+        return {}
     rows, across = gallery.images[:ACROSS], min(ACROSS, len(gallery.images))
     if gallery.reconstructions is None:
         picture_by_title = {"test_images": _sheet(rows, across)}
@@ -188,6 +190,7 @@ def _embedding(
     images = None
     if representative.gallery is not None:  # its data set is here
         dataset = load(c)
-        images = as_bytes(splits.scored(dataset, c).x[rows])
+        if dataset.columns is None:
+            images = as_bytes(splits.scored(dataset, c).x[rows])
     labels = [classes[label] for label in representative.arrays["test_labels"][rows]]
     return records.Embedding(z[rows], labels, rows, images)

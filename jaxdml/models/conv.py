@@ -44,7 +44,7 @@ class Decoder(nn.Module):
     def __call__(self, z: Array) -> Array:
         """f32[B, D] → f32[B, *shapes[-1]]."""
         first, *larger = self.shapes
-        x = MLP((*self.widths, math.prod(first)))(z).reshape(len(z), *first)
+        x = MLP((*self.widths, math.prod(first)))(z).reshape(z.shape[0], *first)
         for shape, stride in zip(larger, self.strides, strict=True):
             x = ConvTranspose(shape, (self.kernel, self.kernel), stride)(nn.relu(x))
         return x

@@ -52,7 +52,7 @@ class Decoder(nn.Module):
         """f32[B, D] → f32[B, H, W, C]."""
         height, width, _ = self.image_shape
         shapes = [(_part(height, size), _part(width, size), f) for f, size in DECODER]
-        x = MLP((math.prod(shapes[0]),))(z).reshape(len(z), *shapes[0])
+        x = MLP((math.prod(shapes[0]),))(z).reshape(z.shape[0], *shapes[0])
         for shape in (*shapes[1:], self.image_shape):
             x = nn.leaky_relu(x, 0.1)
             kernel = shape[0] - x.shape[1] + 1, shape[1] - x.shape[2] + 1

@@ -21,7 +21,7 @@ class MLP(nn.Module):
     def __call__(self, x: Array) -> Array:
         """f32[B, …] → f32[B, widths[-1]]."""
         dtype = jnp.result_type(float)
-        x = x.reshape(len(x), -1)
+        x = x.reshape(x.shape[0], -1)
         for width in self.widths[:-1]:
             x = nn.relu(nn.Dense(width, dtype=dtype, param_dtype=dtype)(x))
         return nn.Dense(self.widths[-1], dtype=dtype, param_dtype=dtype)(x)

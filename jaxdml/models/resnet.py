@@ -105,7 +105,7 @@ class Decoder(nn.Module):
     def __call__(self, z: Array) -> Array:
         """f32[B, D] → f32[B, *shapes[-1]]."""
         first, *larger = self.shapes
-        x = MLP((math.prod(first),))(z).reshape(len(z), *first)
+        x = MLP((math.prod(first),))(z).reshape(z.shape[0], *first)
         for shape, stride in zip(larger, self.strides, strict=True):
             size = max(3, 2 * stride)  # a multiple of a larger stride reaches all pixels alike
             x = ConvTranspose(shape, (size, size), stride)(NormReLU(self.groups)(x))

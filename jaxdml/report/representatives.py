@@ -38,9 +38,9 @@ def representatives(
 ) -> tuple[list[Representative], Dataset | None, bool]:
     """Returns one point of each setting, of at most twelve, with the data set that they share.
 
-    The data set is `None` if it is not here, or if settings differ in it or in the part of it that
-    is scored. The third value says whether anything could be shown if its data, its parameters or
-    its embeddings were here.
+    The data set is `None` if it is not here, if settings differ in it or in the part of it that is
+    scored, or if it has vectors, which are no pictures. The third value says whether anything could
+    be shown if its data, its parameters or its embeddings were here.
 
     Args:
       groups: of results that hold their `folder`.
@@ -77,7 +77,7 @@ def representatives(
                 loaded_dataset = load(c)
                 trainer = trainers.setdefault(run_folder, ChunkTrainer(run_folder, load))
                 point_gallery = _gallery(run_folder, result, loaded_dataset, trainer)
-                dataset = loaded_dataset
+                dataset = loaded_dataset if loaded_dataset.columns is None else None
             except ConfigError as error:
                 missing.setdefault(str(error), []).append(result["point"])
         points.append(Representative(name, group, result, arrays, point_gallery))
@@ -110,7 +110,7 @@ def _gallery(
     stored_result = run_folder.result(result["point"])
     assert stored_result is not None
     channels = dataset.train.x.shape[3]
-    if channels not in (1, 3):
+    if dataset.columns is None and channels not in (1, 3):
         raise ConfigError(f"an image of {channels} channels is no picture: 1 and 3 are")
     _, point, _, network = rescoring.trained_point(run_folder, stored_result, trainer)
     c = point.setting
@@ -119,4 +119,7 @@ def _gallery(
     part = splits.scored(dataset, c)
     images = part.x[examples(part)]
     as_image = jax.nn.sigmoid if logits else lambda x: jnp.clip(x, 0, 1)
-    return gallery.gallery(method, network.params, images, as_image)
+    shown = gallery.gallery(method, network.params, images, as_image)
+    if dataset.columns is not None:  # the prior's components alone can be drawn
+        return gallery.Gallery(None, None, None, None, shown.components)
+    return shown

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from jaxdml import augment
 from jaxdml.options import ConfigError
 from jaxdml.settings import assembly, parts
 from jaxdml.settings.fields import EXECUTION, LABELLED, PATH
-from jaxdml.train import epoch, streams
-from jaxdml.types import Dataset, Method
+from jaxdml.train import epoch, step, streams
+from jaxdml.types import Dataset, Method, Point, TrainState
 
 EPOCH = 200  # steps of an epoch, where steps are counted
 # Numbers that may be traced beside the options of parts; where `None`, there is no such number.
@@ -27,6 +30,7 @@ NUMBERS = ("train.learning_rate", "train.average")
 NOT_TRAINING = ("eval.", *EXECUTION)
 # Fields of `data` that do not say which images there are.
 NOT_SOURCE = (*LABELLED, "data.invariances")
+OF_IMAGES = ("conv", "conv_small", "resnet")  # encoders whose layers read neighbouring pixels
 # Fields that differ between the points of a cohort without being numbers of an objective.
 OF_A_POINT = ("seed", *LABELLED)
 
@@ -167,7 +171,22 @@ class Setting(Mapping[str, Any]):
         return as_text({p: value for p, value in self.training_fields.items() if p not in unread})
 
     def on(self, dataset: Dataset) -> "SettingOnData":
-        """The setting together with the sizes of a data set that a training needs."""
+        """The setting together with the sizes of a data set that a training needs.
+
+        Raises:
+          ConfigError: if the data set has vectors, and something reads images alone.
+        """
+        if dataset.columns is not None and self.get("model.encoder") in OF_IMAGES:
+            raise ConfigError(
+                f"model.encoder={self['model.encoder']} reads images, but {dataset.name} has "
+                "vectors, whose columns have no order: set model.encoder to mlp, or begin with "
+                "--config=vectors"
+            )
+        if dataset.columns is not None and self.get("reconstruction.name") == "bernoulli":
+            raise ConfigError(
+                f"reconstruction.name=bernoulli is of pixels in [0, 1], but {dataset.name} has "
+                "vectors: set it to mse, or gaussian"
+            )
         height, width, channels = dataset.train.x.shape[1:]
         return SettingOnData(
             self,
@@ -200,6 +219,16 @@ class SettingOnData:
     def method(self) -> Method:
         """The method with the setting's own numbers."""
         return self.assemble(self.setting.numbers)
+
+    def template(self, rows: int) -> TrainState:
+        """The shapes and dtypes of the states of so many points; leading axis P."""
+        zero = jnp.zeros((), jnp.int32)
+        any_point = Point(zero, {}, zero[None], zero[None], zero)
+        images = jax.ShapeDtypeStruct((self.images, *self.image_shape), jnp.uint8)
+        state = jax.eval_shape(lambda x: step.init(self.method, any_point, x), images)
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), state
+        )
 
     @property
     def balanced(self) -> tuple[int, int] | None:
@@ -256,6 +285,8 @@ class SettingOnData:
 def source(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     """The fields of `data` that say which images there are, without those that select labels.
 
+    What JSON has kept as a list is a tuple again.
+
     Args:
       config: a setting, or what a result has stored of one.
 
@@ -263,7 +294,7 @@ def source(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     (('data.name', 'digits'), ('data.validation', 0))
     """
     return tuple(
-        (path, value)
+        (path, tuple(value) if isinstance(value, list) else value)
         for path, value in config.items()
         if path.startswith("data.") and path not in NOT_SOURCE
     )

@@ -42,6 +42,8 @@ FEW: Mapping[str, Any] = MappingProxyType(
         "eval.protocols": ("labelled", "scores"),
     }
 )
+# What the recipe has on vectors in the place of what it has on images.
+FEW_OF_VECTORS: Mapping[str, Any] = MappingProxyType({"model.encoder": "mlp"})
 SYSTEMS: dict[str, System] = {
     "dml": System(("metric",)),  # Algorithm 1
     "dml_ae": System(("metric", "reconstruction")),  # Algorithm 2

@@ -155,7 +155,6 @@ def test_what_has_few_grey_levels_is_pointed_out(tmp_path):
 MISTAKES = {
     "no y": ({"y": None}, "must hold x and y, one label for each image and -1 where there is none"),
     "a test half": ({"x_test": X}, "must hold x_test and y_test"),
-    "rows of pixels": ({"x": X.reshape(40, -1)}, "x must be (N, height, width) or (N, height, w"),
     "channels first": (
         {"x": np.stack([X] * 3, axis=1)},
         "x is (40, 3, 6, 5), but channels come last: turn it by x.transpose(0, 2, 3, 1)",

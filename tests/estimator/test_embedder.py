@@ -12,33 +12,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import jaxdml
-from jaxdml.estimator import SemiSupervisedEmbedder, inputs
+from jaxdml.estimator import SemiSupervisedEmbedder
+from tests.estimator.small import IMAGES, KIND, LABELLED, RANDOM, VECTORS, WORDS, Y, embedder
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
-SMALL = {
-    "model.hidden": (16,),
-    "model.latent_dim": 4,
-    "model.encoder": "mlp",
-    "train.batch_size": 16,
-    "train.unlabelled_batch_size": 16,
-    "optimizer.warmup_steps": 5.0,
-}
-RANDOM = np.random.default_rng(0)
-WORDS = np.array(["cat", "dog", "owl"])
-KIND = RANDOM.integers(0, 3, 90)
-CENTRES = RANDOM.normal(size=(3, 6)) * 4
-VECTORS = (CENTRES[KIND] + RANDOM.normal(size=(90, 6))) * 10.0 ** np.arange(-2, 4) + 7
-IMAGES = RANDOM.integers(0, 90, (90, 6, 6)).astype("u1")
-for row, kind in enumerate(KIND):
-    IMAGES[row, 2 * kind : 2 * kind + 2] += 150  # a band above, in the middle or below
-LABELLED = np.concatenate([np.flatnonzero(kind == KIND)[:4] for kind in range(3)])
-Y = np.full(90, -1)
-Y[LABELLED] = KIND[LABELLED]
-
-
-def embedder(steps=60, **changes):
-    options = {**SMALL, **changes.pop("options", {})}
-    return SemiSupervisedEmbedder(steps=steps, random_state=0, options=options, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -253,13 +230,6 @@ def test_a_table_on_disk_is_read_in_parts(tmp_path, fitted):
     assert embedder().fit(on_disk, Y).transform(on_disk).tobytes() == (
         fitted.transform(VECTORS).tobytes()
     )
-
-
-def test_columns_are_standardised_in_one_pass_and_constants_kept():
-    x = np.concatenate([RANDOM.normal(1e6, 1, (50_000, 2)), np.full((50_000, 1), 3.3)], axis=1)
-    scale = inputs.scale_of(x)
-    np.testing.assert_allclose(scale.mean, x.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(scale.deviation, [x[:, 0].std(), x[:, 1].std(), 1], rtol=1e-4)
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def written(workdir):
         setup = rescoring.trained_point(run_folder, result, trainer)[0]
         for average in (False, True):
             final = run_folder.checkpoints / kept["path"]
-            network = checkpoints.networks(setup, final, kept["rows"], average)
+            network = checkpoints.networks(setup.template(kept["rows"]), final, average)
             for path, leaf in jax.tree_util.tree_leaves_with_path(network):
                 content_by_name[f"{point} {average} {jax.tree_util.keystr(path)}"] = leaf.tobytes()
     return content_by_name

@@ -80,7 +80,7 @@ def trained(tmp_path, options):
         kept = result["checkpoint"]
         arrays = [
             checkpoints.networks(
-                setup, run_folder.checkpoints / kept["path"], kept["rows"], average
+                setup.template(kept["rows"]), run_folder.checkpoints / kept["path"], average
             )
             for average in (False, True)
         ]

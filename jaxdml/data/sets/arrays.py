@@ -1,9 +1,10 @@
-"""Images and labels of a user's own in one `.npz` file.
+"""Images or vectors, and labels, of a user's own in one `.npz` file.
 
     np.savez("photos.npz", x=x, y=y)
 
 `x` holds images, (N, H, W) or (N, H, W, C), of any size: uint8 from 0 to 255, floats in [0, 1], or
-any numbers whose range the file states, like `range=(-1, 1)`. `y` holds their classes, counted from
+any numbers whose range the file states, like `range=(-1, 1)`. Or it holds vectors, (N, d), of any
+numbers: their columns are standardised by the training part. `y` holds their classes, counted from
 0, and -1 for images without a label. There may be `x_test` and `y_test`, and `x_val` and `y_val`,
 all of them labelled, and `classes`, their names.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdml.data import vectors
 from jaxdml.data.folders import first_names
 from jaxdml.data.sets import user
 from jaxdml.options import ConfigError, listed
@@ -43,6 +45,7 @@ def make(
     arrays = read(npz_file)
     ends = {"train": "", "val": "_val", "test": "_test"}
     parts, notes = {}, []
+    of_vectors = "x" in arrays and arrays["x"].ndim == 2
     for split, end in ends.items():
         keys = f"x{end}", f"y{end}"
         there = [key for key in keys if key in arrays]
@@ -52,9 +55,11 @@ def make(
                 f"there is none, but holds {listed(arrays) or 'nothing'}"
             )
         if there:
-            x = pixels(arrays, keys[0], str(npz_file))
+            read_x = rows_of_vectors if of_vectors else pixels
+            x = read_x(arrays, keys[0], str(npz_file))
             parts[split] = Split(x, _labels(arrays[keys[1]], keys[1], npz_file))
-            notes += dim(x, f"{npz_file.name}: {keys[0]}", stated="range" in arrays)
+            if not of_vectors:
+                notes += dim(x, f"{npz_file.name}: {keys[0]}", stated="range" in arrays)
     array_names = {
         "classes",
         "range",
@@ -63,7 +68,12 @@ def make(
     if unread := [key for key in arrays if key not in array_names]:
         notes.append(f"{npz_file.name}: arrays of other names are left out: {first_names(unread)}")
     names = np.ravel(arrays["classes"]).tolist() if "classes" in arrays else None
-    return user.dataset(npz_file, parts, names, test_percent, folds, notes)
+    if not of_vectors:
+        return user.dataset(npz_file, parts, names, test_percent, folds, notes)
+    raw = vectors.columns_of(arrays["x"])
+    return vectors.standardised(
+        user.dataset(npz_file, parts, names, test_percent, folds, notes, columns=raw)
+    )
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -77,6 +87,27 @@ def read(path: Path) -> dict[str, np.ndarray]:
             return dict(arrays)
     except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise ConfigError(f"{path} must be an .npz file of plain arrays ({error})") from error
+
+
+def rows_of_vectors(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
+    """Vectors as images of one row, [N, 1, d, 1] of floats, before they are standardised.
+
+    Args:
+      arrays, key, file: as for `pixels`.
+
+    Raises:
+      ConfigError: if they are no vectors, or not finite.
+    """
+    if "range" in arrays:
+        raise ConfigError(
+            f"{file}: range is of images, but x holds vectors, whose columns are standardised: "
+            "leave range out"
+        )
+    if arrays[key].ndim != 2:
+        raise ConfigError(
+            f"{file}: {key} must be (N, d), as the vectors x, but is {arrays[key].shape}"
+        )
+    return vectors.plain(arrays[key], key, file)
 
 
 def pixels(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
@@ -99,8 +130,8 @@ def pixels(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
         x = x[..., None]
     if x.ndim != 4 or 0 in x.shape[1:]:
         raise ConfigError(
-            f"{array_name} must be (N, height, width) or (N, height, width, channels), "
-            f"but is {x.shape}"
+            f"{array_name} must be (N, height, width) or (N, height, width, channels), or (N, d) "
+            f"of vectors, but is {x.shape}"
         )
     if x.shape[1] in (1, 3) and x.shape[3] > 4:
         raise ConfigError(

@@ -73,7 +73,7 @@ def make(
     passed = folders.Passed()
     items = _items(data_folder, passed)
     files = [item.file for item in items]
-    shape, notes = _shape(name, files, size)
+    shape, notes = shape_of(name, files, size)
     notes += passed.notes(data_folder, name) + _deeper(data_folder, name, items)
     x, changes = decoding.pixels(files, shape, channels, span, name)
     classes = sorted({item.label for item in items if item.label}, key=folders.natural)
@@ -88,6 +88,28 @@ def make(
     return user.dataset(
         data_folder, parts, classes, test_percent, folds, [*notes, *changes], called
     )
+
+
+def shape_of(
+    name: str, files: Sequence[Path], size: int | None
+) -> tuple[tuple[int, int], list[str]]:
+    """Returns the (H, W) of a data set, and a note if images are stretched to it.
+
+    Args:
+      name: of the data set.
+      files: its images.
+      size: pixels of a side, as for `make`.
+    """
+    if size is not None:
+        return (size, size), []
+    sizes = sorted(set(decoding.sizes(files)), key=lambda size: size[0] * size[1])
+    if len(sizes) == 1 and max(sizes[0]) <= SIDE:
+        return sizes[0], []
+    few = " to ".join(
+        f"{height} × {width}" for height, width in dict.fromkeys((sizes[0], sizes[-1]))
+    )
+    message = f"{name}: images of {few} pixels are stretched to {SIDE} × {SIDE} (data.size)"
+    return (SIDE, SIDE), [message]
 
 
 def _items(data_folder: Path, passed: folders.Passed) -> list[Item]:
@@ -155,20 +177,6 @@ def _deeper(data_folder: Path, name: str, items: Sequence[Item]) -> list[str]:
 
 def _unlabelled(name: str) -> bool:
     return name.lower() in UNLABELLED
-
-
-def _shape(name: str, files: Sequence[Path], size: int | None) -> tuple[tuple[int, int], list[str]]:
-    """Returns the (H, W) of a data set, and a note if images are stretched to it."""
-    if size is not None:
-        return (size, size), []
-    sizes = sorted(set(decoding.sizes(files)), key=lambda size: size[0] * size[1])
-    if len(sizes) == 1 and max(sizes[0]) <= SIDE:
-        return sizes[0], []
-    few = " to ".join(
-        f"{height} × {width}" for height, width in dict.fromkeys((sizes[0], sizes[-1]))
-    )
-    message = f"{name}: images of {few} pixels are stretched to {SIDE} × {SIDE} (data.size)"
-    return (SIDE, SIDE), [message]
 
 
 def _span(stated: Any) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ from jaxdml.data import copies, labels
 from jaxdml.data.check import check
 from jaxdml.data.folders import first_names
 from jaxdml.options import ConfigError, between, listed
-from jaxdml.types import Dataset, Split
+from jaxdml.types import Columns, Dataset, Split
 
 FOLDS = 5  # of labelled images, where there are no test images
 FEWEST = 40  # images that are set apart rather than folds made
@@ -52,6 +52,7 @@ def dataset(
     folds: int | None,
     notes: Sequence[str] = (),
     called: Callable[[str, int], str] | None = None,
+    columns: Columns | None = None,
 ) -> Dataset:
     """A data set of a user's own; without test images it gets some.
 
@@ -67,6 +68,7 @@ def dataset(
         where test images would be fewer than forty; 0: none.
       notes: what the user should know.
       called: what image i of a part is called, like its file. `None`: like `x_test[3]`.
+      columns: of vectors, whose range is free.
 
     Raises:
       ConfigError: if it is not what `check` wants, a class has no image at all, or there are too
@@ -89,9 +91,10 @@ def dataset(
         validation=parts.get("val", empty),
         test=parts.get("test", empty),
         classes=tuple(map(str, class_names)),
-        source="images of your own",
+        source="images of your own" if columns is None else "vectors of your own",
         path=path,
         notes=tuple(notes),
+        columns=columns,
     )
     check(new_dataset)
     unused = np.setdiff1d(np.arange(len(class_names)), used)

@@ -59,7 +59,7 @@ def final(setup: CohortSetup, saved: Path, rows: int, average: bool) -> Network:
       ConfigError: if they are missing or damaged.
     """
     try:
-        return networks(setup, saved / "final", rows, average)
+        return networks(setup.template(rows), saved / "final", average)
     except (OSError, ValueError) as error:
         raise ConfigError(_damaged(saved / "final")) from error
 
@@ -72,11 +72,11 @@ def clean(saved: Path) -> None:
         shutil.rmtree(old)
 
 
-def networks(setup: CohortSetup, path: Path, rows: int, average: bool) -> Network:
-    """What training kept of the `rows` points that were trained together; leading axis P.
+def networks(template: TrainState, path: Path, average: bool) -> Network:
+    """What training kept of the points that were trained together; leading axis P.
 
     Args:
-      setup: their cohort's.
+      template: the shapes of their states, see `SettingOnData.template`.
       path: the folder `final` of their checkpoints.
       rows: how many they are.
       average: whether the average of the weights is wanted, in the place of the last ones.
@@ -84,7 +84,6 @@ def networks(setup: CohortSetup, path: Path, rows: int, average: bool) -> Networ
     Raises:
       OSError, ValueError: if it is missing or damaged.
     """
-    template = setup.template(rows)
     kept_path = path.with_name("final_kept")
     kept = {"average": template.average, "kept": template.kept}
     if jax.tree.leaves(kept) and (kept_path.exists() or average):

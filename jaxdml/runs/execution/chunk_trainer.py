@@ -104,7 +104,7 @@ class ChunkTrainer:
     ) -> cohort_setup.Network:
         """See `checkpoints.networks`; read once for points that were trained together."""
         if self._trained is None or self._trained[0] != path:
-            self._trained = path, checkpoints.networks(setup, path, rows, average)
+            self._trained = path, checkpoints.networks(setup.template(rows), path, average)
         return self._trained[1]
 
     def width(self, members: Cohort, before: Size | None = None) -> Size:

@@ -1,5 +1,6 @@
 """Scores of points that are trained already."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from jaxdml.runs.scoring.scorer import Scorer, Scores
 from jaxdml.runs.storage import folder
 from jaxdml.runs.storage.opening import existing
 from jaxdml.settings.resolve import resolve
+from jaxdml.settings.setting import Setting
 
 
 def rescore(
@@ -167,20 +169,51 @@ def trained_point(
     Raises:
       ConfigError: if its parameters are missing or damaged, or if it is of another version.
     """
-    if "checkpoint" not in result:
-        raise ConfigError(
-            f"{run_folder.path} keeps scores and losses only, and no networks: name the run folder"
-        )
+    _need_networks(run_folder, result)
     point = stored_point(run_folder, result)
     dataset = trainer.load(point.setting)
     labelled = splits.select(point.setting, dataset)
     static = planning.static(point, dataset, len(labelled))
     setup = trainer.setup(Cohort(static, (point,), len(labelled)))
+    network = stored_network(
+        run_folder, result, functools.partial(trainer.stored_network, setup), point.setting
+    )
+    return setup, point, labelled, network
+
+
+def stored_network(
+    run_folder: folder.Folder,
+    result: Mapping[str, Any],
+    read: Callable[[Path, int, bool], cohort_setup.Network],
+    setting: Setting,
+) -> cohort_setup.Network:
+    """The network of a finished point.
+
+    Args:
+      run_folder: its run folder.
+      result: as `result.json` holds it.
+      read: gives the networks of all points that were trained together: of the folder that holds
+        them, their number, and whether the average of the weights is meant.
+      setting: of the point.
+
+    Raises:
+      ConfigError: if the run keeps no networks, or it is missing or damaged.
+    """
+    _need_networks(run_folder, result)
     kept = result["checkpoint"]
     path = run_folder.checkpoints / kept["path"]
     try:
-        average = point.setting["eval.parameters"] == "average"
-        network = trainer.stored_network(setup, path, kept["rows"], average)
+        networks = read(path, kept["rows"], setting["eval.parameters"] == "average")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is missing or damaged: it holds point {point.id}") from error
-    return setup, point, labelled, jax.tree.map(lambda leaf: leaf[kept["row"]], network)
+        raise ConfigError(
+            f"{path} is missing or damaged: it holds point {result['point']}"
+        ) from error
+    one: cohort_setup.Network = jax.tree.map(lambda leaf: leaf[kept["row"]], networks)
+    return one
+
+
+def _need_networks(run_folder: folder.Folder, result: Mapping[str, Any]) -> None:
+    if "checkpoint" not in result:
+        raise ConfigError(
+            f"{run_folder.path} keeps scores and losses only, and no networks: name the run folder"
+        )

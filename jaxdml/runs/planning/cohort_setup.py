@@ -12,8 +12,8 @@ from jax import Array
 from jaxdml.evaluate import embed
 from jaxdml.runs.planning.points import Cohort
 from jaxdml.settings.setting import SettingOnData
-from jaxdml.train import epoch, population, programs, step, streams
-from jaxdml.types import Dataset, Method, Model, Params, Point, Routine, TrainState
+from jaxdml.train import epoch, programs, step, streams
+from jaxdml.types import Dataset, Method, Model, Params, Routine, TrainState
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,7 @@ class CohortSetup:
 
     def template(self, rows: int) -> TrainState:
         """The shapes and dtypes of the states of so many points; leading axis P."""
-        zero = jnp.zeros((), jnp.int32)
-        any_point = Point(zero, {}, zero[None], zero[None], zero)
-        state = jax.eval_shape(
-            lambda images: step.init(self.method, any_point, images),
-            population.described(self.dataset, population.layout(1)),
-        )
-        return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape), leaf.dtype), state
-        )
+        return self.first.template(rows)
 
 
 class Network(NamedTuple):

@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxdml import data
 from jaxdml.options import ConfigError
 from jaxdml.settings.fields import PATH
 from jaxdml.settings.setting import dataset_name, source
-from jaxdml.types import Dataset
+from jaxdml.types import Columns, Dataset
 
 LoadDataset = Callable[[Mapping[str, Any]], Dataset]  # of a setting, or of a stored one
 # Options that are named also where they are not set, as runs have always kept them.
@@ -39,6 +41,25 @@ def image_shape(dataset: Dataset) -> tuple[int, int, int]:
     """Returns the height, width and channels of a data set's images."""
     height, width, channels = dataset.train.x.shape[1:]
     return height, width, channels
+
+
+def columns_as_json(columns: Columns) -> dict[str, Any]:
+    """The columns of vectors as a run stores them; `columns_from_json` reads them back."""
+    numbers = {"mean": columns.mean, "deviation": columns.deviation}
+    return {name: np.asarray(values).tolist() for name, values in numbers.items()} | {
+        "names": list(columns.names)
+    }
+
+
+def columns_from_json(stored: Mapping[str, Any]) -> Columns:
+    """The columns of vectors, to the bit.
+
+    >>> columns = Columns(np.array([1 / 3]), np.array([3.0]), ("a",))
+    >>> columns_from_json(columns_as_json(columns))
+    Columns(mean=array([0.33333333]), deviation=array([3.]), names=('a',))
+    """
+    mean, deviation = (np.asarray(stored[name], np.float64) for name in ("mean", "deviation"))
+    return Columns(mean, deviation, tuple(stored["names"]))
 
 
 def loader(data_dir: Any, *plans: Mapping[str, Any]) -> LoadDataset:

@@ -9,7 +9,7 @@ from jaxdml import data
 from jaxdml.data import labels
 from jaxdml.options import ConfigError
 from jaxdml.report.tables.sharing import shared_labels
-from jaxdml.runs.planning.loading import LoadDataset, described
+from jaxdml.runs.planning.loading import LoadDataset, columns_as_json, described
 from jaxdml.runs.planning.points import Cohort, GridPoint, Static
 from jaxdml.runs.planning.splits import check_scoring, note_of_folds, select
 from jaxdml.settings.setting import SettingOnData
@@ -28,6 +28,7 @@ class Plan(NamedTuple):
     data: dict[str, str]  # a data set, as `described` → its fingerprint
     places: dict[str, str]  # a data set, as `described` → where its files lie, if it has any
     invariances: dict[str, tuple[str, ...]]  # a data set, as `described` → those that it declares
+    columns: dict[str, dict[str, Any]]  # a data set of vectors, as `described` → its columns
     shared: str | None  # what to say where seeds share their labelled images
 
 
@@ -55,6 +56,7 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
     prints: dict[str, str] = {}
     places: dict[str, str] = {}
     invariances: dict[str, tuple[str, ...]] = {}
+    columns: dict[str, dict[str, Any]] = {}
     for point in points:
         c = point.setting
         source = c.source
@@ -68,6 +70,9 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
             declared = datasets[source].invariances
             if declared is not None:
                 invariances[described(c)] = declared
+            of_vectors = datasets[source].columns
+            if of_vectors is not None:
+                columns[described(c)] = columns_as_json(of_vectors)
         dataset = datasets[source]
         check_scoring(c, dataset)
         selection = source, c.labelled_by
@@ -113,6 +118,7 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
         prints,
         places,
         invariances,
+        columns,
         shared_labels([point.setting for point in points]),
     )
 

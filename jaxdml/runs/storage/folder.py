@@ -147,6 +147,7 @@ class Folder:
             "data_dir": None,
             "places": {},
             "invariances": {},
+            "columns": {},
         }
         return empty | (read_json(file) if file.exists() else {})
 

@@ -1,8 +1,9 @@
 """Finding the run folders, or what is kept of them, at a path."""
 
 from pathlib import Path
+from typing import Any
 
-from jaxdml.options import ConfigError
+from jaxdml.options import ConfigError, listed
 from jaxdml.runs.storage import archive, folder
 
 
@@ -18,6 +19,24 @@ def existing(workdir: Path) -> folder.Folder:
     if not (workdir / "plan.json").exists() or not run_folder.results():
         raise ConfigError(f"{workdir} holds no finished points: train some there first")
     return run_folder
+
+
+def chosen(run_folder: folder.Folder, start: str) -> dict[str, Any]:
+    """The one finished point whose id starts so.
+
+    Args:
+      run_folder: its run folder.
+      start: of the id; empty where there is one point.
+
+    Raises:
+      ConfigError: if there is none, or more than one.
+    """
+    results = run_folder.results()
+    matches = [result for result in results if result["point"].startswith(start)]
+    if len(matches) != 1:
+        ids = listed(result["point"] for result in (matches or results))
+        raise ConfigError(f"--point={start} names {len(matches)} points; there are {ids}")
+    return matches[0]
 
 
 def inside(path: Path) -> list[folder.Folder]:

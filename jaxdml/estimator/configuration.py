@@ -1,0 +1,60 @@
+"""From the parameters of an embedder to a configuration."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from jaxdml.configs.few import STEPS
+from jaxdml.settings.systems import FEW, FEW_OF_VECTORS
+
+OF_NETWORK = ("model", "train", "optimizer")  # sections that every method has from the recipe
+
+
+def of(embedder: Any, *, labelled: bool) -> dict[str, Any]:
+    """What the parameters of an embedder ask for, as a flat configuration.
+
+    Args:
+      embedder: which knows whether X holds images or vectors.
+      labelled: whether there are labels.
+
+    Raises:
+      ValueError: for an unknown effort.
+    """
+    if embedder.effort not in STEPS:
+        raise ValueError(f"effort must be one of {', '.join(STEPS)}, but is {embedder.effort!r}")
+    method = embedder.method
+    if method == "few" and not labelled:
+        warnings.warn(
+            "there are no labels, which the method 'few' needs: 'ae' is trained in its place",
+            stacklevel=3,
+        )
+        method = "ae"
+    # network, batches, schedule and average are the recipe's for every method
+    config = {path: value for path, value in FEW.items() if _of_network(path)}
+    config |= {path: FEW[path] for path in ("loss.name", "eval.parameters")}
+    if embedder.image_ndim_ == 2:
+        of_vectors = FEW_OF_VECTORS.items()
+        config |= {path: v for path, v in of_vectors if method == "few" or _of_network(path)}
+    effort = "full" if embedder.max_seconds is not None else embedder.effort
+    config |= {
+        "train.steps": embedder.steps or STEPS[effort],
+        "seed": seed(embedder.random_state),
+    }
+    return config | {
+        "system": method,
+        "data.invariances": embedder.invariances,
+        **(embedder.options or {}),
+    }
+
+
+def seed(random_state: Any) -> int:
+    """A seed: the number itself, or one that a `RandomState` draws."""
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _of_network(path: str) -> bool:
+    return path.partition(".")[0] in OF_NETWORK

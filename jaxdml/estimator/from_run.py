@@ -1,0 +1,72 @@
+"""A point of a run folder as a fitted embedder, without the data that it was trained on."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdml.estimator.embedder import SemiSupervisedEmbedder
+from jaxdml.estimator.files import on_stored_data
+from jaxdml.estimator.trained.network import TrainedNetwork
+from jaxdml.options import ConfigError
+from jaxdml.runs.execution import checkpoints, rescoring
+from jaxdml.runs.planning import loading
+from jaxdml.runs.planning.cohort_setup import Network
+from jaxdml.runs.storage import folder, opening
+from jaxdml.settings.setting import dataset_name
+
+
+def load(run_folder: str | Path, point: str = "") -> SemiSupervisedEmbedder:
+    """A trained point as a fitted `SemiSupervisedEmbedder`: it embeds, predicts and decodes.
+
+    The training data are not needed.
+
+    Args:
+      run_folder: a run folder with finished points.
+      point: the id of one, or the start of it; empty where there is one point.
+
+    Raises:
+      ConfigError: if there is no such point, or its parameters are missing or damaged.
+    """
+    stored_folder = opening.existing(Path(run_folder))
+    return of_result(stored_folder, opening.chosen(stored_folder, point))
+
+
+def of_result(run_folder: folder.Folder, result: dict[str, Any]) -> SemiSupervisedEmbedder:
+    """The same, of a result as `result.json` holds it.
+
+    Raises:
+      ConfigError: if its training diverged, or its parameters are missing or damaged.
+    """
+    if result["status"] == "diverged":
+        raise ConfigError(f"point {result['point']} has diverged: {result['reason']}")
+    setting = rescoring.stored_point(run_folder, result).setting
+    on_data = on_stored_data(setting, result["data"])
+
+    def read(path: Path, rows: int, average: bool) -> Network:
+        return checkpoints.networks(on_data.template(rows), path, average)
+
+    network = rescoring.stored_network(run_folder, result, read, setting)
+    plan = run_folder.plan()
+    stored_columns = plan["columns"].get(loading.described(setting))
+    columns = None if stored_columns is None else loading.columns_from_json(stored_columns)
+    embedder = SemiSupervisedEmbedder(
+        setting["system"],
+        random_state=setting["seed"],
+        options={
+            path: value
+            for path, value in setting.items()
+            if not path.startswith(("system", "seed", "data.", "eval."))
+        },
+    )
+    embedder._keep(TrainedNetwork(on_data, network, columns))
+    height, width, channels = on_data.image_shape
+    embedder.n_features_in_ = height if columns is None else width
+    embedder.image_ndim_ = 2 if columns is not None else 3 if channels == 1 else 4
+    if columns is not None and columns.names:
+        embedder.feature_names_in_ = np.array(columns.names, object)
+    names = plan["classes"].get(dataset_name(setting), [str(i) for i in range(on_data.classes)])
+    embedder.classes_ = np.array(names)
+    arrays = run_folder.embeddings(result["point"])
+    embedder.embeddings_, embedder.labels_ = arrays["labelled"], arrays["labelled_labels"]
+    return embedder
