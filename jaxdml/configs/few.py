@@ -7,6 +7,9 @@ r"""Few labels: the recipe. Images, the labels of some of them, and which change
 `jaxdml.settings.systems.FEW`; each of these fields can be set to something else.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from jaxdml.configs import common
@@ -25,13 +28,13 @@ def get_config(effort: str = "fast") -> ConfigDict:
     return config
 
 
-def alike(config: ConfigDict) -> None:
+def alike(config: ConfigDict, recipe: Mapping[str, Any] = FEW) -> None:
     """Gives any other system what the recipe has besides its labels.
 
     That is its network, metric loss, batches, schedule, average and evaluation: what others need to
     be compared with it.
     """
     sections = ("model", "train", "optimizer", "eval")
-    same = {path: value for path, value in FEW.items() if path.partition(".")[0] in sections}
-    same |= {"loss.name": FEW["loss.name"], "train.steps": config.train.steps}
+    same = {path: value for path, value in recipe.items() if path.partition(".")[0] in sections}
+    same |= {"loss.name": recipe["loss.name"], "train.steps": config.train.steps}
     config.update_from_flattened_dict(same)

@@ -15,20 +15,20 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxdml.configs import few
-from jaxdml.settings.systems import FEW_OF_VECTORS
+from jaxdml.settings.systems import FEW_VECTORS
 
 
 def get_config(effort: str = "fast") -> ConfigDict:
     """The recipe for few labels, as it is on vectors."""
     config = few.get_config(effort)
-    few.alike(config)
+    few.alike(config, FEW_VECTORS)
+    config.system = "few_vectors"
     config.data.name = "table"
     config.data.label = "label"
     config.eval.protocols = ("labelled", "scores", "retrieval")
-    config.update_from_flattened_dict(dict(FEW_OF_VECTORS))
     return config
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
     """The recipe; its network with labels alone; and vectors alone."""
-    return ({"system": ("few",)}, {"system": ("dml",)}, {"system": ("ae",)})
+    return ({"system": ("few_vectors",)}, {"system": ("dml",)}, {"system": ("ae",)})

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from jaxdml.configs.few import STEPS
-from jaxdml.settings.systems import FEW, FEW_OF_VECTORS
+from jaxdml.settings.systems import FEW, FEW_VECTORS
 
 OF_NETWORK = ("model", "train", "optimizer")  # sections that every method has from the recipe
 
@@ -31,12 +31,12 @@ def of(embedder: Any, *, labelled: bool) -> dict[str, Any]:
             stacklevel=3,
         )
         method = "ae"
-    # network, batches, schedule and average are the recipe's for every method
-    config = {path: value for path, value in FEW.items() if _of_network(path)}
-    config |= {path: FEW[path] for path in ("loss.name", "eval.parameters")}
+    recipe = FEW
     if embedder.image_ndim_ == 2:
-        of_vectors = FEW_OF_VECTORS.items()
-        config |= {path: v for path, v in of_vectors if method == "few" or _of_network(path)}
+        recipe, method = FEW_VECTORS, "few_vectors" if method == "few" else method
+    # network, batches, schedule and average are the recipe's for every method
+    config = {path: v for path, v in recipe.items() if path.partition(".")[0] in OF_NETWORK}
+    config |= {path: recipe[path] for path in ("loss.name", "eval.parameters")}
     effort = "full" if embedder.max_seconds is not None else embedder.effort
     config |= {
         "train.steps": embedder.steps or STEPS[effort],
@@ -54,7 +54,3 @@ def seed(random_state: Any) -> int:
     if isinstance(random_state, int | np.integer):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _of_network(path: str) -> bool:
-    return path.partition(".")[0] in OF_NETWORK

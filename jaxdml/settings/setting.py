@@ -179,8 +179,8 @@ class Setting(Mapping[str, Any]):
         if dataset.columns is not None and self.get("model.encoder") in OF_IMAGES:
             raise ConfigError(
                 f"model.encoder={self['model.encoder']} reads images, but {dataset.name} has "
-                "vectors, whose columns have no order: set model.encoder to mlp, or begin with "
-                "--config=vectors"
+                "vectors, whose columns have no order: begin with --config=vectors, or set "
+                "model.encoder to mlp"
             )
         if dataset.columns is not None and self.get("reconstruction.name") == "bernoulli":
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Systems: the thesis's own, and the recipe for few labels. Which terms each one has.
+"""Systems: the thesis's own, and the recipes for few labels. Which terms each one has.
 
 A system is a row of the table below, not a class: everything else about it is configuration.
 """
@@ -42,8 +42,16 @@ FEW: Mapping[str, Any] = MappingProxyType(
         "eval.protocols": ("labelled", "scores"),
     }
 )
-# What the recipe has on vectors in the place of what it has on images.
-FEW_OF_VECTORS: Mapping[str, Any] = MappingProxyType({"model.encoder": "mlp"})
+# The same for vectors, whose views say little: with virtual adversarial training (Miyato 2018).
+FEW_VECTORS: Mapping[str, Any] = MappingProxyType(
+    {
+        **FEW,
+        "model.encoder": "mlp",
+        "model.hidden": (256,),
+        "vat.radius": 0.1,
+        "vat.of_each": True,
+    }
+)
 SYSTEMS: dict[str, System] = {
     "dml": System(("metric",)),  # Algorithm 1
     "dml_ae": System(("metric", "reconstruction")),  # Algorithm 2
@@ -52,6 +60,7 @@ SYSTEMS: dict[str, System] = {
     "ae": System(("reconstruction",)),  # Algorithm 2 at α = 1
     "vae": System(("reconstruction", "kl"), {"prior.name": "unit"}),  # Algorithm 5 at α = 1
     "few": System(("metric",), FEW),
+    "few_vectors": System(("metric", "vat"), FEW_VECTORS),
 }
 
 

@@ -54,6 +54,15 @@ def test_it_equals_naive_loops(iterations, entropy, float64):
     assert float(result) == pytest.approx(sum(values) / len(values), rel=1e-6)
 
 
+def test_a_radius_of_each_value_is_a_norm_that_grows_with_their_number():
+    params, x = small.network(), small.images()
+    values = math.prod(x.shape[1:])
+    of_each = small.value(vat.make(radius=0.1, of_each=True), params)
+    of_all = small.value(vat.make(radius=0.1 * math.sqrt(values)), params)
+    assert float(of_each) == pytest.approx(float(of_all), rel=1e-6)
+    assert float(of_each) > float(small.value(vat.make(radius=0.1), params))
+
+
 def directions(params, x, xi=0.1, iterations=1):
     """The function of divergences, and the adversarial direction of each image."""
 

@@ -33,9 +33,10 @@ def write(trained: TrainedNetwork, path: Path, dtype: str) -> None:
     def encode(x: Array) -> Array:
         if columns is not None:
             # the mean as two float32, so that little is lost where it is far from 0
-            upper = np.float32(columns.mean)
-            lower = np.float32(columns.mean - upper)
-            x = ((x - upper[None]) - lower[None]) / np.float32(columns.deviation)[None]
+            upper = np.asarray(columns.mean, np.float32)
+            lower = np.asarray(columns.mean - upper, np.float32)
+            deviation = np.asarray(columns.deviation, np.float32)
+            x = ((x - upper[None]) - lower[None]) / deviation[None]
             x = x[:, None, :, None]
         if x.dtype == jnp.uint8:
             x = x.astype(jnp.float32) / 255
