@@ -42,13 +42,15 @@ FEW: Mapping[str, Any] = MappingProxyType(
         "eval.protocols": ("labelled", "scores"),
     }
 )
-# The same for vectors, whose views say little: with virtual adversarial training (Miyato 2018).
+# The same for vectors, whose views say little: with labels that spread over a graph of all rows, by
+# Poisson learning (Calder 2020), and virtual adversarial training (Miyato 2018).
 FEW_VECTORS: Mapping[str, Any] = MappingProxyType(
     {
         **FEW,
         "model.encoder": "mlp",
         "model.hidden": (256,),
-        "vat.radius": 0.1,
+        "loss.sources": ("true", "teacher", "propagated"),
+        "vat.radius": 0.05,
         "vat.of_each": True,
     }
 )
