@@ -163,15 +163,15 @@ Accuracy = Callable[[Rows, np.ndarray, int], float]  # (rows, y, draw) → share
 def methods(name: str) -> dict[str, Accuracy]:
     """What is compared on a set, by name."""
     ours = {
-        "SemiSupervisedEmbedder, fast": _embedder(),
-        "SemiSupervisedEmbedder, full": _embedder(effort="full"),
+        "SemiSupervisedEmbedder (fast)": _embedder(),
+        "SemiSupervisedEmbedder (full)": _embedder(effort="full"),
     }
     if name == "mnist":
-        ours["SemiSupervisedEmbedder, fast, its own invariances"] = _embedder(
+        ours["SemiSupervisedEmbedder (fast, declared invariances)"] = _embedder(
             invariances=DIGITS_OF_MNIST
         )
     if name == "digits":
-        ours["SemiSupervisedEmbedder, fast, its own invariances"] = _embedder(
+        ours["SemiSupervisedEmbedder (fast, declared invariances)"] = _embedder(
             invariances=("shift", "scale", "rotate")
         )
     return ours | {
