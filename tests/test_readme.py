@@ -44,6 +44,20 @@ def test_a_python_block_runs(block, tmp_path, monkeypatch):
         assert not names["slope"][~names["labelled"]].any()
 
 
+@pytest.mark.slow
+def test_the_page_on_python_runs_from_top_to_bottom(tmp_path, monkeypatch, compile_quickly):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(few.STEPS, "fast", 40)
+    text, names = (ROOT / "docs" / "from_python.md").read_text(), {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        if "export.deserialize" in block:
+            names["embedder"].export("encoder")
+        exec(compile(block, "from_python.md", "exec"), names)
+    assert set(names["found"].options) == {"loss.name", "train.learning_rate"}
+    assert {row["system"] for row in names["study"].rows} == {"dml", "ae"}
+    assert names["one"].transform(names["images"]).shape[0] == 1797
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS if "experiments.grid" in c])
 def test_a_grid_can_be_planned(command, request):
     words = dict(word.removeprefix("--").split("=", 1) for word in shlex.split(command)[3:])

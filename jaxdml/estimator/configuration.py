@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from jaxdml.configs.few import STEPS
+from jaxdml.settings.fields import assign
 from jaxdml.settings.systems import FEW, FEW_VECTORS
 
 OF_NETWORK = ("model", "train", "optimizer")  # sections that every method has from the recipe
@@ -42,11 +43,11 @@ def of(embedder: Any, *, labelled: bool) -> dict[str, Any]:
         "train.steps": embedder.steps or STEPS[effort],
         "seed": seed(embedder.random_state),
     }
-    return config | {
-        "system": method,
-        "data.invariances": embedder.invariances,
-        **(embedder.options or {}),
-    }
+    config |= {"system": method, "data.invariances": embedder.invariances}
+    changes = dict(embedder.options or {})
+    if embedder.max_seconds is not None:
+        changes.pop("train.epochs", None)  # steps are what is chosen
+    return assign(config, changes)
 
 
 def seed(random_state: Any) -> int:

@@ -18,6 +18,7 @@ from jaxdml.estimator.training import Member, steps_within, trained
 from jaxdml.options import ConfigError
 from jaxdml.settings.resolve import resolve
 from jaxdml.settings.setting import Setting
+from jaxdml.train import epoch
 from jaxdml.types import Dataset, Split
 
 
@@ -96,8 +97,8 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         try:
             setting = resolve(configuration.of(self, labelled=y is not None))
             if self.max_seconds is not None:
-                steps = steps_within(setting, dataset, self.max_seconds)
-                setting = resolve({**setting, "train.steps": steps})
+                within = steps_within(setting, dataset, self.max_seconds)
+                setting = resolve({**setting, "train.steps": within})
             on_epoch = progress.printer(setting.epochs, self.verbose)
             [(_, network)] = trained([Member(setting, rows)], dataset, on_epoch)
         except ConfigError as error:
@@ -106,7 +107,9 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
             raise ValueError(
                 "training was not finite: use a smaller train.learning_rate by options, or scale X"
             )
-        self._keep(TrainedNetwork(setting.on(dataset), network, dataset.columns))
+        on_data = setting.on(dataset)
+        lengths = epoch.lengths(on_data.method.routine, on_data.sizes(len(rows)), setting.epochs)
+        self._keep(TrainedNetwork(on_data, network, dataset.columns), sum(lengths))
         self.labels_ = np.asarray(dataset.train.y)[rows]
         self.embeddings_ = self.trained_.embed(dataset.train.x[rows])
         return self
@@ -284,9 +287,8 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
             )
         return inputs.images_of(x)
 
-    def _keep(self, trained_network: TrainedNetwork) -> None:
-        self.trained_ = trained_network
-        self.n_steps_ = int(self.setting_["train.steps"])
+    def _keep(self, trained_network: TrainedNetwork, steps: int) -> None:
+        self.trained_, self.n_steps_ = trained_network, steps
 
     def _need_labels(self, method_name: str) -> None:
         if not len(self.classes_):

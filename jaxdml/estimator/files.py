@@ -16,7 +16,7 @@ from jaxdml.settings.setting import SettingOnData
 from jaxdml.types import Columns
 
 VERSION = 1
-OF_FIT = ("n_features_in_", "image_ndim_")
+OF_FIT = ("n_features_in_", "image_ndim_", "n_steps_")
 
 
 def save(embedder: Any, path: Path) -> None:
@@ -77,7 +77,7 @@ def load(cls: Any, path: Path) -> Any:
         )
     except KeyError as error:
         raise ValueError(f"{path} is no embedder that save has written: it lacks {error}") from None
-    embedder._keep(TrainedNetwork(on_data, network, columns))
+    embedder._keep(TrainedNetwork(on_data, network, columns), about["n_steps_"])
     return embedder
 
 

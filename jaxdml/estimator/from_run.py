@@ -59,7 +59,7 @@ def of_result(run_folder: folder.Folder, result: dict[str, Any]) -> SemiSupervis
             if not path.startswith(("system", "seed", "data.", "eval."))
         },
     )
-    embedder._keep(TrainedNetwork(on_data, network, columns))
+    embedder._keep(TrainedNetwork(on_data, network, columns), sum(result["steps"].values()))
     height, width, channels = on_data.image_shape
     embedder.n_features_in_ = height if columns is None else width
     embedder.image_ndim_ = 2 if columns is not None else 3 if channels == 1 else 4

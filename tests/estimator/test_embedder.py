@@ -175,6 +175,12 @@ def test_what_a_method_lacks_is_said(method):
         one.inverse_transform(np.zeros(4))
 
 
+def test_a_training_may_be_counted_in_epochs_too():
+    one = embedder(None, method="dml_ae", options={"train.epochs": 2}).fit(VECTORS, Y)
+    assert one.setting_["train.epochs"] == 2
+    assert one.n_steps_ == 2 * -(-90 // 16)  # passes over all rows
+
+
 NAN = VECTORS.copy()
 NAN[3, 2] = np.nan
 
