@@ -17,9 +17,12 @@ def get_config() -> ConfigDict:
     config.seed = 0  # initial parameters, batches and samples follow from it
 
     config.data = data = ConfigDict()
-    data.name = "digits"  # mnist, organamnist, …; arrays or images of your own, or a dotted path
-    data.path = placeholder(str)  # of arrays (an .npz file) or images (a folder): from here, or
-    # from --data_dir
+    data.name = "digits"  # mnist, organamnist, …; arrays, images or a table of your own, or a
+    # dotted path
+    data.path = placeholder(str)  # of arrays (an .npz file), images (a folder) or a table (.csv or
+    # .parquet): from here, or from --data_dir
+    data.label = placeholder(str)  # of a table: the column of labels; none set: label
+    data.without = placeholder(tuple)  # of a table: columns that are left out, like ("id",)
     data.size = placeholder(int)  # of images, pixels of a side; none set: as they are, or 64
     data.channels = placeholder(int)  # of images: 1 or 3; none set: grey if all are
     data.range = placeholder(tuple)  # of images: two values that become black and white, as in
