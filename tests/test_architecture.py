@@ -100,6 +100,7 @@ ROOMS = {
         "augment",
         "train",
         "settings.fields",
+        "settings.cross_checks",
         "settings.parts",
         "settings.assembly",
     },

@@ -54,7 +54,14 @@ def invariances_of(dataset: Dataset, declared: Iterable[str] | None = None) -> t
     """
     shape = np.shape(dataset.train.x)[1:]
     if declared is not None:
-        return fitting(declared, shape)
+        names = fitting(declared, shape)
+        strange = [name for name in names if name not in OF_VECTORS]
+        if dataset.columns is not None and strange:
+            raise ConfigError(
+                f"data.invariances: {strange[0]} is of images, but {dataset.name} has vectors, "
+                f"whose columns have no order: {listed(OF_VECTORS)} are of vectors"
+            )
+        return names
     if dataset.invariances is None:
         return OF_VECTORS if is_vector(shape) else OF_IMAGES
     names = _checked_names(dataset.invariances, f"{dataset.name}: its invariances")

@@ -25,6 +25,7 @@ def get_config(effort: str = "fast") -> ConfigDict:
     config.system = "few_vectors"
     config.data.name = "table"
     config.data.label = "label"
+    config.prior.within = False  # pseudo-inputs are vectors too
     config.eval.protocols = ("labelled", "scores", "retrieval")
     return config
 

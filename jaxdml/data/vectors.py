@@ -5,6 +5,7 @@ network learns badly where one column is a thousand times as large as another.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ ROWS = 2**14  # at a time: a table may lie on disk
 
 
 def columns_of(vectors: Any, names: tuple[str, ...] = ()) -> Columns:
-    """The mean and the standard deviation of each column, in one pass over the rows.
+    """The mean and the standard deviation of each column, in two passes over the rows.
 
     Args:
       vectors: [N, d], N ≥ 1; it may lie on disk, as in a `numpy.memmap`.
@@ -25,15 +26,11 @@ def columns_of(vectors: Any, names: tuple[str, ...] = ()) -> Columns:
     >>> columns_of(np.array([[0.0, 5.0], [2.0, 5.0]])).deviation
     array([1., 1.])
     """
-    count, total, square = 0, 0.0, 0.0
-    first = np.asarray(vectors[:1], np.float64)[0]  # subtracted, so that little is lost to rounding
-    for start in range(0, len(vectors), ROWS):
-        part = np.asarray(vectors[start : start + ROWS], np.float64) - first
-        count, total, square = count + len(part), total + part.sum(0), square + (part**2).sum(0)
-    mean = total / count
-    deviation = np.sqrt(np.maximum(square / count - mean**2, 0))
-    constant = deviation <= 1e-7 * np.maximum(np.abs(first + mean), 1e-30)
-    return Columns(first + mean, np.where(constant, 1, deviation), names)
+    mean = sum(part.sum(axis=0) for part in _parts(vectors)) / len(vectors)
+    square = sum(((part - mean) ** 2).sum(axis=0) for part in _parts(vectors)) / len(vectors)
+    deviation = np.sqrt(square)
+    constant = deviation <= 1e-12 * np.abs(mean)  # what rounding leaves
+    return Columns(mean, np.where(constant, 1, deviation), names)
 
 
 def as_images(vectors: Any, columns: Columns) -> np.ndarray:
@@ -53,10 +50,20 @@ def as_images(vectors: Any, columns: Columns) -> np.ndarray:
     for start in range(0, len(vectors), ROWS):
         part = slice(start, start + ROWS)
         rows = (np.asarray(vectors[part], np.float64) - columns.mean) / columns.deviation
-        if not np.isfinite(rows).all():
-            raise ValueError("Input X contains NaN or infinity: leave such rows out, or fill them")
-        images[part, 0, :, 0] = rows
+        with np.errstate(over="ignore"):  # of a row that is far from all others
+            images[part, 0, :, 0] = rows
+        if not np.isfinite(images[part]).all():
+            raise ValueError(
+                "Input X contains NaN or infinity, or numbers too large for float32: leave such "
+                "rows out, or fill them"
+            )
     return images
+
+
+def _parts(vectors: Any) -> Iterator[np.ndarray]:
+    """Some rows at a time, in float64."""
+    for start in range(0, len(vectors), ROWS):
+        yield np.asarray(vectors[start : start + ROWS], np.float64)
 
 
 def original(images: np.ndarray, columns: Columns) -> np.ndarray:
@@ -81,6 +88,8 @@ def plain(vectors: Any, key: str, file: str) -> np.ndarray:
     """
     if vectors.dtype.kind not in "buif":
         raise ConfigError(f"{file}: {key} must hold numbers, but is {vectors.dtype}")
+    if not len(vectors):
+        raise ConfigError(f"{file}: {key} holds no row")
     if not vectors.shape[1]:
         raise ConfigError(f"{file}: {key} must have a column at least, but is {vectors.shape}")
     if vectors.dtype.kind != "f":

@@ -54,7 +54,7 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
     >>> x[20:] += 5
     >>> y = np.full(40, -1)
     >>> y[[0, 1, 20, 21]] = 0, 0, 1, 1
-    >>> embedder = SemiSupervisedEmbedder(steps=30, random_state=0).fit(x, y)
+    >>> embedder = SemiSupervisedEmbedder("dml", steps=30, random_state=0).fit(x, y)
     >>> embedder.transform(x).shape, embedder.classes_
     ((40, 64), array([0, 1]))
     """
@@ -136,6 +136,21 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         """The most probable class of each row; arguments as for `predict_proba`."""
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of the labelled rows whose class `predict` gives; others do not count.
+
+        Raises:
+          ValueError: if no row has a label.
+        """
+        predicted = self.predict(X)
+        labels = inputs.labels_of(y, len(predicted))
+        rows = labels.numbers >= 0
+        if not rows.any():
+            raise ValueError("y has no label: there is nothing to score")
+        right = labels.classes[labels.numbers[rows]] == predicted[rows]
+        weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        return float(np.average(right, weights=weights))
 
     def kneighbors(self, X: Any, n_neighbors: int = 5) -> tuple[np.ndarray, np.ndarray]:
         """Distances f64[N, k] to the nearest labelled embeddings, and their rows in `embeddings_`.

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jaxdml.settings.setting import SettingOnData
 from jaxdml.types import Columns
 
 VERSION = 1
+DAMAGED = (zipfile.BadZipFile, zlib.error)
 OF_FIT = ("n_features_in_", "image_ndim_", "n_steps_")
 
 
@@ -30,7 +32,8 @@ def save(embedder: Any, path: Path) -> None:
     }
     about = {
         "version": VERSION,
-        "parameters": embedder.get_params(),
+        # a RandomState cannot be kept, and the seed that it gave can
+        "parameters": embedder.get_params() | {"random_state": embedder.setting_["seed"]},
         "setting": dict(embedder.setting_),
         **trained.on_data.record(),
         **{name: getattr(embedder, name) for name in OF_FIT},
@@ -59,24 +62,21 @@ def load(cls: Any, path: Path) -> Any:
         about = json.loads(str(arrays.pop("about")))
         if about["version"] != VERSION:
             raise ValueError(f"it is of the version {about['version']}")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{path} is no embedder that save has written ({error})") from error
-    embedder = cls(**about["parameters"])
-    for name in OF_FIT:
-        setattr(embedder, name, about[name])
-    if about["names"]:
-        embedder.feature_names_in_ = np.asarray(about["names"], object)
-    for name in ("classes_", "labels_", "embeddings_"):
-        setattr(embedder, name, arrays.pop(name))
-    columns = Columns(arrays["mean"], arrays["deviation"]) if "mean" in arrays else None
-    on_data = on_stored_data(about["setting"], about)
-    template = on_data.template(1)  # of which the structure counts
-    try:
+        embedder = cls(**about["parameters"])
+        for name in OF_FIT:
+            setattr(embedder, name, about[name])
+        if about["names"]:
+            embedder.feature_names_in_ = np.asarray(about["names"], object)
+        for name in ("classes_", "labels_", "embeddings_"):
+            setattr(embedder, name, arrays.pop(name))
+        columns = Columns(arrays["mean"], arrays["deviation"]) if "mean" in arrays else None
+        on_data = on_stored_data(about["setting"], about)
+        template = on_data.template(1)  # of which the structure counts
         network = Network(
             _filled("params", template.params, arrays), _filled("kept", template.kept, arrays)
         )
-    except KeyError as error:
-        raise ValueError(f"{path} is no embedder that save has written: it lacks {error}") from None
+    except (OSError, ValueError, TypeError, KeyError, EOFError, *DAMAGED) as error:
+        raise ValueError(f"{path} is no embedder that save has written ({error})") from error
     embedder._keep(TrainedNetwork(on_data, network, columns), about["n_steps_"])
     return embedder
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxdml.estimator import configuration
 from jaxdml.estimator.embedder import SemiSupervisedEmbedder
 from jaxdml.estimator.files import on_stored_data
 from jaxdml.estimator.trained.network import TrainedNetwork
@@ -13,7 +14,6 @@ from jaxdml.runs.execution import checkpoints, rescoring
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.cohort_setup import Network
 from jaxdml.runs.storage import folder, opening
-from jaxdml.settings.setting import dataset_name
 
 
 def load(run_folder: str | Path, point: str = "") -> SemiSupervisedEmbedder:
@@ -41,22 +41,28 @@ def of_result(run_folder: folder.Folder, result: dict[str, Any]) -> SemiSupervis
     if result["status"] == "diverged":
         raise ConfigError(f"point {result['point']} has diverged: {result['reason']}")
     setting = rescoring.stored_point(run_folder, result).setting
-    on_data = on_stored_data(setting, result["data"])
+    plan = run_folder.plan()
+    if "data" in result:
+        on_data = on_stored_data(setting, result["data"])
+    else:  # of a version that did not keep it: the training data are needed after all
+        on_data = setting.on(loading.loader(Path(plan["data_dir"] or "."), plan)(setting))
 
     def read(path: Path, rows: int, average: bool) -> Network:
         return checkpoints.networks(on_data.template(rows), path, average)
 
     network = rescoring.stored_network(run_folder, result, read, setting)
-    plan = run_folder.plan()
     stored_columns = plan["columns"].get(loading.described(setting))
     columns = None if stored_columns is None else loading.columns_from_json(stored_columns)
     embedder = SemiSupervisedEmbedder(
         setting["system"],
+        steps=setting["train.steps"],
+        invariances=on_data.invariances,
         random_state=setting["seed"],
         options={
             path: value
             for path, value in setting.items()
-            if not path.startswith(("system", "seed", "data.", "eval."))
+            if path in configuration.OF_FILES
+            or not path.startswith(("system", "seed", "train.steps", "data.", "eval."))
         },
     )
     embedder._keep(TrainedNetwork(on_data, network, columns), sum(result["steps"].values()))
@@ -65,7 +71,7 @@ def of_result(run_folder: folder.Folder, result: dict[str, Any]) -> SemiSupervis
     embedder.image_ndim_ = 2 if columns is not None else 3 if channels == 1 else 4
     if columns is not None and columns.names:
         embedder.feature_names_in_ = np.array(columns.names, object)
-    names = plan["classes"].get(dataset_name(setting), [str(i) for i in range(on_data.classes)])
+    names = loading.class_names(plan, setting) or [str(i) for i in range(on_data.classes)]
     embedder.classes_ = np.array(names)
     arrays = run_folder.embeddings(result["point"])
     embedder.embeddings_, embedder.labels_ = arrays["labelled"], arrays["labelled_labels"]

@@ -88,7 +88,8 @@ def as_array(x: Any) -> Any:
             ) from error
     if x.dtype == object:
         try:
-            x = x.astype(np.float64)
+            numbers = [np.nan if _is_null(value) else value for value in x.ravel().tolist()]
+            x = np.array(numbers, np.float64).reshape(x.shape)
         except (TypeError, ValueError) as error:
             raise type(error)(f"X must hold numbers, but holds objects ({error})") from error
     if x.dtype.kind == "c":
@@ -101,6 +102,10 @@ def as_array(x: Any) -> Any:
             f"channels), but its shape is {x.shape}. Reshape your data"
         )
     return x
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType"
 
 
 def labels_of(y: Any, rows: int) -> Labels:
@@ -118,7 +123,10 @@ def labels_of(y: Any, rows: int) -> Labels:
     >>> labels_of([7, -1, 3], 3).classes.tolist()
     [3, 7]
     """
-    y = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+    if hasattr(y, "to_numpy"):
+        y = y.to_numpy()
+    elif not isinstance(y, np.ndarray):
+        y = np.array(list(y), object)  # a list of words with a gap is not a list of words
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     if y.ndim != 1 or len(y) != rows:
@@ -126,7 +134,7 @@ def labels_of(y: Any, rows: int) -> Labels:
             f"y must hold one label for each of the {rows} rows of X, -1 or None where there is "
             f"none, but its shape is {y.shape}"
         )
-    missing = np.array([label is None or label != label for label in y.tolist()], bool)
+    missing = np.array([_is_missing(label) for label in y.tolist()], bool)
     present = y[~missing]
     if present.dtype == object:
         kinds = {type(label) for label in present.tolist()}
@@ -135,6 +143,8 @@ def labels_of(y: Any, rows: int) -> Labels:
             raise ValueError(f"y must hold labels of one type, but holds {names}")
         present = np.array(present.tolist())
     if present.dtype.kind == "f":
+        if not np.isfinite(present).all():
+            raise ValueError("Unknown label type: y must hold classes, but holds infinity")
         if (present != np.round(present)).any():
             raise ValueError(
                 "Unknown label type: y must hold classes, as whole numbers or words, but holds "
@@ -148,6 +158,16 @@ def labels_of(y: Any, rows: int) -> Labels:
     classes, positions = np.unique(present[~unlabelled], return_inverse=True)
     numbers[np.flatnonzero(~missing)[~unlabelled]] = positions
     return Labels(numbers, classes)
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether a label says that there is none: None, NaN, pandas.NA, or the whole number -1."""
+    if label is None or (isinstance(label, (int, np.integer)) and label == -1):
+        return True
+    try:
+        return bool(label != label)
+    except TypeError:  # pandas.NA is not even false
+        return True
 
 
 def images_of(x: Any) -> np.ndarray:

@@ -57,12 +57,14 @@ def search(
     >>> x[20:] += 5
     >>> y = np.full(40, -1)
     >>> y[[0, 1, 2, 20, 21, 22]] = 0, 0, 0, 1, 1, 1
-    >>> embedder = SemiSupervisedEmbedder(steps=30, random_state=0)
+    >>> embedder = SemiSupervisedEmbedder("dml", steps=30, random_state=0)
     >>> found = search(embedder, {"train.learning_rate": (1e-3, 3e-3)}, x, y)
     >>> len(found.table), found.best.predict(x[:2])
     (2, array([0, 0]))
     """
     at_least("folds", folds, 2)
+    if embedder.max_seconds is not None:
+        raise ValueError("max_seconds is of one fit: a search needs steps, or an effort")
     shared = clone(embedder).set_params(random_state=configuration.seed(embedder.random_state))
     dataset, _ = shared._dataset(X, y)
     numbers = np.asarray(dataset.train.y)
@@ -89,9 +91,12 @@ def search(
         for path, value in table[int(np.nanargmax(means))].items()
         if path not in ("scores", "mean")
     }
-    best = clone(shared).set_params(options={**(shared.options or {}), **options})
-    if "system" in options:
-        best.set_params(method=options["system"])
+    fields = {**(shared.options or {}), **options}
+    best = clone(shared)
+    for path, parameter in configuration.PARAMETERS.items():
+        if path in fields:
+            best.set_params(**{parameter: fields.pop(path)})
+    best.set_params(options=fields)
     return Search(best.fit(X, y), options, table)
 
 

@@ -66,7 +66,7 @@ def study(
 def _base(config: str | Mapping[str, Any]) -> dict[str, Any]:
     """A configuration as flat fields."""
     if not isinstance(config, str):
-        return flatten(dict(config))
+        return flatten(config.to_dict() if hasattr(config, "to_dict") else config)
     name, _, word = config.partition(":")
     try:
         module = importlib.import_module(f"jaxdml.configs.{name}")

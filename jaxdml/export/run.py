@@ -19,7 +19,6 @@ from jaxdml.report.tables import summary, table
 from jaxdml.runs.planning import loading, splits
 from jaxdml.runs.progress import Reporter
 from jaxdml.runs.storage import folder
-from jaxdml.settings.setting import dataset_name
 
 TEXTS = ("epoch", "phase")  # of a history
 MOST_EMBEDDED = 2000  # test images in the projector
@@ -124,7 +123,7 @@ def _points(
         for result in group.results
     }
     representative_by_id = {p.result["point"]: p for p in representatives(groups, load, note)[0]}
-    classes = run_folder.plan()["classes"]
+    plan = run_folder.plan()
     for result in results:
         c, representative = result["config"], representative_by_id.get(result["point"])
         setting = names[result["point"]] if len(groups) > 1 else c["system"]
@@ -140,7 +139,7 @@ def _points(
             pictures=_pictures(representative.gallery)
             if representative and representative.gallery
             else {},
-            embedding=_embedding(representative, classes[dataset_name(c)], load)
+            embedding=_embedding(representative, loading.class_names(plan, c) or (), load)
             if representative
             else None,
         )

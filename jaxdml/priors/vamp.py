@@ -15,16 +15,24 @@ from jaxdml.priors.base import mixture
 from jaxdml.types import Components, Params, Prior
 
 
-def make(latent_dim: int, classes: int, *, pseudo_inputs: int = 50, initial: str = "data") -> Prior:
+def make(
+    latent_dim: int,
+    classes: int,
+    *,
+    pseudo_inputs: int = 50,
+    initial: str = "data",
+    within: bool = True,
+) -> Prior:
     """p(z) = 1/K Σ_k q(z | u_k), as `prior.name = "vamp"` selects it.
 
-    The pseudo-inputs u_k are images with values in [0, 1], learned with everything else; the
-    gradient reaches the encoder through them too. A step encodes K images more.
+    The pseudo-inputs u_k are images with values in [0, 1], or vectors, learned with everything
+    else; the gradient reaches the encoder through them too. A step encodes K images more.
 
     Args:
       latent_dim, classes: not used: the encoder says where the components lie.
       pseudo_inputs: K ≥ 1 (500 in the paper, 10 in the thesis's ancestor).
       initial: `data`, K training images; or `noise`, uniform in [0, 1].
+      within: whether they stay in [0, 1], as images do, and vectors do not.
 
     Raises:
       ValueError: for an option that is not one of the above.
@@ -45,7 +53,8 @@ def make(latent_dim: int, classes: int, *, pseudo_inputs: int = 50, initial: str
         return {"pseudo_inputs": images}
 
     def components(params: Params, encode: Any) -> Components:
-        means, logvars = encode(bounded(params["pseudo_inputs"]))
+        inputs = params["pseudo_inputs"]
+        means, logvars = encode(bounded(inputs) if within else inputs)
         return Components(jnp.full(len(means), -math.log(len(means))), means, logvars)
 
     return mixture(init, components)

@@ -231,28 +231,32 @@ def _classes(
     run_folders: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]
 ) -> tuple[str, ...]:
     """The names of the classes, or their numbers where data sets have different ones."""
-    classes_by_dataset = {
-        name: tuple(c)
-        for run_folder in run_folders
-        for name, c in run_folder.plan()["classes"].items()
-    }
-    names = {dataset_name(r["config"]) for r in results}
-    used = {classes_by_dataset[name] for name in names if name in classes_by_dataset}
+    known = _known_classes(run_folders, results)
+    used = {names for names in known if names is not None}
     if len(used) == 1:
         return used.pop()
     return tuple(str(i) for i in range(max(map(len, used), default=0)))
+
+
+def _known_classes(
+    run_folders: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]
+) -> set[tuple[str, ...] | None]:
+    """The names of the classes of each data set; `None` of one that is not known."""
+    plans = [run_folder.plan() for run_folder in run_folders]
+    sets = {loading.described(result["config"]): result["config"] for result in results}
+    found = set()
+    for config in sets.values():
+        names = (loading.class_names(plan, config) for plan in plans)
+        found.add(next((one for one in names if one is not None), None))
+    return found
 
 
 def _chance(
     run_folders: Sequence[folder.Folder], results: Sequence[Mapping[str, Any]]
 ) -> float | None:
     """The accuracy of a guess; `None` where data sets differ in their number of classes."""
-    count_by_dataset = {
-        name: len(c)
-        for run_folder in run_folders
-        for name, c in run_folder.plan()["classes"].items()
-    }
-    counts = {count_by_dataset.get(dataset_name(r["config"])) for r in results}
+    known = _known_classes(run_folders, results)
+    counts = {None if names is None else len(names) for names in known}
     count = counts.pop() if len(counts) == 1 else None
     return 1 / count if count else None
 

@@ -14,6 +14,8 @@ NAMES: dict[str, Callable[[str], Any]] = {
     "eval.protocols": find_protocol,
     "eval.classifiers": check_classifier,
 }
+# Encoders whose layers read neighbouring pixels.
+OF_IMAGES = ("conv", "conv_small", "resnet")
 # Lists that name nothing twice.
 DIFFERENT = (*NAMES, "eval.embeddings", "eval.baselines")
 
@@ -92,3 +94,35 @@ def refuse_unknown(
         near = near or sorted(p for p in known_paths if p.rpartition(".")[0] == section)
         near = near or sorted({p.partition(".")[0] for p in known_paths})
         raise ConfigError(f"there is no field {path}; there is {listed(near)}")
+
+
+def refuse_images(values: Mapping[str, Any], name: str) -> None:
+    """Makes sure that nothing of a setting reads images alone, where a data set has vectors.
+
+    Args:
+      values: config path → value.
+      name: of the data set.
+
+    Raises:
+      ConfigError: if something does.
+    """
+    if values["system"] == "few":
+        raise ConfigError(
+            f"system=few is the recipe for images, but {name} has vectors: few_vectors is that for "
+            "vectors, and --config=vectors begins with it"
+        )
+    if values.get("model.encoder") in OF_IMAGES:
+        raise ConfigError(
+            f"model.encoder={values['model.encoder']} reads images, but {name} has vectors, whose "
+            "columns have no order: begin with --config=vectors, or set model.encoder to mlp"
+        )
+    if values.get("reconstruction.name") == "bernoulli":
+        raise ConfigError(
+            f"reconstruction.name=bernoulli is of pixels in [0, 1], but {name} has vectors: set it "
+            "to mse, or gaussian"
+        )
+    if values.get("prior.within"):
+        raise ConfigError(
+            f"prior.name=vamp keeps pseudo-inputs in [0, 1], but {name} has vectors: set "
+            "prior.within to False"
+        )

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 
 from jaxdml import augment
 from jaxdml.options import ConfigError
-from jaxdml.settings import assembly, parts
+from jaxdml.settings import assembly, cross_checks, parts
 from jaxdml.settings.fields import EXECUTION, LABELLED, PATH
 from jaxdml.train import epoch, step, streams
 from jaxdml.types import Dataset, Method, Point, TrainState
@@ -30,7 +30,6 @@ NUMBERS = ("train.learning_rate", "train.average")
 NOT_TRAINING = ("eval.", *EXECUTION)
 # Fields of `data` that do not say which images there are.
 NOT_SOURCE = (*LABELLED, "data.invariances")
-OF_IMAGES = ("conv", "conv_small", "resnet")  # encoders whose layers read neighbouring pixels
 # Fields that differ between the points of a cohort without being numbers of an objective.
 OF_A_POINT = ("seed", *LABELLED)
 
@@ -176,17 +175,8 @@ class Setting(Mapping[str, Any]):
         Raises:
           ConfigError: if the data set has vectors, and something reads images alone.
         """
-        if dataset.columns is not None and self.get("model.encoder") in OF_IMAGES:
-            raise ConfigError(
-                f"model.encoder={self['model.encoder']} reads images, but {dataset.name} has "
-                "vectors, whose columns have no order: begin with --config=vectors, or set "
-                "model.encoder to mlp"
-            )
-        if dataset.columns is not None and self.get("reconstruction.name") == "bernoulli":
-            raise ConfigError(
-                f"reconstruction.name=bernoulli is of pixels in [0, 1], but {dataset.name} has "
-                "vectors: set it to mse, or gaussian"
-            )
+        if dataset.columns is not None:
+            cross_checks.refuse_images(self, dataset.name)
         height, width, channels = dataset.train.x.shape[1:]
         return SettingOnData(
             self,

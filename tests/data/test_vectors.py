@@ -82,6 +82,14 @@ def test_a_table_is_read_with_its_labels_and_its_columns(ending, tmp_path):
     assert dataset.source == "vectors of your own"
 
 
+def test_an_index_without_a_name_is_left_out_and_gaps_are_gaps(tmp_path):
+    rows = [",n,label", *(f"{i},{i / 7},{['a', 'b', 'NA', 'nan'][i % 4]}" for i in range(40))]
+    dataset = csv(tmp_path, rows)
+    assert dataset.columns.names == ("n",)
+    assert dataset.classes == ("a", "b")
+    assert "own.csv: its column without a name is left out" in dataset.notes
+
+
 def test_labels_are_whole_numbers_or_words_and_columns_may_be_left_out(tmp_path):
     rows = ["id,n,kind", *(f"r{i},{i / 7},{[10, 4, -1, ''][i % 4]}" for i in range(40))]
     dataset = csv(tmp_path, rows, label="kind", without=("id",))
@@ -101,6 +109,7 @@ def test_labels_are_whole_numbers_or_words_and_columns_may_be_left_out(tmp_path)
         (["label", "x", "y"], {}, "has no column beside label"),
         (["a,label"], {}, "has no row"),
         (["a,label", "1,x,3"], {}, "cannot be read as a table"),
+        (["a,label", "1,inf", "2,1"], {}, "holds fractions like inf"),
         (["a,label", "1,x", "2,x", "3,x"], {}, "one class has labelled training images"),
     ],
 )  # fmt: skip
@@ -115,6 +124,7 @@ def test_a_bad_table_is_named(rows, options, said, tmp_path):
         ({"x": np.where(np.arange(360).reshape(90, 4) == 5, np.inf, X)}, "in 1 rows, the first is"),
         ({"x": X.astype(complex)}, "x must hold numbers, but is complex128"),
         ({"x": X[:, :0]}, "x must have a column at least"),
+        ({"x": X[:0], "y": Y[:0]}, "x holds no row"),
         ({"range": (0, 1)}, "range is of images, but x holds vectors"),
         ({"x_test": X[:5, :3], "y_test": Y[:5]}, "images are (1, 3, 1), but the training images"),
         ({"x_test": X[:4, None], "y_test": Y[:4]}, "x_test must be (N, d), as the vectors x"),
@@ -126,7 +136,11 @@ def test_bad_vectors_are_named(changes, said, tmp_path):
 
 
 def test_a_constant_column_stays_and_large_numbers_keep_their_digits():
-    x = np.concatenate([RANDOM.normal(1e6, 1, (50_000, 2)), np.full((50_000, 1), 3.3)], axis=1)
+    x = np.concatenate([RANDOM.normal(1e6, 1, (50_000, 2)), np.full((50_000, 2), 3.3)], axis=1)
+    x[:, 3] = 1.7e18 + np.arange(50_000) * 1e9  # nanoseconds
+    x[0, 0] = 1e9  # the first row is no measure of the others
     columns = vectors.columns_of(x)
     np.testing.assert_allclose(columns.mean, x.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(columns.deviation, [x[:, 0].std(), x[:, 1].std(), 1], rtol=1e-4)
+    deviations = x.std(axis=0)
+    deviations[2] = 1
+    np.testing.assert_allclose(columns.deviation, deviations, rtol=1e-6)

@@ -3,6 +3,8 @@
 import re
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -74,12 +76,29 @@ def spoken(missing):
         (np.where(Y >= 0, Y * 5 + 2, -1), [2, 7, 12]),
         (np.where(Y >= 0, Y, np.nan), [0, 1, 2]),
         (Y.astype("int8").tolist(), [0, 1, 2]),
+        (spoken(float("nan")).tolist(), WORDS.tolist()),
+        (spoken(-1).tolist(), WORDS.tolist()),
+        (pd.Series(spoken(pd.NA), dtype="string"), WORDS.tolist()),
+        (pd.Series(Y).where(Y >= 0).astype("Int64"), [0, 1, 2]),
+        (pl.Series(spoken(None).tolist()), WORDS.tolist()),
     ],
-    ids=["None", "NaN beside words", "gaps", "NaN", "a list"],
+    ids=[
+        "None",
+        "NaN beside words",
+        "gaps",
+        "NaN",
+        "a list",
+        "a list of words and NaN",
+        "-1 beside words",
+        "pandas.NA",
+        "Int64",
+        "polars",
+    ],
 )
 def test_labels_come_in_many_forms_and_go_as_they_came(fitted, y, classes):
     one = embedder().fit(VECTORS, y)
     assert one.classes_.tolist() == classes
+    assert one.score(VECTORS, y) == one.score(VECTORS[Y >= 0], one.classes_[KIND[Y >= 0]])
     np.testing.assert_array_equal(one.transform(VECTORS), fitted.transform(VECTORS))
     assert set(one.predict(VECTORS)) <= set(classes)
     assert one.predict_proba(VECTORS).shape == (90, 3)  # none of them stands for -1
@@ -113,7 +132,13 @@ def test_what_is_saved_is_loaded_without_pickle(tmp_path, method, x):
     if method == "mvae":
         assert again.sample(2, 0).tobytes() == one.sample(2, 0).tobytes()
     (tmp_path / "bad.npz").write_bytes((tmp_path / "one.npz").read_bytes()[:200])
-    for name in ("bad.npz", "none.npz"):
+    np.save(tmp_path / "array.npz", np.arange(3))
+    (tmp_path / "array.npz.npy").rename(tmp_path / "array.npz")
+    flipped = bytearray((tmp_path / "one.npz").read_bytes())
+    flipped[len(flipped) // 2] ^= 255
+    (tmp_path / "flipped.npz").write_bytes(flipped)
+    np.savez(tmp_path / "other.npz", about=np.array('{"version": 1}'))
+    for name in ("bad.npz", "none.npz", "array.npz", "flipped.npz", "other.npz"):
         with pytest.raises(ValueError, match=rf"{name} is no embedder that save has written"):
             SemiSupervisedEmbedder.load(tmp_path / name)
 
@@ -214,11 +239,32 @@ def test_bad_input_is_named(x, y, said):
         ({"method": "fewer"}, "system must be one of ae, dml, "),
         ({"options": {"loss.margn": 1}}, "there is no field loss.margn; there is loss.margin"),
         ({"invariances": ("colour",)}, "data.invariances: colour needs"),
+        ({"invariances": ("shift",)}, "shift is of images, but X has vectors"),
+        ({"options": {"train.steps": 7}}, "options say train.steps, which the parameter steps is"),
+        ({"options": {"seed": 7}}, "options say seed, which the parameter random_state is for"),
+        ({"options": {"system": "ae"}}, "options say system, which the parameter method is for"),
+        ({"options": {"data.name": "mnist"}}, "options say data.name, but data are what fit is"),
+        ({"options": {"model.encoder": "conv"}}, "model.encoder=conv reads images, but X has vec"),
+        ({"steps": 1.5}, "steps must be a whole number, or None, but is 1.5"),
+        ({"steps": 0}, "train.steps must be at least 1"),
     ],
 )
 def test_bad_parameters_are_named_by_fit(changes, said):
     with pytest.raises(ValueError, match=re.escape(said)):
-        embedder(5, **changes).fit(VECTORS, Y)
+        embedder(**{"steps": 5, **changes}).fit(VECTORS, Y)
+
+
+def test_numbers_of_numpy_are_numbers(fitted):
+    options = {"train.learning_rate": np.float32(1e-3)}
+    one = embedder(np.int64(60), options=options).fit(VECTORS, Y)
+    np.testing.assert_allclose(one.transform(VECTORS), fitted.transform(VECTORS), atol=1e-4)
+
+
+def test_numbers_too_large_and_nothing_to_score_are_said(fitted):
+    with pytest.raises(ValueError, match="numbers too large for float32"):
+        fitted.transform(np.full((2, 6), 1e60))
+    with pytest.raises(ValueError, match="y has no label: there is nothing to score"):
+        fitted.score(VECTORS, np.full(90, -1))
 
 
 def test_other_rows_than_in_fit_are_refused(fitted):

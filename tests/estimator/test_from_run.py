@@ -2,6 +2,8 @@
 
 import csv
 import shutil
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,6 +24,7 @@ BASE = {
     "data.folds": 0,
     "eval.protocols": ("labelled", "scores"),
 }
+EARLIER = Path(__file__).parent.parent / "runs" / "fixtures" / "run_before_settings.zip"
 FRAME = pd.DataFrame(VECTORS, columns=list("abcdef"))
 
 
@@ -32,7 +35,8 @@ def table(folder):
         writer.writerow(["kind", *"abcdef"])
         for x, y in zip(VECTORS, Y, strict=True):
             writer.writerow([WORDS[y] if y >= 0 else "", *map(repr, map(float, x))])
-    return {"data.name": "table", "data.path": "own.csv", "data.label": "kind"}
+    data = {"data.name": "table", "data.path": "own.csv", "data.label": "kind"}
+    return data | {"system": "few_vectors", "prior.within": False}
 
 
 def images(folder):
@@ -44,7 +48,8 @@ def images(folder):
 def studied(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     data = request.param(folder)
-    grid = ({"system": ("few",)}, {"system": ("vae",)})
+    few = data.get("system", "few")
+    grid = ({"system": (few,)}, {"system": ("vae",)})
     found = jaxdml.study(BASE | data, grid, run_folder=folder / "run", data_dir=folder)
     shutil.copy(folder / data["data.path"], folder / "elsewhere")
     (folder / data["data.path"]).unlink()  # what was trained needs its data no longer
@@ -53,7 +58,7 @@ def studied(request, tmp_path_factory):
 
 def test_a_study_has_a_table_a_folder_and_a_page(studied):
     found, of_vectors = studied
-    assert {row["system"] for row in found.rows} == {"few", "vae"}
+    assert set(points(found)) == {"few", "vae"}
     assert {row["protocol"] for row in found.rows} == {"labelled", "scores"}
     assert "| few" in found.table
     assert str(found.page) in str(found)
@@ -66,7 +71,7 @@ def test_a_study_has_a_table_a_folder_and_a_page(studied):
 
 
 def points(found):
-    return {row["system"]: row["point"] for row in found.rows}
+    return {row["system"].removesuffix("_vectors"): row["point"] for row in found.rows}
 
 
 @pytest.mark.parametrize("system", ["few", "vae"])
@@ -135,10 +140,37 @@ def test_what_is_not_there_is_said(studied, tmp_path):
         jaxdml.study("few:slow", run_folder=tmp_path / "run")
 
 
-def test_an_encoder_of_images_is_refused_for_vectors(tmp_path):
-    data = table(tmp_path) | {"model.encoder": "conv", "model.hidden": None}
-    with pytest.raises(ConfigError, match=r"conv reads images, but own.csv has vectors, whose"):
-        jaxdml.study(BASE | data, run_folder=tmp_path / "run", data_dir=tmp_path)
-    data = table(tmp_path) | {"system": "ae", "reconstruction.name": "bernoulli"}
-    with pytest.raises(ConfigError, match="bernoulli is of pixels in"):
-        jaxdml.study(BASE | data, run_folder=tmp_path / "run", data_dir=tmp_path)
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model.encoder": "conv", "model.hidden": None}, "conv reads images, but own.csv has"),
+        ({"system": "few"}, "system=few is the recipe for images, but own.csv has vectors"),
+        ({"system": "ae", "reconstruction.name": "bernoulli"}, "bernoulli is of pixels in"),
+        ({"system": "mvae", "prior.within": True}, "vamp keeps pseudo-inputs in"),
+    ],
+)
+def test_what_is_of_images_is_refused_for_vectors(changes, said, tmp_path):
+    with pytest.raises(ConfigError, match=said):
+        jaxdml.study(
+            BASE | table(tmp_path) | changes, run_folder=tmp_path / "run", data_dir=tmp_path
+        )
+
+
+def test_two_columns_of_labels_are_two_data_sets_with_names_of_their_own(tmp_path):
+    rows = ["n,m,kind,site", *(f"{i % 2},{i},{'ab'[i % 2]},{'xyz'[i % 3]}" for i in range(60))]
+    (tmp_path / "two.csv").write_text("\n".join(rows) + "\n")
+    base = BASE | {"data.name": "table", "data.path": "two.csv", "system": "dml"}
+    grid = {"data.label": ("kind", "site"), "data.without": (("site",), ("kind",))}
+    grid = {tuple(grid): tuple(zip(*grid.values(), strict=True))}
+    found = jaxdml.study(base, grid, run_folder=tmp_path / "run", data_dir=tmp_path)
+    by_label = {row["data.label"]: row["point"] for row in found.rows}
+    for label, names in (("kind", ["a", "b"]), ("site", ["x", "y", "z"])):
+        assert jaxdml.load(tmp_path / "run", by_label[label]).classes_.tolist() == names
+
+
+def test_a_run_of_an_earlier_version_is_loaded_with_its_data(tmp_path):
+    with zipfile.ZipFile(EARLIER) as packed:
+        packed.extractall(tmp_path)
+    [plan] = tmp_path.rglob("plan.json")
+    finished = next(plan.parent.glob("points/*/result.json")).parent.name
+    assert jaxdml.load(plan.parent, finished).classes_.size > 1

@@ -71,13 +71,13 @@ def test_paths_that_cannot_be_read_are_named(files, tmp_path):
 
 def test_a_limit_of_time_chooses_steps_once_and_they_give_the_same_bytes():
     began = time.monotonic()
-    one = embedder(None, max_seconds=20.0).fit(VECTORS, Y)
+    one = embedder(None, method="dml", max_seconds=10.0).fit(VECTORS, Y)
     assert time.monotonic() - began < 60  # the machine may be busy
     assert 100 <= one.n_steps_ <= 6000
-    again = embedder(one.n_steps_).fit(VECTORS, Y)
+    again = embedder(one.n_steps_, method="dml").fit(VECTORS, Y)
     assert again.transform(VECTORS).tobytes() == one.transform(VECTORS).tobytes()
     with pytest.raises(ValueError, match=r"max_seconds=0.01 is too short: 100 steps, which is"):
-        embedder(None, max_seconds=0.01).fit(VECTORS, Y)
+        embedder(None, method="dml", max_seconds=0.01).fit(VECTORS, Y)
 
 
 RUN = """
@@ -93,10 +93,15 @@ np.save(sys.argv[3], np.asarray(z))
 
 
 @pytest.mark.parametrize(
-    ("x", "dtype"), [(VECTORS, "float32"), (IMAGES, "uint8"), (IMAGES / 255, "float32")]
+    ("x", "dtype"),
+    [
+        (VECTORS, "float32"),
+        (IMAGES, "uint8"),
+        pytest.param(IMAGES / 255, "float32", marks=pytest.mark.slow),
+    ],
 )
 def test_an_export_runs_without_jaxdml(x, dtype, tmp_path):
-    one = embedder(10).fit(x, Y)
+    one = embedder(10, method="dml").fit(x, Y)
     one.export(tmp_path / "encoder", dtype)
     np.savez(tmp_path / "x.npz", x=(x if x.ndim == 2 else x[..., None]).astype(dtype))
     files = [tmp_path / name for name in ("encoder", "x.npz", "z.npy")]

@@ -85,7 +85,7 @@ def test_the_identity_follows_from_what_is_trained_and_from_nothing_else():
         (({7: (1,)},), "a key of a grid must be a config path"),
         (
             ({"system": ("vea",)},),
-            "one of ae, dml, dml_ae, dml_prior, few, mvae, vae, or a dotted path",
+            "one of ae, dml, dml_ae, dml_prior, few, few_vectors, mvae, vae, or a dotted path",
         ),
     ],
 )

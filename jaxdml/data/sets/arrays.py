@@ -70,7 +70,7 @@ def make(
     names = np.ravel(arrays["classes"]).tolist() if "classes" in arrays else None
     if not of_vectors:
         return user.dataset(npz_file, parts, names, test_percent, folds, notes)
-    raw = vectors.columns_of(arrays["x"])
+    raw = vectors.columns_of(arrays["x"])  # says that they are vectors: the training part's follow
     return vectors.standardised(
         user.dataset(npz_file, parts, names, test_percent, folds, notes, columns=raw)
     )

@@ -4,7 +4,8 @@
     1.4,0.2,setosa
     4.7,1.4,
 
-A row whose label is empty has none. Every other column holds numbers, and is standardised by the
+A row whose label is empty, NA or NaN has none. A first column without a name, as pandas writes its
+index, is left out. Every other column holds numbers, and is standardised by the
 training part.
 """
 
@@ -54,14 +55,15 @@ def make(
     for name in (label, *without):
         if name not in names:
             raise ConfigError(f"{file} has no column {name!r}: it has {first_names(list(names))}")
-    features = tuple(name for name in names if name != label and name not in without)
+    notes = [f"{file.name}: its column without a name is left out"] if "" in names else []
+    features = tuple(name for name in names if name not in (label, "", *without))
     if not features:
         raise ConfigError(f"{file} has no column beside {label}: there is nothing to learn from")
     x = vectors.plain(numbers(table, features, str(file)), "the table", str(file))
     classes, y = _labels(table.column(label), label, file)
     raw = vectors.columns_of(x[:, 0, :, 0])
     parts = {"train": Split(x, y)}
-    dataset = user.dataset(file, parts, classes, test_percent, folds, called=_called, columns=raw)
+    dataset = user.dataset(file, parts, classes, test_percent, folds, notes, _called, columns=raw)
     return vectors.standardised(dataset, features)
 
 
@@ -82,7 +84,8 @@ def read(file: Path) -> Any:
         if file.suffix.lower() == ".parquet":
             table = pyarrow.parquet.read_table(file)
         else:
-            table = pyarrow.csv.read_csv(file)
+            gaps = pyarrow.csv.ConvertOptions(strings_can_be_null=True)
+            table = pyarrow.csv.read_csv(file, convert_options=gaps)
     except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
         raise ConfigError(f"{file} cannot be read as a table: {error}") from error
     names = table.column_names
@@ -122,7 +125,13 @@ def numbers(table: Any, names: tuple[str, ...], file: str) -> np.ndarray:
 def _labels(column: Any, name: str, file: Path) -> tuple[list[str], np.ndarray]:
     """The names of the classes, sorted, and their numbers, i32[N]; -1 where there is none."""
     values = column.to_pylist()
-    fractions = [v for v in values if isinstance(v, float) and v == v and v != round(v)]
+    strange = [v for v in values if v is not None and not isinstance(v, (str, int, float))]
+    if strange:
+        raise ConfigError(
+            f"{file}: {name} must hold classes, as whole numbers or words, but holds "
+            f"{type(strange[0]).__name__}s"
+        )
+    fractions = [v for v in values if isinstance(v, float) and v == v and not v.is_integer()]
     if fractions:
         raise ConfigError(
             f"{file}: {name} must hold classes, as whole numbers or words, but holds fractions "

@@ -43,6 +43,18 @@ def image_shape(dataset: Dataset) -> tuple[int, int, int]:
     return height, width, channels
 
 
+def class_names(plan: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The names of a data set's classes, as a run's plan knows them; `None` if it does not.
+
+    Args:
+      plan: as `Folder.plan` gives it.
+      config: a setting, or what a result has stored of one.
+    """
+    classes = plan["classes"]
+    found = classes.get(described(config), classes.get(dataset_name(config)))
+    return None if found is None else tuple(found)
+
+
 def columns_as_json(columns: Columns) -> dict[str, Any]:
     """The columns of vectors as a run stores them; `columns_from_json` reads them back."""
     numbers = {"mean": columns.mean, "deviation": columns.deviation}

@@ -24,7 +24,7 @@ class Plan(NamedTuple):
     alike: dict[str, str]  # id of any other point → that of the one which is the same training
     labelled: dict[str, np.ndarray]  # point id → rows of its training set
     notes: tuple[str, ...]  # what the user should know of the data
-    classes: dict[str, tuple[str, ...]]  # name of a data set → the names of its classes
+    classes: dict[str, tuple[str, ...]]  # a data set, as `described` → the names of its classes
     data: dict[str, str]  # a data set, as `described` → its fingerprint
     places: dict[str, str]  # a data set, as `described` → where its files lie, if it has any
     invariances: dict[str, tuple[str, ...]]  # a data set, as `described` → those that it declares
@@ -62,7 +62,8 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
         source = c.source
         if source not in datasets:
             datasets[source] = load(c)
-            names[c.dataset_name] = datasets[source].classes
+            # by both: runs of earlier versions know the first alone
+            names[c.dataset_name] = names[described(c)] = datasets[source].classes
             prints[described(c)] = data.fingerprint(datasets[source])
             path = datasets[source].path
             if path is not None:
