@@ -15,6 +15,8 @@ REPOSITORY = Path(__file__).parent.parent
 QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 if [int(part) for part in version("jaxlib").split(".")[:2]] >= [0, 11]:
     QUICK = ""  # processes with 0.11.2 die of them
+# Programs that need not be fast are compiled in three quarters of the time.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count=4 {QUICK}")
 # What was compiled once, by this session or an earlier one, is read back.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(REPOSITORY / ".cache" / "xla"))
@@ -48,12 +50,11 @@ def float64():
 
 
 @pytest.fixture(scope="module")
-def compile_quickly():
-    """Programs that need not be fast are compiled in three quarters of the time."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
+def compile_fully():
+    """Programs are compiled as for a user: where a test looks at their memory, or their time."""
+    jax.config.update("jax_disable_most_optimizations", False)
     yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(scope="session")

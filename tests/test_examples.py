@@ -9,7 +9,6 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 
 

@@ -45,7 +45,7 @@ def test_a_python_block_runs(block, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_page_on_python_runs_from_top_to_bottom(tmp_path, monkeypatch, compile_quickly):
+def test_the_page_on_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(few.STEPS, "fast", 40)
     text, names = (ROOT / "docs" / "from_python.md").read_text(), {}

@@ -15,8 +15,6 @@ from jaxdml.runs.storage import folder
 from jaxdml.settings import systems
 from jaxdml.settings.resolve import resolve
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 BASE = {
     "data.labelled_count": 120,
     "model.hidden": (16,),

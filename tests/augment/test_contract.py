@@ -15,8 +15,6 @@ from jaxdml.augment.erase import erase
 from jaxdml.augment.invariances import INVARIANCES
 from jaxdml.augment.orientation import orientations
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 # change → what of it makes the strongest one; without, it changes nothing
 MAGNITUDES = {
     affine: {"shift": (3.0, 3.0), "degrees": 180.0, "scale": 0.5, "shear": 1.0},

@@ -8,7 +8,7 @@ import pytest
 
 from jaxdml.augment import affine, brightness, colour, erase, orientation
 
-pytestmark = pytest.mark.usefixtures("float64", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("float64")
 
 SHAPES = [(1, 1, 1), (8, 8, 1), (27, 31, 3), (1, 20, 1)]
 

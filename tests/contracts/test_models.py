@@ -14,7 +14,6 @@ from tests.third_party import nnx_model
 MAKES = {**MODELS, "third-party-nnx": nnx_model.make}
 each = pytest.mark.parametrize("name", MAKES)
 SHAPE = (7, 5, 3)
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 def make_model(name, shape=SHAPE, stochastic=True, decoder=True):

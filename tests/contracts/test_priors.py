@@ -12,7 +12,6 @@ from jaxdml.priors import PRIORS
 from tests.third_party import wall
 
 MAKES = {**PRIORS, "third-party": wall.make}
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 OPTIONS = {"sphere": {"components": 4}, "learned_mixture": {"components": 4},
            "vamp": {"pseudo_inputs": 5}}  # fmt: skip
 each = pytest.mark.parametrize("name", MAKES)

@@ -83,7 +83,6 @@ def test_weights_are_the_same_compiled_and_for_many_points_at_once(name):
 
 
 @each
-@pytest.mark.usefixtures("compile_quickly")
 def test_six_epochs_train_what_each_phase_reads_and_nothing_else(name, tiny):
     resolved = resolve(
         {

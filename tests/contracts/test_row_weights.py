@@ -10,7 +10,6 @@ import pytest
 from jaxdml.losses import METRIC
 from jaxdml.objectives.learned import learned
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 CLASSES, DIM, SIZE = 3, 4, 12
 VARIANTS = [
     *((name, {}) for name in METRIC),

@@ -14,8 +14,6 @@ from jaxdml.settings.resolve import resolve
 from jaxdml.train import step, streams
 from tests.points import any_point
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 SMALL = {"model.hidden": (8,), "model.latent_dim": 2}
 WITHOUT_LABELS = tuple(name for name in KINDS if name != "metric")
 SCORED = ("vat", "interpolation")  # they read class scores

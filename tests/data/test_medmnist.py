@@ -230,6 +230,7 @@ def test_the_facts_are_those_of_the_package(info):
             medmnist.refuse(flag)
 
 
+@pytest.mark.slow
 def test_a_made_up_colour_set_of_64_pixels_is_trained(placed, tmp_path, command):
     placed("bloodmnist_64", npz(made_up("bloodmnist_64", (24, 8, 24))))
     done = command(

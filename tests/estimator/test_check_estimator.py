@@ -34,6 +34,5 @@ def cases():
 
 @pytest.mark.parametrize(("estimator", "check"), list(cases()))
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.usefixtures("compile_quickly")
 def test_it_is_an_estimator(estimator, check):
     check(estimator)

@@ -14,10 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import jaxdml
-from jaxdml.estimator import SemiSupervisedEmbedder
+from jaxdml.estimator import SemiSupervisedEmbedder, inputs
 from tests.estimator.small import IMAGES, KIND, LABELLED, RANDOM, VECTORS, WORDS, Y, embedder
-
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +53,7 @@ def test_few_labels_tell_all_rows_apart(x):
     np.testing.assert_array_equal(one.labels_, KIND[Y >= 0])
 
 
+@pytest.mark.slow
 def test_the_unit_of_a_column_changes_nothing_that_matters(fitted):
     scaled = embedder().fit(VECTORS * 1e3 - 5, Y)
     np.testing.assert_allclose(
@@ -95,7 +94,20 @@ def spoken(missing):
         "polars",
     ],
 )
-def test_labels_come_in_many_forms_and_go_as_they_came(fitted, y, classes):
+def test_labels_come_in_many_forms(y, classes):
+    labels = inputs.labels_of(y, 90)
+    assert labels.classes.tolist() == classes
+    np.testing.assert_array_equal(labels.numbers, Y)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (spoken(float("nan")).tolist(), WORDS.tolist()),
+        (np.where(Y >= 0, Y * 5 + 2, -1), [2, 7, 12]),
+    ],
+)
+def test_labels_go_as_they_came(fitted, y, classes):
     one = embedder().fit(VECTORS, y)
     assert one.classes_.tolist() == classes
     assert one.score(VECTORS, y) == one.score(VECTORS[Y >= 0], one.classes_[KIND[Y >= 0]])

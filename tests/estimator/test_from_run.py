@@ -15,7 +15,6 @@ from jaxdml.data import vectors
 from jaxdml.options import ConfigError
 from tests.estimator.small import IMAGES, KIND, SMALL, VECTORS, WORDS, Y
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 BASE = {
     **SMALL,
     "system": "few",

@@ -12,19 +12,18 @@ from PIL import Image
 
 from tests.estimator.small import IMAGES, KIND, VECTORS, WORDS, Y, embedder
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 NAMES = list("abcdef")
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    return embedder().fit(VECTORS, Y)
+    return embedder(method="dml").fit(VECTORS, Y)
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
 def test_a_frame_is_its_columns(frame, fitted):
     named = frame(dict(zip(NAMES, VECTORS.T, strict=True)))
-    one = embedder().fit(named, Y)
+    one = embedder(method="dml").fit(named, Y)
     np.testing.assert_array_equal(one.transform(named), fitted.transform(VECTORS))
     assert one.feature_names_in_.tolist() == NAMES
     with pytest.raises(ValueError, match="The feature names should match those that were"):
@@ -33,7 +32,7 @@ def test_a_frame_is_its_columns(frame, fitted):
 
 def test_a_series_of_words_with_gaps_is_read(fitted):
     y = pd.Series([WORDS[label] if label >= 0 else None for label in Y])
-    one = embedder().fit(VECTORS, y)
+    one = embedder(method="dml").fit(VECTORS, y)
     assert one.classes_.tolist() == WORDS.tolist()
     np.testing.assert_array_equal(one.transform(VECTORS), fitted.transform(VECTORS))
     frame = one.set_output(transform="pandas").transform(VECTORS)
@@ -49,8 +48,8 @@ def files(tmp_path_factory):
 
 
 def test_paths_of_images_are_read(files):
-    by_files = embedder().fit(files, Y)
-    by_arrays = embedder().fit(IMAGES, Y)
+    by_files = embedder(method="dml").fit(files, Y)
+    by_arrays = embedder(method="dml").fit(IMAGES, Y)
     z = by_arrays.transform(IMAGES)
     np.testing.assert_array_equal(by_files.transform(files), z)
     np.testing.assert_array_equal(by_files.transform([str(file) for file in files]), z)
@@ -64,8 +63,8 @@ def test_paths_that_cannot_be_read_are_named(files, tmp_path):
         embedder().fit([tmp_path / "torn.png", *files[1:]], Y)
     Image.new("L", (99, 99)).save(tmp_path / "large.png")
     with pytest.warns(UserWarning, match="X: images of 6 × 6 to 99 × 99 pixels are stretched"):
-        embedder(5).fit([tmp_path / "large.png", *files[1:]], Y)
-    small = embedder(5, options={"data.size": 4}).fit(files, Y)
+        embedder(5, method="dml").fit([tmp_path / "large.png", *files[1:]], Y)
+    small = embedder(5, method="dml", options={"data.size": 4}).fit(files, Y)
     assert small.trained_.on_data.image_shape == (4, 4, 1)
 
 

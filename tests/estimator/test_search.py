@@ -8,7 +8,6 @@ from jaxdml import search
 from jaxdml.data.labels import folds
 from tests.estimator.small import IMAGES, VECTORS, Y, embedder
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 GRID = {"loss.name": ("supcon",), "train.learning_rate": (1e-5, 3e-3)}
 LOSSES = GRID | {"loss.name": ("normalized_softmax", "supcon")}
 

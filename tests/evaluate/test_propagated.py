@@ -94,7 +94,6 @@ def test_classes_without_a_labelled_image_are_named():
     assert "no test image is of a class with a labelled" in protocols.unscorable(BOTH[0], none)
 
 
-@pytest.mark.usefixtures("compile_quickly")
 def test_they_are_scored_of_a_training_and_beside_it_of_its_baselines(tmp_path):
     options = BASE | {
         "system": "dml", "eval.protocols": BOTH, "eval.classifiers": ("knn",),

@@ -147,6 +147,7 @@ def test_a_data_set_is_told_and_shown(photos, command, tmp_path):
     assert "keep the class under shift, scale, rotate, erase\n" in second
 
 
+@pytest.mark.slow
 def test_a_range_is_given_on_the_command_line(command, tmp_path):
     for i in range(8):
         path = tmp_path / "deep" / ("a", "b")[i % 2] / f"{i}.png"

@@ -8,6 +8,7 @@ from jaxdml.distances import BLOCK, DISTANCES
 from jaxdml.losses import METRIC, nt_xent
 from jaxdml.objectives.learned import learned
 
+pytestmark = pytest.mark.usefixtures("compile_fully")
 BATCH, DIM = 1024, 256
 SQUARE = 4 * BATCH**2  # bytes of one [B, B]; of one [B, B, D] it would be 1 GiB
 VARIANTS = [

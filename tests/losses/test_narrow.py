@@ -11,7 +11,6 @@ from jaxdml.losses.classification.center import moved
 from jaxdml.objectives.learned import learned
 from jaxdml.types import Components
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 NARROW = ("float16", pytest.param("bfloat16", marks=pytest.mark.slow))
 VARIANTS = [
     *((name, {}) for name in METRIC),

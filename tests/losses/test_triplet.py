@@ -76,6 +76,7 @@ def test_float32_agrees_with_float64_on_a_full_batch():
         np.testing.assert_allclose(ours, exact, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("compile_fully")
 def test_blocks_of_anchors_change_nothing_and_keep_memory_below_the_cube(monkeypatch, float64):
     z, y, labelled = batch(5, size=50)
     f = functools.partial(losses.triplet, mining="all", margin=1.0)

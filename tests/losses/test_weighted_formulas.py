@@ -14,7 +14,6 @@ from jaxdml.losses.classification.center import moved
 from jaxdml.objectives.learned import learned
 from tests.losses import weighted_oracle as oracle
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 CLASSES, DIM = 3, 4
 SOFT = [
     ("contrastive", {}),

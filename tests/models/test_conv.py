@@ -8,7 +8,7 @@ from jaxdml.models.conv import make
 from jaxdml.types import ModelSpec
 from tests.models import oracle
 
-pytestmark = pytest.mark.usefixtures("compile_quickly", "float64")
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def test_encoder_and_decoder_are_the_chains_of_their_layers():

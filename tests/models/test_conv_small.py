@@ -6,7 +6,7 @@ from jaxdml.models.conv_small import make
 from jaxdml.types import ModelSpec
 from tests.models import oracle
 
-pytestmark = pytest.mark.usefixtures("compile_quickly", "float64")
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def leaky(x):

@@ -5,7 +5,7 @@ import pytest
 from jaxdml.models.layers import Conv, ConvTranspose, convolve, convolve_transposed
 from tests.models import oracle
 
-pytestmark = pytest.mark.usefixtures("compile_quickly", "float64")
+pytestmark = pytest.mark.usefixtures("float64")
 
 CASES = [  # image, kernel, stride, padding
     ((7, 5), (3, 3), 2, "SAME"),

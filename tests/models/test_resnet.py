@@ -10,8 +10,6 @@ from jaxdml.options import ConfigError
 from jaxdml.types import ModelSpec
 from tests.models import oracle
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 TINY = {"widths": (4, 6), "depths": (2, 1), "groups": 4, "latent_dim": 2}
 
 

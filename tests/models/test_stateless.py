@@ -12,8 +12,6 @@ from jaxdml.settings.resolve import resolve
 from jaxdml.types import ModelSpec
 from tests.third_party import encoders
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 ENCODERS = "tests.third_party.encoders"
 STATISTICS = (
     "keeps batch_stats, but training moves parameters only: "

@@ -15,8 +15,6 @@ from tests.losses import oracle
 from tests.points import any_point
 from tests.third_party import mirror
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 INIT = InitContext(None, 10, 3, 4, jnp.ones(3))
 VALID = jnp.array([True, True, False, True, True])
 FIRST, SECOND = np.random.default_rng(0).normal(size=(2, 5, 4))

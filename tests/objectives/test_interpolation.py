@@ -8,8 +8,6 @@ import pytest
 from jaxdml.objectives import interpolation
 from tests.objectives import oracle, small
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 KEY = jax.random.key(0)
 
 

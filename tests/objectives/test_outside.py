@@ -22,8 +22,6 @@ BASE = {
 }
 OUTSIDE = "tests.third_party."
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def trained(tmp_path, **options):
     """The result of one point, and its history."""

@@ -17,8 +17,6 @@ from jaxdml.settings.resolve import resolve
 from jaxdml.train import step
 from jaxdml.types import Batch, Context, Corpus, InitContext, Outputs, Role
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 IMAGES, CLASSES, DIM = 10, 3, 2
 INIT = InitContext(None, IMAGES, CLASSES, DIM, jnp.ones(3))
 ROWS = jnp.array([7, 0, 3, 3, 9])

@@ -10,8 +10,6 @@ import pytest
 from jaxdml.objectives import running_means
 from tests.objectives import oracle
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 CLASSES, DIM = 4, 3
 
 

@@ -20,8 +20,6 @@ from tests.losses import weighted_oracle
 from tests.objectives import oracle
 from tests.points import any_point
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 CLASSES, DIM, LABELLED, IMAGES = 3, 2, 4, 6
 INIT = InitContext(None, 10, CLASSES, DIM, jnp.ones(CLASSES))
 TRUE_LABELS = jnp.array([0, 1, 1, 2])

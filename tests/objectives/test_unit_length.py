@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from jaxdml import losses
 from jaxdml.runs.execution import execute
@@ -15,8 +14,6 @@ from jaxdml.types import Batch
 from tests.points import any_point
 from tests.runs.small import BASE
 from tests.train.test_step import setting
-
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 SMALL = {"system": "mvae", "model.hidden": (8,), "model.latent_dim": 3, "prior.name": "unit"}
 

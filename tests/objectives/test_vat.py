@@ -10,8 +10,6 @@ import pytest
 from jaxdml.objectives import vat
 from tests.objectives import oracle, small
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 KEY = jax.random.key(0)
 
 

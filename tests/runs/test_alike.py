@@ -9,8 +9,6 @@ from jaxdml.runs.storage import folder
 from jaxdml.settings.fields import assign
 from tests.runs.small import BASE
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 LABELS = {"data.labelled_count": (6, 12), "data.labels_seed": (0, 1)}
 GRID = (
     {"system": ("ae",), **LABELS},

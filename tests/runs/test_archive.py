@@ -13,8 +13,6 @@ from jaxdml.runs.storage import archive, folder, opening
 from jaxdml.settings.fields import COMMON, Field
 from tests.runs.small import BASE
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 GRID = (
     {"system": ("mvae",), "train.learning_rate": (1e-3, 1e30), "data.labelled_count": (9, 12)},
     {"system": ("dml",), "loss.name": ("supcon", "triplet"), "data.labelled_percent": (20.0,)},

@@ -18,8 +18,6 @@ from jaxdml.runs.planning import loading, plan
 from jaxdml.runs.scoring import baselines
 from jaxdml.runs.storage import archive, folder
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 BASE = {
     "data.name": "digits",
     "model.hidden": (8,),

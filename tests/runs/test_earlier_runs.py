@@ -19,7 +19,6 @@ from jaxdml.runs.planning.points import with_stored_ids
 from jaxdml.runs.storage import folder
 from jaxdml.settings.fields import COMMON, Field
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 BASE = {
     "system": "dml",
     "data.name": "digits",

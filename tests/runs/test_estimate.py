@@ -10,8 +10,6 @@ from jaxdml.train import population
 from jaxdml.train import programs as compiled
 from tests.runs.test_sizing import cohort
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 @pytest.mark.slow
 def test_an_estimate_narrows_what_does_not_fit_as_training_does(monkeypatch):

@@ -15,8 +15,6 @@ from jaxdml.runs.planning import cohort_setup, loading
 from jaxdml.runs.planning.points import point as point_of
 from jaxdml.settings.resolve import resolve
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 BASE = {
     "system": "vae",
     "seed": 3,

@@ -26,8 +26,6 @@ from tests.runs.grid_run import (
 )
 from tests.third_party import shelf
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def test_a_run_leaves_the_files_that_others_rely_on(finished):
     names = {p.name for p in finished.path.iterdir()} - {".lock"}

@@ -17,8 +17,6 @@ from jaxdml.runs.planning import loading
 from jaxdml.settings.resolve import resolve
 from tests.runs.small import BASE
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory):

@@ -21,8 +21,6 @@ from jaxdml.runs.planning import grid, loading, plan, splits
 from jaxdml.runs.storage import archive
 from tests.runs.small import BASE
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 RANDOM = np.random.default_rng(0)
 Y = np.arange(60, dtype=np.int32) % 3
 X = (60 * Y[:, None, None] + RANDOM.integers(0, 130, (60, 4, 4))).astype(np.uint8)

@@ -38,11 +38,11 @@ REFRESHED = {"terms": ("metric", "reconstruction", ANCHORS)}
 CASES = {
     "dml_ae alternate batch teacher refresh": {"system": "dml_ae", "routine.name": "alternate",
                                                "routine.every": "batch"} | TEACHER | REFRESHED,
-    "dml balanced": {"system": "dml"} | BALANCED,
     "dml propagated teacher aligned": {"system": "dml", "pseudo.alignment": "labelled"} | TEACHER
     | PROPAGATED | {"loss.sources": ("true", "propagated", "teacher")},
 }  # fmt: skip
 MORE = {
+    "dml balanced": {"system": "dml"} | BALANCED,
     "dml_ae alternate teacher refresh": {"system": "dml_ae", "routine.name": "alternate"}
     | TEACHER
     | REFRESHED,
@@ -105,7 +105,6 @@ def trained(tmp_path, options):
         *(pytest.param(options, id=name, marks=pytest.mark.slow) for name, options in MORE.items()),
     ],
 )
-@pytest.mark.usefixtures("compile_quickly")
 def test_hidden_labels_change_no_bit_of_a_training(tmp_path, options):
     true, random, none = trained(tmp_path, options)
     for other in (random, none):

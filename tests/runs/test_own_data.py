@@ -15,8 +15,6 @@ from jaxdml.settings.resolve import resolve
 from jaxdml.types import Dataset, Split
 from tests.runs.small import BASE
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 RANDOM = np.random.default_rng(0)
 CLASS = np.arange(80, dtype=np.int32) % 3
 X = (80 * CLASS[:, None, None] + RANDOM.integers(0, 60, (80, 4, 4))).astype(np.uint8)

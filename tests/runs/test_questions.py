@@ -14,8 +14,6 @@ from jaxdml.runs.planning import loading
 from jaxdml.runs.storage import archive, questions
 from tests.runs.small import BASE
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 MEASURE = Measure("thesis", "knn", "mean", "accuracy")
 QUESTIONS = {
     "Does the prior help?": {
@@ -154,7 +152,7 @@ def test_the_report_answers_also_from_what_is_kept(run_folder):
 
 
 def test_chance_is_drawn_only_where_all_data_sets_have_as_many_classes(run_folder):
-    [classes] = run_folder.plan()["classes"].values()
+    [classes] = {tuple(names) for names in run_folder.plan()["classes"].values()}
     results = run_folder.results()
     assert write._chance([run_folder], results) == 1 / len(classes)
     other = results[0] | {"config": results[0]["config"] | {"data.name": "mnist"}}

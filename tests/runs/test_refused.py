@@ -14,8 +14,6 @@ from jaxdml.types import Split
 from tests.runs.grid_run import BASE, GRID, run_and_die_after, trainer
 from tests.third_party import blobs
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def test_a_first_attempt_that_fails_does_not_claim_the_folder(tmp_path):
     wrong = BASE | {"data": {"name": "digits", "labelled_count": 10_000}}

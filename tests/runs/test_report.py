@@ -19,8 +19,6 @@ from tests.runs.small import BASE
 SEEDS = {"seed": (0, 1)}
 FIGURES = {"latent", "curves", "data", "reconstructions", "samples", "pseudo_inputs", "neighbours"}
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory):

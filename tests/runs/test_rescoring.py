@@ -3,12 +3,9 @@
 import shutil
 
 import numpy as np
-import pytest
 
 from jaxdml.runs.execution import execute, rescoring
 from tests.runs.grid_run import BASE, rows, trainer
-
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 def test_scoring_again_from_checkpoints_gives_the_same_results(finished):

@@ -18,8 +18,6 @@ from jaxdml.settings.resolve import resolve
 from tests.runs.small import BASE
 from tests.third_party import blobs
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 SEEDS = {"system": ("dml",), "seed": (0, 1, 2)}
 APART = {"system": ("dml",), ("seed", "data.labels_seed"): ((0, 0), (1, 1), (2, 2))}
 SHARED = "in 1 of 1 settings all seeds share their labelled images"

@@ -22,7 +22,6 @@ from jaxdml.settings.resolve import resolve
 from jaxdml.train import population
 from jaxdml.train import programs as compiled
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 COLLECTIVES = re.compile(r"all-reduce|all-gather|collective-permute|all-to-all|reduce-scatter")
 BASE = {
     "system": "dml_ae",

@@ -19,8 +19,6 @@ from jaxdml.train import epoch, population, step, streams
 from jaxdml.types import Point
 from tests.points import any_point
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 BASE = {
     "system": "dml_ae",
     "data.name": "tests.third_party.blobs:make",

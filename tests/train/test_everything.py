@@ -12,8 +12,6 @@ from tests.points import any_point
 from tests.train import everything
 from tests.train.everything import MEANS, WEIGHTS, Training, layout, several
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 @pytest.fixture(autouse=True)
 def short_epochs(monkeypatch):

@@ -11,7 +11,6 @@ from jaxdml.train import programs as compiled
 from jaxdml.types import Split
 from tests.third_party.shelf import Shelf
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 COMMON = {"model.hidden": (8,), "model.latent_dim": 2, "train.batch_size": 7}
 STEPS = 5  # of thirty images
 

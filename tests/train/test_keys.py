@@ -13,8 +13,6 @@ from tests.points import any_point
 from tests.third_party import spy
 from tests.train.everything import DRAWN
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 SMALL = {
     "system": "mvae",
     "loss.name": "arcface",  # it draws its class weights

@@ -16,8 +16,6 @@ from jaxdml.train.gradients import gradients_of
 from tests.points import any_point
 from tests.third_party import lion
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 RATE, STEPS = 0.02, 6
 
 

@@ -9,7 +9,6 @@ from jaxdml.settings.resolve import resolve
 from jaxdml.train import checkpoint, population, streams
 from jaxdml.train import programs as compiled
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 COLLECTIVES = re.compile(r"all-reduce|all-gather|collective-permute|all-to-all|reduce-scatter")
 
 

@@ -14,8 +14,6 @@ from jaxdml.types import Phase, Point, Role, Routine, Term
 
 SMALL = {"model.hidden": (16, 8), "model.latent_dim": 2, "train.batch_size": 8}
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def setting(dataset, labelled=range(9), seed=3, **options):
     """A method and all else that an epoch takes."""

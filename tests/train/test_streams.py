@@ -8,8 +8,6 @@ from jaxdml.types import Point
 
 Y = jnp.array([0] * 12 + [1] * 12 + [2] * 3 + [3] * 9 + [4] * 4)
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 balanced = jax.jit(streams.balanced, static_argnums=(2, 3, 4, 5))
 

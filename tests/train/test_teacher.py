@@ -16,8 +16,6 @@ from jaxdml.train import checkpoint, epoch, step, streams, teacher
 from jaxdml.types import Method, Point
 from tests.runs.small import BASE
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def method_with(average):
     return Method(None, None, None, (1, 1, 1), 2, {}, average)
