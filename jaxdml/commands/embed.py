@@ -51,7 +51,8 @@ def main() -> None:
     except ConfigError as error:
         raise ConfigError(f"--output={error}") from error
     run_folder = opening.existing(cli.workdir())
-    embedder = from_run.of_result(run_folder, opening.chosen(run_folder, POINT.value))
+    result = opening.chosen(run_folder, POINT.value)
+    embedder = from_run.of_result(run_folder, result, cli.loader(run_folder))
     trained = embedder.trained_
     if trained.columns is not None:
         x, files = vectors(Path(INPUT.value), trained.columns), None

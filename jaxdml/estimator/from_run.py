@@ -29,11 +29,20 @@ def load(run_folder: str | Path, point: str = "") -> SemiSupervisedEmbedder:
       ConfigError: if there is no such point, or its parameters are missing or damaged.
     """
     stored_folder = opening.existing(Path(run_folder))
-    return of_result(stored_folder, opening.chosen(stored_folder, point))
+    plan = stored_folder.plan()
+    load_dataset = loading.loader(Path(plan["data_dir"] or "."), plan)
+    return of_result(stored_folder, opening.chosen(stored_folder, point), load_dataset)
 
 
-def of_result(run_folder: folder.Folder, result: dict[str, Any]) -> SemiSupervisedEmbedder:
+def of_result(
+    run_folder: folder.Folder, result: dict[str, Any], load_dataset: loading.LoadDataset
+) -> SemiSupervisedEmbedder:
     """The same, of a result as `result.json` holds it.
+
+    Args:
+      run_folder: its run folder.
+      result: as `result.json` holds it.
+      load_dataset: gives the training data, which points of earlier versions need.
 
     Raises:
       ConfigError: if its training diverged, or its parameters are missing or damaged.
@@ -44,8 +53,8 @@ def of_result(run_folder: folder.Folder, result: dict[str, Any]) -> SemiSupervis
     plan = run_folder.plan()
     if "data" in result:
         on_data = on_stored_data(setting, result["data"])
-    else:  # of a version that did not keep it: the training data are needed after all
-        on_data = setting.on(loading.loader(Path(plan["data_dir"] or "."), plan)(setting))
+    else:  # of a version that did not keep it
+        on_data = setting.on(load_dataset(setting))
 
     def read(path: Path, rows: int, average: bool) -> Network:
         return checkpoints.networks(on_data.template(rows), path, average)
