@@ -4,7 +4,7 @@ r"""How much of a reconstruction, a prior or a VAE beside the recipe? On validat
         --workdir=runs/choose_few_terms
 
 Sixty labels of MNIST and OrganAMNIST, as in `choose_few.py`; no test image is read. Each of the
-three is given three weights, of which `study_few_ablation.py` takes the best.
+three is given three weights, of which `study_few_terms.py` takes the best.
 """
 
 from typing import Any

@@ -3,8 +3,8 @@ r"""How far does the recipe get with a deeper network and more steps? OrganAMNIS
     python -m experiments.grid --config=configs/study_few_large_organ.py --data_dir=DATA \
         --workdir=runs/study_few_large_organ
 
-As `study_few_large.py`, but the labelled images are drawn at random, nobody tells the shares of the
-classes, and a residual network is trained besides. This is work for an accelerator.
+As `study_few_large.py`, but the labelled images are drawn at random, and nobody tells the shares of
+the classes. This is work for an accelerator.
 """
 
 from typing import Any
@@ -14,11 +14,6 @@ from ml_collections import ConfigDict
 from configs import study_few_large
 from configs.study_few_large import DEEPER, SEEDS, SET
 
-RESNET = {
-    "model.encoder": ("resnet",),
-    "model.widths": ((32, 64, 128),),
-    "model.depths": ((1, 1, 1),),
-}
 ALL = None
 
 
@@ -28,8 +23,8 @@ def get_config() -> ConfigDict:
 
 
 def get_grid() -> tuple[dict[Any, Any], ...]:
-    """Fifteen points: four convolutions with few to all labels, the residual network with many."""
-    return (labels(60, 600, ALL) | DEEPER | SEEDS, labels(600, ALL) | RESNET | SEEDS)
+    """Nine points: sixty labels, 600, and all of them."""
+    return (labels(60, 600, ALL) | DEEPER | SEEDS,)
 
 
 def labels(*counts: int | None) -> dict[Any, Any]:
