@@ -20,7 +20,7 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count=4 {QUICK}")
 # What was compiled once, by this session or an earlier one, is read back.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(REPOSITORY / ".cache" / "xla"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.02")
 
 import jax
 import numpy as np
@@ -31,6 +31,26 @@ from jaxdml.types import Dataset, Split
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Tracing makes many objects that live: to look for garbage as often as usual takes a tenth of it.
 gc.set_threshold(50_000, 20, 50)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test with `default_variants` the others are slow."""
+    marked = [
+        (item, mark)
+        for item in items
+        if isinstance(item, pytest.Function)
+        and (mark := item.get_closest_marker("default_variants"))
+    ]
+    seen = {(item.function, item.callspec.id) for item, _ in marked}
+    all_seen = not any("::" in argument for argument in config.args)
+    for item, mark in marked:
+        if all_seen and (
+            unknown := [name for name in mark.args if (item.function, name) not in seen]
+        ):
+            raise pytest.UsageError(f"{item.nodeid}: there is no variant {unknown}")
+        if item.callspec.id not in mark.args:
+            item.add_marker("slow")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 
 
+@pytest.mark.default_variants("loop_jax")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_a_loop_of_ones_own_learns_with_our_losses(path, capsys):
     x, kind = load_digits(return_X_y=True)

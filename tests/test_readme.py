@@ -75,7 +75,7 @@ def test_a_grid_can_be_planned(command, request):
     "line",
     [
         # of those that train on MNIST; what they name is planned or resolved by other tests
-        pytest.param(line, marks=[pytest.mark.slow] if "configs/mnist" in line else [])
+        pytest.param(line, marks=[pytest.mark.slow] if "mnist" in line else [])
         for line in COMMANDS
         if "experiments.grid" not in line
     ],

@@ -33,6 +33,14 @@ def encoder(name):
     return jax.jit(setting(name)[0].encode)
 
 
+@pytest.mark.default_variants(
+    "shape0-False-mlp",
+    "shape0-False-conv",
+    "shape1-True-conv_small",
+    "shape1-True-resnet",
+    "shape0-False-third-party-nnx",
+    "shape1-True-third-party-nnx",
+)
 @each
 @pytest.mark.parametrize(("shape", "stochastic"), [((28, 28, 1), False), ((7, 5, 3), True)])
 def test_a_model_takes_images_of_any_size_and_channels(name, shape, stochastic):
@@ -77,6 +85,7 @@ def test_samples_have_the_posterior_s_moments(name):
     np.testing.assert_allclose(draws.std(axis=0), std, rtol=0.05)
 
 
+@pytest.mark.default_variants("mlp", "resnet", "third-party-nnx")
 @each
 def test_compiled_and_eager_agree_and_a_batch_of_models_is_a_loop(name):
     model, params, x = setting(name)
@@ -97,6 +106,7 @@ def test_compiled_and_eager_agree_and_a_batch_of_models_is_a_loop(name):
         )
 
 
+@pytest.mark.default_variants("mlp", "conv", "resnet", "third-party-nnx")
 @each
 def test_rows_do_not_see_each_other_and_gradients_are_finite(name):
     model, params, x = setting(name)

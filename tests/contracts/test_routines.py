@@ -82,6 +82,7 @@ def test_weights_are_the_same_compiled_and_for_many_points_at_once(name):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, rtol=1e-6), together, halved)
 
 
+@pytest.mark.default_variants("alternate", "joint", "pretrain_joint")
 @each
 def test_six_epochs_train_what_each_phase_reads_and_nothing_else(name, tiny):
     resolved = resolve(

@@ -95,6 +95,7 @@ BLOBS = SMALL | {
 }  # fmt: skip
 
 
+@pytest.mark.default_variants("metric contrast vat interpolation")
 @pytest.mark.parametrize(
     "options",
     [

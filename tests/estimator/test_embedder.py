@@ -30,6 +30,7 @@ def test_it_is_found_at_the_front_door():
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.default_variants("u8")
 @pytest.mark.parametrize(
     "x",
     [
@@ -100,6 +101,7 @@ def test_labels_come_in_many_forms(y, classes):
     np.testing.assert_array_equal(labels.numbers, Y)
 
 
+@pytest.mark.default_variants("y1-classes1")
 @pytest.mark.parametrize(
     ("y", "classes"),
     [
@@ -123,6 +125,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(fitted):
     assert other.transform(VECTORS).tobytes() != fitted.transform(VECTORS).tobytes()
 
 
+@pytest.mark.default_variants("mvae")
 @pytest.mark.parametrize(
     ("method", "x"),
     [
@@ -164,6 +167,7 @@ def test_neighbours_are_labelled_rows(fitted):
         fitted.kneighbors(VECTORS, n_neighbors=13)
 
 
+@pytest.mark.default_variants("vectors")
 @pytest.mark.parametrize(
     "x",
     [

@@ -55,6 +55,7 @@ def studied(request, tmp_path_factory):
     return found, request.param is table
 
 
+@pytest.mark.default_variants("images")
 def test_a_study_has_a_table_a_folder_and_a_page(studied):
     found, of_vectors = studied
     assert set(points(found)) == {"few", "vae"}
@@ -95,6 +96,7 @@ def test_a_point_is_what_the_run_has_kept_of_it(studied, system):
     assert len(rows) == len(one.labels_)
 
 
+@pytest.mark.default_variants("vectors")
 def test_it_can_be_saved_and_fitted_again(studied, tmp_path):
     found, of_vectors = studied
     x = FRAME if of_vectors else IMAGES

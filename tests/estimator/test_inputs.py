@@ -91,6 +91,7 @@ np.save(sys.argv[3], np.asarray(z))
 """
 
 
+@pytest.mark.default_variants("x1-uint8")
 @pytest.mark.parametrize(
     ("x", "dtype"),
     [

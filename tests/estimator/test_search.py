@@ -52,6 +52,7 @@ def test_it_chooses_what_a_plain_loop_chooses(x, method, grid):
     assert found.best.transform(x).tobytes() == again.transform(x).tobytes()
 
 
+@pytest.mark.slow
 def test_systems_are_candidates_too_and_what_is_not_finite_is_never_chosen():
     grid = [
         {"system": ("dml_ae",), "train.learning_rate": (1e30,)},

@@ -35,6 +35,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.default_variants("mvae-group_norm")
 @pytest.mark.parametrize(
     ("system", "between"),
     [("dml", "layer_norm"), ("mvae", "group_norm"), ("dml", "deterministic_dropout")],

@@ -53,6 +53,7 @@ def test_terms_of_a_configuration_stand_in_the_place_of_a_system_s(tmp_path):
     assert {"metric", "proxies", "anchors"} <= history[0].keys()
 
 
+@pytest.mark.slow
 def test_a_policy_of_views(tmp_path):
     plain = trained(tmp_path / "plain", system="dml_ae")[1]
     mirrored = trained(tmp_path / "seen", system="dml_ae", augment__weak=f"{OUTSIDE}mirror:make")[1]

@@ -43,6 +43,7 @@ def test_each_is_trained_once_and_each_has_its_own_result(finished, trained):
     assert sum(r["seconds"] > 0 for r in finished.results()) == 6
 
 
+@pytest.mark.default_variants("ae")
 @pytest.mark.parametrize("system", ["ae", "dml_ae"])
 def test_what_is_shared_is_what_each_would_have_been(finished, system, tmp_path):
     """Also at α = 1, where the metric loss of other images has weight 0."""

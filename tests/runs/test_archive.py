@@ -57,6 +57,7 @@ def test_every_result_comes_back_with_its_whole_configuration(run_folder, kept):
             )
 
 
+@pytest.mark.slow
 def test_the_report_is_the_same_but_for_what_embeddings_are_needed_for(run_folder, kept):
     whole, small = reported(run_folder), reported(kept)
     assert small.table == whole.table

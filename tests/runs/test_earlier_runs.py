@@ -131,6 +131,7 @@ def test_a_default_that_was_edited_is_noticed(earlier, monkeypatch):
     )
 
 
+@pytest.mark.default_variants("False")
 @pytest.mark.parametrize("later", [False, True])
 def test_it_is_scored_again_and_reported(earlier, later, request):
     if later:

@@ -117,6 +117,7 @@ def test_a_run_goes_on_with_other_devices_and_with_more_points(finished, tmp_pat
         assert float(old["value"]) == pytest.approx(float(new["value"]), abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"),
     [("device", "host"), pytest.param("host", "device", marks=pytest.mark.slow)],
@@ -140,6 +141,7 @@ def test_a_run_goes_on_with_its_images_elsewhere_and_ends_alike(
             assert float(old["loss"]) == pytest.approx(float(new["loss"]), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_images_that_cannot_be_copied_train_and_are_scored(finished, tmp_path, monkeypatch):
     dataset = shelf.make(tmp_path)
     monkeypatch.setattr(shelf, "make", lambda data_dir: dataset)

@@ -194,6 +194,7 @@ def test_what_is_kept_of_a_run_with_folds_says_the_same(run_folder, tmp_path):
     assert reports[0].table == reports[1].table
 
 
+@pytest.mark.slow
 def test_folds_have_two_images_at_least(data_dir, tmp_path):
     y = np.full(60, -1)
     y[:4] = 0, 0, 1, 1

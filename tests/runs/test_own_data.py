@@ -49,6 +49,7 @@ def whole(data_dir):
     return Dataset("own.npz", *parts, classes=("0", "1", "2"), source="made here")
 
 
+@pytest.mark.slow
 def test_what_the_label_of_an_unlabelled_image_would_be_makes_no_difference(
     run_folder, tmp_path, monkeypatch
 ):

@@ -83,6 +83,7 @@ def test_the_page_holds_the_configuration_and_the_tables(run_folder, written):
         assert word in page_text
 
 
+@pytest.mark.slow
 def test_several_runs_are_compared_by_their_name(run_folder, tmp_path):
     other = execute.run(
         BASE | {"train.epochs": 3}, ({"system": ("dml",), **SEEDS},), tmp_path / "two", tmp_path
@@ -125,6 +126,7 @@ def test_what_an_earlier_report_said_besides_is_gone_and_what_is_not_its_own_is_
     assert all(path.exists() for path in user_files)
 
 
+@pytest.mark.slow
 def test_of_different_parts_no_image_is_shown_and_no_difference_is_drawn(tmp_path):
     grid = ({"system": ("dml",), **SEEDS},)
     base = BASE | {"data.name": "digits", "data.validation": 40, "eval.protocols": ("cluster",)}

@@ -213,6 +213,7 @@ def test_a_trial_says_how_long_and_how_much_and_is_made_once(monkeypatch):
     assert trainer.trial(members, 2) is trial
 
 
+@pytest.mark.slow
 def test_the_width_that_trials_chose_is_kept(tmp_path, monkeypatch):
     base = flatten(BASE) | {"train.width": "auto"}
     over = ({"system": ("dml",), "seed": tuple(range(9))},)

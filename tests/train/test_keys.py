@@ -85,6 +85,13 @@ ADDED = {
 }  # fmt: skip
 
 
+@pytest.mark.default_variants(
+    "it stands first",
+    "another order",
+    "a second metric loss",
+    "a view of a term",
+    "a second strong view",
+)
 @pytest.mark.parametrize("added", ADDED.values(), ids=ADDED)
 def test_a_further_part_changes_no_draw_of_another(tiny, alone, added):
     together = one_step(tiny, **added, spy__seen="weak")

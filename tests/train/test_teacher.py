@@ -91,6 +91,7 @@ def test_an_epoch_averages_what_its_steps_pass_through(tiny, float64):
     )
 
 
+@pytest.mark.slow
 def test_the_teacher_s_class_scores_use_averaged_class_weights(tiny, float64):
     options = {"system": "dml", "train.average": 0.9, "loss.name": "cosface"}
     method, *_, state = setting(tiny, **options)
