@@ -55,6 +55,8 @@ class Dataset:
     folds: int = 0  # where there are no test images: parts of the labelled ones that take turns
     invariances: tuple[str, ...] | None = None  # changes that keep a class, as `augment` names them
     columns: Columns | None = None  # of vectors
+    damaged: tuple[str, ...] = ()  # files that cannot be read and are left out, with why
+    names: tuple[str, ...] = ()  # of the training images, as the user has them: files, or rows
 
 
 class Batch(NamedTuple):

@@ -13,6 +13,7 @@ COMMANDS = {
     "report": "Prints and writes the report of a run folder: tables, figures and a page.",
     "compare": "Several runs in one report, where `run` is one more column.",
     "embed": "Embeddings of any images, by a trained point.",
+    "predict": "Classes of new images, what to label next, and which labels look wrong.",
     "export": "Writes a finished run for TensorBoard or Weights & Biases.",
     "data": "What a data set is: images, labels, where it lies, pictures of it and its views.",
     "slurm": "A Dask cluster on SLURM for the command grid. Copy and adapt it.",

@@ -85,12 +85,40 @@ def sizes(files: Sequence[Path]) -> list[tuple[int, int]]:
     return each(files, of_file)
 
 
+def damaged(files: Sequence[Path]) -> dict[Path, str]:
+    """The files whose images cannot be read to the end, and why.
+
+    Raises:
+      ConfigError: if Pillow is not installed.
+    """
+
+    def load(file: Path) -> None:
+        with _pillow()[0].open(file) as image:
+            image.load()
+
+    attempts = zip(files, _attempts(files, load), strict=True)
+    return {file: _why(error) for file, error in attempts if isinstance(error, Exception)}
+
+
 def each(files: Sequence[Path], function: Callable[[Path], T]) -> list[T]:
     """What a function makes of each file, by several threads.
 
     Raises:
       ConfigError: naming those it fails for.
     """
+    results = _attempts(files, function)
+    broken = [(file, e) for file, e in zip(files, results, strict=True) if isinstance(e, Exception)]
+    if broken:
+        few = "; ".join(f"{file}: {_why(error)}" for file, error in broken[:MOST_NAMED])
+        raise ConfigError(
+            f"{len(broken)} of {len(files)} images cannot be read ({few}): repair or remove them, "
+            "or leave them out by data.skip_damaged=True"
+        )
+    return [result for result in results if not isinstance(result, Exception)]
+
+
+def _attempts(files: Sequence[Path], function: Callable[[Path], T]) -> list[T | Exception]:
+    """What a function makes of each file, or what it raises, by several threads."""
 
     def attempt(file: Path) -> T | Exception:
         try:
@@ -100,14 +128,12 @@ def each(files: Sequence[Path], function: Callable[[Path], T]) -> list[T]:
 
     _pillow()[0].init()  # before threads do
     with ThreadPoolExecutor() as pool:
-        results = list(pool.map(attempt, files))
-    broken = [(file, e) for file, e in zip(files, results, strict=True) if isinstance(e, Exception)]
-    if broken:
-        few = "; ".join(f"{file}: {error}" for file, error in broken[:MOST_NAMED])
-        raise ConfigError(
-            f"{len(broken)} of {len(files)} images cannot be read ({few}): repair or remove them"
-        )
-    return [result for result in results if not isinstance(result, Exception)]
+        return list(pool.map(attempt, files))
+
+
+def _why(error: Exception) -> str:
+    """What a reader says of a file, without its path."""
+    return str(error).partition(" file '")[0].replace("\n", " ")
 
 
 def _picture(

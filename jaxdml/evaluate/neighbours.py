@@ -29,6 +29,24 @@ def nearest(z: Float[np.ndarray, "rows dim"], k: int) -> np.ndarray:
     return np.asarray(NearestNeighbors(n_neighbors=k).fit(z).kneighbors(return_distance=False))
 
 
+@checked
+def among(
+    z: Float[np.ndarray, "rows dim"], others: Float[np.ndarray, "others dim"], k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distances f64[N, k] of f32[N, D] to the k nearest of f32[M, D], and the rows of these.
+
+    Where there are fewer than k, all of them.
+
+    >>> among(np.array([[1.0]]), np.array([[0.0], [3.0]]), 1)
+    (array([[1.]]), array([[0]]))
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    index = NearestNeighbors(n_neighbors=min(k, len(others))).fit(others)
+    distances, rows = index.kneighbors(z)
+    return distances, rows
+
+
 class KNeighbors:
     """As scikit-learn's `KNeighborsClassifier(k)`: uniform votes, Euclidean distance, ties to the
     smallest label.

@@ -59,6 +59,7 @@ def density(name):
     return axis, grid, jnp.exp(jax.jit(lambda z: prior.log_prob(prior_params, z, encode))(grid))
 
 
+@pytest.mark.default_variants("hypercube", "vamp")
 @each
 def test_compiled_and_eager_agree_and_a_batch_of_batches_is_a_loop(name):
     prior, prior_params = make(name), params(name)
@@ -118,6 +119,7 @@ def test_its_density_is_the_naive_mixture_of_its_components(name, float64):
         np.testing.assert_allclose(log_density, np.log(total), rtol=1e-10)
 
 
+@pytest.mark.default_variants("sphere", "vamp", "third-party")
 @each
 def test_its_numbers_may_be_traced(name):
     numbers = {o: d for o, d in defaults(MAKES[name]).items() if isinstance(d, float)}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdml import data
+from jaxdml.estimator.trained import reading
 from jaxdml.options import ConfigError
 
 Image = pytest.importorskip("PIL.Image")
@@ -189,19 +190,14 @@ def test_few_images_in_colour_that_colour_all_are_said(tmp_path):
     assert notes(photos, channels=1) == notes(photos, channels=3) == []
 
 
-def test_new_images_are_embedded_in_the_range_of_the_point_and_with_a_word(tmp_path, capsys):
-    from jaxdml.commands import embed
-
+def test_new_images_are_read_in_the_range_of_the_point_and_with_a_word(tmp_path):
     photos = save(tmp_path / "photos", DEEP)
     (photos / "cat" / "lost.png").symlink_to("gone.png")
-    x, names = embed.images(photos, (6, 6, 1), (0, 4095))
+    x, names, said = reading.images(photos, (6, 6, 1), (0, 4095))
     np.testing.assert_array_equal(x[..., 0], np.round(DEEP / 4095 * 255))
     assert names[:2] == ["cat/0.png", "cat/1.png"]
-    assert capsys.readouterr().out == (
-        f"note: --input={photos}: 1 link leads nowhere, and is left out: cat/lost.png\n"
-    )
-    embed.images(photos, (6, 6, 1), None)
-    assert "the largest value is 4,095" in capsys.readouterr().out
+    assert said == [f"--input={photos}: 1 link leads nowhere, and is left out: cat/lost.png"]
+    assert "the largest value is 4,095" in reading.images(photos, (6, 6, 1), None).notes[-1]
 
 
 def test_a_photo_of_several_parts_has_no_further_frames(tmp_path):

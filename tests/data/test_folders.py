@@ -172,11 +172,11 @@ def test_hidden_images_are_counted_and_what_else_is_hidden_needs_no_word(photos)
 
 
 def test_files_beside_the_class_folders_are_left_out_and_said(photos):
-    (photos / "labels.csv").touch()
+    (photos / "table.csv").touch()
     (photos / "dog" / "a.txt").touch()
     assert read(photos) == (
         PLAIN,
-        ["photos: no images by their names, and left out: dog/a.txt, labels.csv"],
+        ["photos: no images by their names, and left out: dog/a.txt, table.csv"],
     )
 
 

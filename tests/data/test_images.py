@@ -175,6 +175,23 @@ def damaged(photos):
     (photos / "dog" / "2.png").write_text("nonsense")
 
 
+def test_damaged_files_are_left_out_where_that_is_asked_for(photos):
+    whole = load(photos)
+    damaged(photos)
+    dataset = load(photos, skip_damaged=True)
+    assert len(dataset.train.y) + len(dataset.test.y) == len(whole.train.y) + len(whole.test.y) - 2
+    first, second = dataset.damaged
+    assert first.startswith("cat/1.png: ")
+    assert second == "dog/2.png: cannot identify image"
+    assert str(photos) not in first + second  # the run keeps no path of a machine
+    [note] = [note for note in dataset.notes if "damaged" in note]
+    assert note == f"photos: 2 images are damaged, and left out: {first}, {second}"
+    for file in photos.rglob("*.png"):
+        file.write_text("nonsense")
+    with pytest.raises(ConfigError, match=r"photos: all \d+ images are damaged"):
+        load(photos, skip_damaged=True)
+
+
 def moved(photos, **names):
     for old, new in names.items():
         (photos / old).rename(photos / new)

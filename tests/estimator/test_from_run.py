@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import jaxdml
-from jaxdml.commands import embed
 from jaxdml.data import vectors
+from jaxdml.estimator.trained import reading
 from jaxdml.options import ConfigError
 from tests.estimator.small import IMAGES, KIND, SMALL, VECTORS, WORDS, Y
 
@@ -96,7 +96,7 @@ def test_a_point_is_what_the_run_has_kept_of_it(studied, system):
     assert len(rows) == len(one.labels_)
 
 
-@pytest.mark.default_variants("vectors")
+@pytest.mark.slow
 def test_it_can_be_saved_and_fitted_again(studied, tmp_path):
     found, of_vectors = studied
     x = FRAME if of_vectors else IMAGES
@@ -119,19 +119,19 @@ def test_new_vectors_are_embedded_as_those_of_the_training_were(studied, tmp_pat
     shutil.copy(found.run_folder.parent / "elsewhere", tmp_path / "new.csv")
     np.savez(tmp_path / "new.npz", x=VECTORS)
     for name in ("new.csv", "new.npz"):
-        x = embed.vectors(tmp_path / name, columns)
+        x = reading.vectors(tmp_path / name, columns)
         np.testing.assert_array_equal(x, vectors.as_images(VECTORS, columns))
     np.savez(tmp_path / "narrow.npz", x=VECTORS[:, :3])
     with pytest.raises(ConfigError, match=r"vectors must be \(N, 6\), but are \(90, 3\)"):
-        embed.vectors(tmp_path / "narrow.npz", columns)
+        reading.vectors(tmp_path / "narrow.npz", columns)
     (tmp_path / "less.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ConfigError, match=r"less.csv lacks the column c"):
-        embed.vectors(tmp_path / "less.csv", columns)
+        reading.vectors(tmp_path / "less.csv", columns)
 
 
 def test_what_is_not_there_is_said(studied, tmp_path):
     found, _ = studied
-    with pytest.raises(ConfigError, match="names 2 points; there are"):
+    with pytest.raises(ConfigError, match="--point is missing: name one of"):
         jaxdml.load(found.run_folder)
     with pytest.raises(ConfigError, match="holds no finished points"):
         jaxdml.load(tmp_path)

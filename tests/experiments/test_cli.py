@@ -19,6 +19,7 @@ def trained_run(tmp_path_factory, command):
     return workdir, done
 
 
+@pytest.mark.slow
 def test_training_prints_the_table_and_where_things_lie(trained_run):
     workdir, done = trained_run
     assert done.returncode == 0, done.stderr

@@ -51,6 +51,7 @@ def whole(file, command):
     return lines
 
 
+@pytest.mark.slow
 def test_killed_twice_and_asked_to_stop_a_grid_ends_alike(file, whole, command):
     workdir = file.parent / "killed"
 

@@ -1,6 +1,8 @@
 """A folder of PNG files with few labelled ones, from the files to the report, by commands."""
 
+import csv
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -178,3 +180,84 @@ def test_without_a_name_the_configuration_says_which_data_set(photos, command, t
     missing = command("data", "nothing")
     assert missing.returncode == 2
     assert missing.stderr.startswith("error: data.name must be one of arrays, ")
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_new_photos_get_names_without_the_training_data(trained, photos, command, tmp_path):
+    run_folder, _ = trained
+    shutil.copytree(photos / "unlabelled", tmp_path / "new")
+    kept = photos.rename(photos.with_name("away"))
+    try:
+        done = command(
+            "predict", f"--workdir={run_folder.path}", f"--input={tmp_path / 'new'}",
+            f"--output={tmp_path / 'labels.csv'}",
+        )  # fmt: skip
+    finally:
+        kept.rename(photos)
+    assert done.returncode == 0, done.stderr
+    assert "not calibrated: 30 labelled images were held out, and 50 are the least" in done.stdout
+    rows = table(tmp_path / "labels.csv")
+    assert [row["file"] for row in rows] == [
+        f"{i}_{k}.png" for i in range(3) for k in range(10, 40)
+    ]
+    right = [row["class"] == ("zero", "one", "two")[int(row["file"][0])] for row in rows]
+    assert np.mean(right) > 0.8
+    whole = run_folder.results()[-1]["point"]
+    for row in rows:
+        assert (row["run"], row["point"]) == ("run", whole)
+        assert 1 / 3 <= float(row["confidence"]) <= 1
+        assert row["class"] != row["second class"]
+        assert row["nearest labelled"].split("/")[0] == row["its class"]
+        assert (photos / row["nearest labelled"]).is_file()
+
+
+def test_it_says_what_to_label_next_and_which_label_looks_wrong(trained, photos, command, tmp_path):
+    run_folder, _ = trained
+    for flags, name in (
+        (("--suggest=7",), "next"),
+        (("--suggest=7", f"--input={photos / 'unlabelled'}"), "of_input"),
+        (("--suspects",), "suspects"),
+    ):
+        output = f"--output={tmp_path / name}.csv"
+        done = command("predict", f"--workdir={run_folder.path}", *flags, output)
+        assert done.returncode == 0, done.stderr
+    suggested = table(tmp_path / "next.csv")
+    assert len({row["file"] for row in suggested}) == 7
+    assert all((photos / row["file"]).parent.name == "unlabelled" for row in suggested)
+    assert {row["label"] for row in suggested} == {""}  # to be filled in
+    names = [row["file"].removeprefix("unlabelled/") for row in suggested]
+    assert names == [row["file"] for row in table(tmp_path / "of_input.csv")]
+    suspects = table(tmp_path / "suspects.csv")
+    assert {row["file"] for row in suspects} == {
+        f"{name}/{label}_{i}.png"
+        for label, name in enumerate(("zero", "one", "two"))
+        for i in range(EACH)
+    }
+    doubts = [float(row["suspicion"]) for row in suspects]
+    assert doubts == sorted(doubts, reverse=True)
+    assert all(row["label"] == row["file"].split("/")[0] != row["looks like"] for row in suspects)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--output=O.csv"], "--input is missing: name a folder of images"),
+        (["--input=I"], "--output is missing: name the table to write"),
+        (["--input=I", "--output=O.txt"], "O.txt must end in .csv"),
+        (["--suspects", "--suggest=3", "--output=O.csv"], "leave --suggest and --input out"),
+        (["--suggest=0", "--output=O.csv"], "--suggest"),
+        (["--input=gone", "--output=O.csv"], "--input=gone: gone"),
+        (["--input=I", "--point=x", "--output=O.csv"], "--point=x names 0 points"),
+    ],
+)
+def test_what_predict_cannot_do_is_one_sentence(trained, photos, command, flags, said):
+    flags = [flag.replace("=I", f"={photos / 'unlabelled'}") for flag in flags]
+    done = command("predict", f"--workdir={trained[0].path}", *flags, path=photos.parent)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1

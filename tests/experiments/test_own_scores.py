@@ -3,6 +3,7 @@
 import csv
 
 import numpy as np
+import pytest
 from sklearn.neighbors import NearestCentroid
 
 from jaxdml.evaluate.protocols import Embedded
@@ -19,6 +20,7 @@ def rows(workdir):
     return {(r["protocol"], r["classifier"], r["metric"]): float(r["value"]) for r in records}
 
 
+@pytest.mark.slow
 def test_a_run_is_scored_by_what_a_user_has_written_and_later_by_more(command, tmp_path):
     workdir = tmp_path / "run"
     done = command(

@@ -65,6 +65,7 @@ def test_a_policy_of_views(tmp_path):
     assert plain == only
 
 
+@pytest.mark.slow
 def test_an_optimizer(tmp_path):
     result, _, _ = trained(
         tmp_path, system="dml_ae", routine__name="alternate", optimizer__name=f"{OUTSIDE}lion:make",

@@ -96,6 +96,7 @@ def test_counts_are_those_of_a_plain_loop(steps, turns):
     assert counts == {name: plain.count(name) for name in ("supervised", "unsupervised")}
 
 
+@pytest.mark.slow
 def test_turns_of_batches_go_on_through_the_short_last_epoch():
     """Epochs of five steps stand for those of 200: 12 steps, of which each seventh has labels."""
     setup, point = setup_of(**BY_BATCH | {"train.steps": 12})

@@ -136,6 +136,7 @@ def embeddings(run_folder):
         return result, {name: kept[name] for name in kept.files}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scored", ["last", "average"])
 def test_embeddings_are_those_of_the_parameters_that_are_scored(runs, scored):
     run_folder = runs[scored]

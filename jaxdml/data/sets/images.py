@@ -5,8 +5,12 @@
 A sub-folder is a class; `unlabelled` (or `unlabeled`) holds images without a label. Such folders
 may lie in `train`, `val` and `test` instead, and `unlabelled` beside these. Images may lie deeper,
 and folders and files may be links; `folders` says which are read, and `decoding` how.
+
+Where the folder holds a table `labels.csv`, that says the classes instead, and images may lie
+anywhere: see `label_files`.
 """
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml.data import decoding, folders
+from jaxdml.data import decoding, folders, label_files
 from jaxdml.data.sets import user
 from jaxdml.options import ConfigError, listed
 from jaxdml.types import Dataset, Split
@@ -40,6 +44,7 @@ def make(
     size: int | None = None,
     channels: int | None = None,
     range: tuple[float, float] | None = None,  # noqa: A002  its field is data.range
+    skip_damaged: bool | None = None,
     test_percent: int = 20,
     folds: int | None = None,
 ) -> Dataset:
@@ -53,6 +58,8 @@ def make(
       channels: 1 (grey) or 3 (colour). `None`: grey, if all of them are.
       range: the two values that become black and white, like (0, 4095) where a camera of 12 bits
         wrote files of 16. `None`: 0 and 65,535 of files of 16 bits, 0 and 255 of files of 8.
+      skip_damaged: whether files that cannot be read are left out, with a note; else they are an
+        error.
       test_percent: of the labelled images of each class, where there is no `test`: so many are set
         apart, at least one of each.
       folds: in how many parts the labelled images take turns as test images instead. `None`: in
@@ -71,10 +78,22 @@ def make(
         raise ConfigError(f"data.channels must be 1 (grey) or 3 (colour), but is {channels!r}")
     span, name = _span(range), data_folder.absolute().name
     passed = folders.Passed()
-    items = _items(data_folder, passed)
+    table = data_folder / label_files.NAME
+    items = _listed(table, passed) if table.is_file() else _items(data_folder, passed)
+    damaged = decoding.damaged([item.file for item in items]) if skip_damaged else {}
+    items = [item for item in items if item.file not in damaged]
     files = [item.file for item in items]
+    if not files:
+        raise ConfigError(f"{data_folder}: all {len(damaged):,} images are damaged")
     shape, notes = shape_of(name, files, size)
-    notes += passed.notes(data_folder, name) + _deeper(data_folder, name, items)
+    notes += passed.notes(data_folder, name)
+    reasons = tuple(
+        f"{folders.relative(file, data_folder)}: {why}" for file, why in damaged.items()
+    )
+    if reasons:
+        subject = folders.counted(len(reasons), "image is damaged", "images are damaged")
+        notes.append(f"{name}: {subject}, and left out: {folders.first_names(list(reasons))}")
+    notes += [] if table.is_file() else _deeper(data_folder, name, items)
     x, changes = decoding.pixels(files, shape, channels, span, name)
     classes = sorted({item.label for item in items if item.label}, key=folders.natural)
     y = np.array([classes.index(i.label) if i.label else -1 for i in items], np.int32)
@@ -85,9 +104,10 @@ def make(
     def called(part: str, row: int) -> str:
         return folders.relative(files[rows[part][row]], data_folder)
 
-    return user.dataset(
+    dataset = user.dataset(
         data_folder, parts, classes, test_percent, folds, [*notes, *changes], called
     )
+    return dataclasses.replace(dataset, damaged=reasons)
 
 
 def shape_of(
@@ -155,6 +175,29 @@ def _items(data_folder: Path, passed: folders.Passed) -> list[Item]:
     passed.others += loose
     if not items:
         raise ConfigError(f"{data_folder} holds no folders of images: make one for each class")
+    return sorted(items, key=lambda item: user.SPLITS.index(item.split))
+
+
+def _listed(table: Path, passed: folders.Passed) -> list[Item]:
+    """All images of a data set whose labels are in a table, split by split."""
+    data_folder = table.parent
+    files = folders.files(data_folder, passed)
+    passed.others = [path for path in passed.others if path != table]
+    by_name = {folders.relative(file, data_folder): file for file in files}
+    labels = label_files.read(table, by_name, user.SPLITS)
+    items = []
+    for name, file in by_name.items():
+        label, split = labels.get(name, label_files.Label(None, None))
+        top = name.split("/")[0]
+        in_folder = top if top in user.SPLITS and "/" in name else "train"
+        items.append(Item(file, split or in_folder, label, data_folder))
+    if not any(item.label for item in items):
+        raise ConfigError(f"{table} gives no image a label: fill in its column label")
+    if nameless := [item for item in items if item.split != "train" and item.label is None]:
+        raise ConfigError(
+            f"{table} gives {nameless[0].file} no label, but it is of {nameless[0].split}: images "
+            "of val and test need one"
+        )
     return sorted(items, key=lambda item: user.SPLITS.index(item.split))
 
 

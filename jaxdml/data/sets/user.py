@@ -95,6 +95,7 @@ def dataset(
         path=path,
         notes=tuple(notes),
         columns=columns,
+        names=tuple((called or row_of)("train", row) for row in range(len(train.y))),
     )
     check(new_dataset)
     unused = np.setdiff1d(np.arange(len(class_names)), used)
@@ -204,6 +205,7 @@ def _with_test(dataset: Dataset, percent: int, folds: int | None) -> Dataset:
         dataset,
         train=Split(train.x[rest], train.y[rest]),
         test=Split(train.x[apart], train.y[apart]),
+        names=tuple(dataset.names[row] for row in rest),
         notes=(*dataset.notes, note),
     )
 

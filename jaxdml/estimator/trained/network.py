@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdml.evaluate import embed
-from jaxdml.evaluate.scores.class_means import class_scores
+from jaxdml.evaluate.scores import class_means
 from jaxdml.runs.planning.cohort_setup import Network
 from jaxdml.settings.setting import SettingOnData
 from jaxdml.train import step
@@ -52,15 +52,21 @@ class TrainedNetwork:
           labelled: f32[L, D], embeddings of the labelled rows.
           labels: i32[L].
         """
-        scores = self._class_scores(embeddings, labelled, labels).astype(np.float64)
+        scores = self.class_scores(embeddings, labelled, labels).astype(np.float64)
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return scores / scores.sum(axis=1, keepdims=True)
+        return np.asarray(scores / scores.sum(axis=1, keepdims=True))
 
-    def _class_scores(
+    def class_scores(
         self, embeddings: np.ndarray, labelled: np.ndarray, labels: np.ndarray
     ) -> np.ndarray:
-        term, network = step.scorer(self.on_data.method.routine), self.network
+        """Class scores, f[N, C]: −∞ for a class without a labelled row; else as `probabilities`."""
+        term, network, classes = (
+            step.scorer(self.on_data.method.routine),
+            self.network,
+            self.on_data.classes,
+        )
         if term is None or term.class_scores is None or network.kept is None:
-            return class_scores(embeddings, labelled, labels, self.on_data.classes)
+            return class_means.class_scores(embeddings, labelled, labels, classes)
         params, kept = network.params["terms"][term.name], network.kept[term.name]
-        return np.asarray(jax.jit(term.class_scores)(params, kept, embeddings))
+        scores = np.asarray(jax.jit(term.class_scores)(params, kept, embeddings))
+        return np.where(np.isin(np.arange(classes), labels), scores, -np.inf)

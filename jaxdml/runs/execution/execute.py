@@ -204,6 +204,7 @@ def _remember(
     stored_plan["places"] |= plan.places
     stored_plan["invariances"] = plan.invariances | stored_plan["invariances"]  # of its beginning
     stored_plan["columns"] |= plan.columns
+    stored_plan["damaged"] |= plan.damaged
     stored_plan["notes"] = list(dict.fromkeys([*stored_plan["notes"], *plan.notes]))
     stored_plan["data_dir"] = str(data_dir.resolve())
     for members in plan.cohorts:

@@ -29,6 +29,7 @@ class Plan(NamedTuple):
     places: dict[str, str]  # a data set, as `described` → where its files lie, if it has any
     invariances: dict[str, tuple[str, ...]]  # a data set, as `described` → those that it declares
     columns: dict[str, dict[str, Any]]  # a data set of vectors, as `described` → its columns
+    damaged: dict[str, tuple[str, ...]]  # a data set, as `described` → files that were left out
     shared: str | None  # what to say where seeds share their labelled images
 
 
@@ -57,6 +58,7 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
     places: dict[str, str] = {}
     invariances: dict[str, tuple[str, ...]] = {}
     columns: dict[str, dict[str, Any]] = {}
+    damaged: dict[str, tuple[str, ...]] = {}
     for point in points:
         c = point.setting
         source = c.source
@@ -71,6 +73,8 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
             declared = datasets[source].invariances
             if declared is not None:
                 invariances[described(c)] = declared
+            if datasets[source].damaged:
+                damaged[described(c)] = datasets[source].damaged
             of_vectors = datasets[source].columns
             if of_vectors is not None:
                 columns[described(c)] = columns_as_json(of_vectors)
@@ -120,6 +124,7 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
         places,
         invariances,
         columns,
+        damaged,
         shared_labels([point.setting for point in points]),
     )
 

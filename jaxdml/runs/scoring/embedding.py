@@ -80,6 +80,8 @@ def embed_point(
         "labelled_labels": mean.labelled_labels,
         "labelled_index": labelled,
     }
+    if setup.dataset.names:
+        arrays["labelled_names"] = np.array([setup.dataset.names[row] for row in labelled])
     defects = {kind: defect for kind, of_kind in embedded.items() if (defect := _defect(of_kind))}
     if "mean" in defects and (sample is None or "sample" in defects):
         return EmbeddedPoint(result | {"status": "failed", "reason": defects["mean"]}, {}, arrays)

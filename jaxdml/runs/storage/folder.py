@@ -148,6 +148,7 @@ class Folder:
             "places": {},
             "invariances": {},
             "columns": {},
+            "damaged": {},
         }
         return empty | (read_json(file) if file.exists() else {})
 

@@ -26,17 +26,22 @@ def chosen(run_folder: folder.Folder, start: str) -> dict[str, Any]:
 
     Args:
       run_folder: its run folder.
-      start: of the id; empty where there is one point.
+      start: of the id; empty where there is one point. Those of folds, which lack labels to be
+        scored on, are not meant by that.
 
     Raises:
       ConfigError: if there is none, or more than one.
     """
     results = run_folder.results()
     matches = [result for result in results if result["point"].startswith(start)]
-    if len(matches) != 1:
-        ids = listed(result["point"] for result in (matches or results))
-        raise ConfigError(f"--point={start} names {len(matches)} points; there are {ids}")
-    return matches[0]
+    if not start:
+        matches = [result for result in matches if result["config"].get("data.fold") is None]
+    if len(matches) == 1:
+        return matches[0]
+    ids = listed(result["point"] for result in (matches or results))
+    if not start:
+        raise ConfigError(f"--point is missing: name one of {ids}")
+    raise ConfigError(f"--point={start} names {len(matches)} points; there are {ids}")
 
 
 def inside(path: Path) -> list[folder.Folder]:

@@ -1,0 +1,63 @@
+"""Class scores of labelled images that a point of a run did not learn from."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxdml.estimator import from_run
+from jaxdml.estimator.embedder import SemiSupervisedEmbedder
+from jaxdml.runs.planning import loading
+from jaxdml.runs.storage import folder
+
+FOLD = "data.fold"
+
+
+class HeldOut(NamedTuple):
+    """Images whose labels a network did not see, and what it says of them."""
+
+    scores: np.ndarray  # f[N, C]
+    labels: np.ndarray  # i32[N]
+
+
+def of_point(
+    run_folder: folder.Folder, result: dict[str, Any], load_dataset: loading.LoadDataset
+) -> HeldOut:
+    """The images that a point was scored on; or, where labelled images take turns, all of those.
+
+    Args:
+      run_folder: its run folder, with the embeddings that it keeps.
+      result: of the point, as `result.json` holds it.
+      load_dataset: as for `from_run.of_result`.
+    """
+    parts = []
+    for one in (result, *folds_of(run_folder, result)):
+        arrays = run_folder.embeddings(one["point"])
+        if len(arrays["test"]):
+            embedder = from_run.of_result(run_folder, one, load_dataset)
+            parts.append(HeldOut(scores(embedder, arrays["test"]), arrays["test_labels"]))
+    if not parts:
+        return HeldOut(np.empty((0, 1)), np.empty(0, np.int32))
+    return HeldOut(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def folds_of(run_folder: folder.Folder, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The finished points that are as this one, but for a part of the labels that they lack."""
+
+    def plain(config: dict[str, Any]) -> dict[str, Any]:
+        return {path: value for path, value in config.items() if path != FOLD}
+
+    if result["config"].get(FOLD) is not None:
+        return []
+    return [
+        other
+        for other in run_folder.results()
+        if other["status"] == "ok"
+        and other["config"].get(FOLD) is not None
+        and plain(other["config"]) == plain(result["config"])
+    ]
+
+
+def scores(embedder: SemiSupervisedEmbedder, embeddings: np.ndarray) -> np.ndarray:
+    """Class scores f[N, C] of embeddings, by a fitted embedder."""
+    fitted = embedder.embeddings_, embedder.labels_
+    return embedder.trained_.class_scores(embeddings, *fitted)

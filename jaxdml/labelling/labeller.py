@@ -1,0 +1,177 @@
+"""A trained point that says the class of images, which to label next, and which label looks wrong.
+
+Each answer is a table with a row an image, whose notes say how far it can be trusted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from jaxdml.estimator import from_run
+from jaxdml.estimator.embedder import SemiSupervisedEmbedder
+from jaxdml.estimator.trained import reading
+from jaxdml.evaluate import neighbours
+from jaxdml.labelling import calibration, held_out, suggestion, suspicion
+from jaxdml.options import ConfigError
+from jaxdml.report.tables.table import Table
+from jaxdml.runs.planning import loading
+from jaxdml.runs.storage import folder
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """A trained point with what it knows of labelled images."""
+
+    embedder: SemiSupervisedEmbedder
+    result: dict[str, Any]
+    run_folder: folder.Folder
+    labelled_names: Sequence[str]
+    labelled_rows: np.ndarray  # i64[L], of the training images
+    load_dataset: loading.LoadDataset
+
+    @classmethod
+    def of_point(
+        cls,
+        run_folder: folder.Folder,
+        result: dict[str, Any],
+        load_dataset: loading.LoadDataset,
+    ) -> Self:
+        """A point of a run, as `result.json` holds it.
+
+        Raises:
+          ConfigError: if its training diverged, or its parameters are missing or damaged.
+        """
+        embedder = from_run.of_result(run_folder, result, load_dataset)
+        arrays = run_folder.embeddings(result["point"])
+        if "labelled_names" in arrays:
+            names = arrays["labelled_names"].tolist()
+        else:  # of a version that did not keep them, or of images that have no names
+            names = [f"x[{row}]" for row in arrays["labelled_index"]]
+        rows = arrays["labelled_index"]
+        return cls(embedder, result, run_folder, names, rows, load_dataset)
+
+    @property
+    def run(self) -> str:
+        """The name of its run folder."""
+        return self.run_folder.path.resolve().name
+
+    def predicted(self, images: reading.Inputs) -> Table:
+        """The class of each image, how sure it is, and the nearest labelled image."""
+        z = self.embedder.trained_.embed(images.x)
+        temperature, notes = self._temperature()
+        shares = calibration.probabilities(self._scores(z), temperature)
+        best = np.argsort(-shares, axis=1, kind="stable")[:, :2]
+        near, distance = self._nearest(z)
+        body = [
+            [
+                name,
+                self._class(first),
+                f"{shares[row, first]:.4f}",
+                self._class(second),
+                self.labelled_names[near[row]],
+                self._class(self.embedder.labels_[near[row]]),
+                f"{distance[row]:.4f}",
+                self.run,
+                self.result["point"],
+            ]
+            for row, (name, (first, second)) in enumerate(zip(_names(images), best, strict=True))
+        ]
+        heading = ("file", "class", "confidence", "second class", "nearest labelled", "its class",
+                   "distance", "run", "point")  # fmt: skip
+        return Table("Classes", heading, body, 2, notes)
+
+    def suggested(self, images: reading.Inputs, count: int) -> Table:
+        """The images that are worth most when they are labelled, the first first."""
+        z = self.embedder.trained_.embed(images.x)
+        temperature, notes = self._temperature()
+        shares = calibration.probabilities(self._scores(z), temperature)
+        rows = suggestion.suggest(z, shares, count)
+        names, near = _names(images), self._nearest(z[rows])[0]
+        body = [
+            [
+                names[row],
+                "",
+                self._class(shares[row].argmax()),
+                f"{shares[row].max():.4f}",
+                self.labelled_names[nearest],
+                self.run,
+                self.result["point"],
+            ]
+            for row, nearest in zip(rows, near, strict=True)
+        ]
+        heading = ("file", "label", "class", "confidence", "nearest labelled", "run", "point")
+        return Table("To label next", heading, body, 3, notes)
+
+    def suspects(self) -> Table:
+        """The labelled training images, those first whose label looks wrong.
+
+        Raises:
+          ConfigError: if the data are not there.
+        """
+        dataset, labels = self.load_dataset(self.embedder.setting_), self.embedder.labels_
+        found = suspicion.doubts(self.embedder, dataset.train.x[self.labelled_rows], labels)
+        body = [
+            [
+                self.labelled_names[row],
+                self._class(labels[row]),
+                self._class(found.other[row]),
+                f"{found.value[row]:.4f}",
+                self.run,
+                self.result["point"],
+            ]
+            for row in np.argsort(-found.value, kind="stable")
+        ]
+        heading = ("file", "label", "looks like", "suspicion", "run", "point")
+        return Table("Suspects", heading, body, 3)
+
+    def unlabelled(self) -> reading.Inputs:
+        """The training images of its run that the point had no label of.
+
+        Raises:
+          ConfigError: if the data are not there, or all of them had a label.
+        """
+        dataset = self.load_dataset(self.embedder.setting_)
+        rows = np.setdiff1d(np.arange(len(dataset.train.y)), self.labelled_rows)
+        if not len(rows):
+            raise ConfigError(
+                f"all training images of {dataset.name} are labelled: name others by --input"
+            )
+        names = [dataset.names[row] if dataset.names else f"x[{row}]" for row in rows]
+        return reading.Inputs(dataset.train.x[rows], names, [])
+
+    def _scores(self, z: np.ndarray) -> np.ndarray:
+        return held_out.scores(self.embedder, z)
+
+    def _class(self, number: Any) -> str:
+        return str(self.embedder.classes_[int(number)])
+
+    def _temperature(self) -> tuple[float, list[str]]:
+        """The temperature, and what is to be said of it."""
+        scores, labels = held_out.of_point(self.run_folder, self.result, self.load_dataset)
+        count = len(labels)
+        if count < calibration.FEWEST:
+            return 1.0, [
+                f"confidence is not calibrated: {count} labelled images were held out, and "
+                f"{calibration.FEWEST} are the least; take it as an order, not as a share"
+            ]
+        temperature = calibration.temperature(scores, labels)
+        before, after = (
+            calibration.reliability(shares, labels).error
+            for shares in (calibration.probabilities(scores), calibration.honest(scores, labels))
+        )
+        return temperature, [
+            f"confidence is calibrated on {count:,} labelled images that were held out: it is off "
+            f"by {after:.3f} on average there, without that by {before:.3f}"
+        ]
+
+    def _nearest(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the nearest labelled embeddings, and how far away they are."""
+        distances, rows = neighbours.among(z, self.embedder.embeddings_, 1)
+        return rows[:, 0], distances[:, 0]
+
+
+def _names(images: reading.Inputs) -> Sequence[str]:
+    """What images are called: files, or rows of an array or table."""
+    return images.names or [f"x[{row}]" for row in range(len(images.x))]
