@@ -21,6 +21,7 @@ from absl import flags
 
 from configs import digits
 from jaxdml.commands import cli
+from jaxdml.commands.cli import reporting
 from jaxdml.runs.execution import execute, sizing
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import grid, loading, plan
@@ -41,7 +42,7 @@ def main() -> None:
     if ONLY.value:
         base = flatten(digits.get_config().to_dict()) | {"train.epochs": 2}
         over = ({("seed", "data.labels_seed"): tuple((i, i) for i in range(ONLY.value))},)
-        cli.write_report(execute.run(base, over, cli.workdir(), cli.data_dir()))
+        reporting.write_and_print(execute.run(base, over, cli.workdir(), cli.data_dir()))
         return
     head = ("seconds", *ACTIVITIES, "the rest", "GiB")
     print(f"{'points':>10}" + "".join(f"{name:>11}" for name in head))

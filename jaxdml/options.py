@@ -212,13 +212,16 @@ def dotted_path(make: Callable[..., Any]) -> str:
 def coerce(path: str, value: Any, default: Any) -> Any:
     """`value` in the type that the option's default has.
 
-    A float takes integers too, a tuple takes lists; `None` as default takes everything.
+    A float takes integers too; a tuple takes lists, and words with commas between them. `None` as
+    default takes everything.
 
     Raises:
       ConfigError: naming the path, what came, and what is expected.
 
     >>> coerce("loss.margin", 1, 0.2), coerce("model.hidden", [64], (512, 256))
     (1.0, (64,))
+    >>> coerce("eval.protocols", "labelled,full", ("thesis",))
+    ('labelled', 'full')
     """
     kind = type(default)
     if default is None and isinstance(value, list):
@@ -227,6 +230,8 @@ def coerce(path: str, value: Any, default: Any) -> Any:
         return value
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value) + 0.0  # −0.0 is 0.0
+    if kind is tuple and default and type(default[0]) is str and len(words := _words(value)) > 1:
+        return words
     if kind is tuple and isinstance(value, (list, tuple)):
         if default and not all(type(v) is type(default[0]) for v in value):
             raise ConfigError(f"{path} must hold {_KINDS[type(default[0])]}s, but is {value!r}")
@@ -234,6 +239,12 @@ def coerce(path: str, value: Any, default: Any) -> Any:
     if kind is tuple and default and type(value) is type(default[0]):
         return (value,)
     raise ConfigError(f"{path} must be {_KINDS[kind]}, but is {value!r}")
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """The words of a list as a command line has it, `a,b`; nothing of anything else."""
+    alone = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
+    return tuple(word.strip() for word in alone.split(",")) if isinstance(alone, str) else ()
 
 
 _KINDS = {

@@ -9,6 +9,7 @@ from typing import NoReturn
 from absl import flags
 
 from jaxdml.commands import cli
+from jaxdml.commands.cli import reporting
 from jaxdml.options import ConfigError
 from jaxdml.runs.storage import opening
 
@@ -21,7 +22,7 @@ def main(runs: list[str]) -> None:
     different = {Path(run).resolve(): Path(run) for run in runs}.values()
     if len(different) < 2:
         raise ConfigError("name two or more run folders, like runs/one runs/two")
-    cli.write_report(*map(opening.existing, different), into=Path(OUTPUT.value))
+    reporting.write_and_print(*map(opening.existing, different), into=Path(OUTPUT.value))
 
 
 def run() -> NoReturn:

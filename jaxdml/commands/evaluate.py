@@ -13,6 +13,7 @@ from typing import NoReturn
 from absl import flags
 
 from jaxdml.commands import cli
+from jaxdml.commands.cli import reporting
 from jaxdml.runs.execution import rescoring
 from jaxdml.runs.storage import opening
 
@@ -33,7 +34,7 @@ def main() -> None:
     by = PROTOCOLS.value, CLASSIFIERS.value, EMBEDDINGS.value
     workdir = cli.workdir()
     run_folder = rescoring.rescore(workdir, cli.data_dir(opening.existing(workdir)), *by)
-    cli.write_report(run_folder)
+    reporting.write_and_print(run_folder)
 
 
 def run() -> NoReturn:

@@ -9,6 +9,7 @@ from typing import NoReturn
 from absl import flags
 
 from jaxdml.commands import cli
+from jaxdml.commands.cli import reporting
 from jaxdml.runs.execution import estimate, execute
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import description, grid, plan, splits
@@ -51,7 +52,7 @@ def main() -> None:
     data_dir = cli.data_dir(folder.Folder(workdir))
     run_folder = execute.run(base, over, workdir, data_dir, SCHEDULER.value)
     questions.write(run_folder, study_questions)
-    cli.write_report(run_folder)
+    reporting.write_and_print(run_folder)
 
 
 def run() -> NoReturn:

@@ -9,13 +9,14 @@ one by one: `--workdir=experiments/results` prints the tables of the thesis.
 from typing import NoReturn
 
 from jaxdml.commands import cli
+from jaxdml.commands.cli import reporting
 from jaxdml.runs.storage import opening
 
 
 def main() -> None:
     """Report of what is finished."""
     for run_folder in opening.inside(cli.workdir()):
-        cli.write_report(run_folder)
+        reporting.write_and_print(run_folder)
 
 
 def run() -> NoReturn:

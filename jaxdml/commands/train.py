@@ -7,6 +7,7 @@ import sys
 from typing import NoReturn
 
 from jaxdml.commands import cli
+from jaxdml.commands.cli import reporting
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import grid
 from jaxdml.runs.storage import folder
@@ -19,7 +20,7 @@ def main() -> None:
         print("note: the file has a grid; the command grid trains all of it", file=sys.stderr)
     cli.note_unread(grid.expand(base, ({},)))
     data_dir = cli.data_dir(folder.Folder(workdir))
-    cli.write_report(execute.run(base, ({},), workdir, data_dir))
+    reporting.write_and_print(execute.run(base, ({},), workdir, data_dir))
 
 
 def run() -> NoReturn:

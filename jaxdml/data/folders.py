@@ -13,6 +13,7 @@ Each folder is read once, real ones before links. What is passed over is counted
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from pathlib import Path
 from jaxdml.options import ConfigError, listed
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+DICOM = {".dcm", ".dicom", ".ima"}
 HIDDEN = re.compile(r"\..*|Thumbs\.db|desktop\.ini")
 # What storage and operating systems keep in a folder: thumbnails, what was deleted or rescued, and
 # snapshots; of Synology and QNAP, of Linux and NetApp, of Windows, and of macOS.
@@ -100,6 +102,22 @@ def files(folder: Path, passed: Passed) -> list[Path]:
         images += [path for path in file_paths if is_image(path)]
         passed.others += [path for path in file_paths if not is_image(path)]
     return sorted(images, key=lambda path: natural(path.relative_to(folder).as_posix()))
+
+
+def no_image(folder: Path, passed: Passed) -> str:
+    """Says that a folder holds no image, what it holds, and what is read.
+
+    >>> no_image(Path("a"), Passed(others=[Path("a/1.dcm"), Path("a/b")])).split("; ")[0]
+    'a holds no image, but files ending in .dcm (1) or nothing (1)'
+    """
+    seen = Counter(path.suffix.lower() or "nothing" for path in passed.others)
+    kinds = [f"{ending} ({count:,})" for ending, count in seen.most_common(5)]
+    but = f", but files ending in {' or '.join(kinds)}" if kinds else ""
+    dicom = ". DICOM is not read: write the pixels to .npz, with their range"
+    return (
+        f"{folder} holds no image{but}; read are {listed(ENDINGS)}"
+        f"{dicom if seen.keys() & DICOM else ''}"
+    )
 
 
 def entries(folder: Path, passed: Passed) -> tuple[list[Path], list[Path]]:

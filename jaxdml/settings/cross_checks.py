@@ -1,13 +1,12 @@
 """What is wrong with fields of a configuration that have the right type each by itself."""
 
-import difflib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from jaxdml.evaluate.classifiers import check_classifier
 from jaxdml.evaluate.protocols import find_protocol
 from jaxdml.options import ConfigError, at_least, coerce, listed
-from jaxdml.settings.fields import SELECTIONS
+from jaxdml.settings.fields import SELECTIONS, meant
 
 # Lists of names → what refuses a wrong one.
 NAMES: dict[str, Callable[[str], Any]] = {
@@ -89,11 +88,8 @@ def refuse_unknown(
     for path in paths:
         if path in known_paths or path.partition(".")[0] in elsewhere:
             continue
-        section = path.rpartition(".")[0]
-        near = difflib.get_close_matches(path, known_paths, 1)
-        near = near or sorted(p for p in known_paths if p.rpartition(".")[0] == section)
-        near = near or sorted({p.partition(".")[0] for p in known_paths})
-        raise ConfigError(f"there is no field {path}; there is {listed(near)}")
+        near = listed(meant(path, known_paths))
+        raise ConfigError(f"there is no field {path}; there is {near}")
 
 
 def refuse_images(values: Mapping[str, Any], name: str) -> None:

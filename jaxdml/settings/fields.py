@@ -1,6 +1,7 @@
 """Fields that every configuration has, beside the options of its parts; and how they are set."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from jaxdml.evaluate.baselines import BASELINES
@@ -43,6 +44,21 @@ class Field(NamedTuple):
         return value
 
 
+# What other libraries call a field, and what it is called here.
+WORDS = {
+    ("labelled_fraction", "labeled_fraction", "labelled_share", "labeled_percent"):
+        "labelled_percent",
+    ("num_labels", "num_labeled", "n_labels", "n_labeled", "labeled_count"): "labelled_count",
+    ("lr", "rate"): "learning_rate",
+    ("num_epochs", "n_epochs", "max_epochs"): "epochs",
+    ("num_steps", "n_steps", "max_steps", "iterations"): "steps",
+    ("batchsize", "bs"): "batch_size",
+    ("dataset", "dataset_name"): "data",
+    ("random_state", "random_seed"): "seed",
+    ("embedding_dim", "embedding_size", "latent_size", "n_components"): "latent_dim",
+    ("backbone", "architecture", "network"): "encoder",
+    ("weight_decay", "l2"): "weight_decay",
+}  # fmt: skip
 # Which training images keep their label: one of these, or all of them where none is set.
 SELECTIONS: dict[str, Field] = {
     "data.labelled_percent": Field(None, kind=0.0, low=0),
@@ -111,6 +127,29 @@ def usual(fields: Mapping[str, Field]) -> dict[str, Any]:
     {'train.epochs': 10, 'train.steps': None}
     """
     return {path: field.default for path, field in fields.items()}
+
+
+def meant(path: str, known_paths: Collection[str]) -> list[str]:
+    """The fields that may be meant by a path that names none, the likeliest first.
+
+    They have its last word, perhaps in another section, or a word that others use for it; or they
+    are spelt much like it; or they are of its section. If there are none, all sections are given.
+
+    >>> meant("train.optimizer", ["optimizer.name", "train.batch_size", "train.steps"])
+    ['optimizer.name']
+    >>> meant("epochs", ["train.epochs", "seed"]), meant("data.labelled_share", LABELLED)
+    (['train.epochs'], ['data.labelled_percent'])
+    """
+    section, _, last = path.rpartition(".")
+    words = {last, *(ours for others, ours in WORDS.items() if last in others)}
+    exact = [
+        known
+        for known in sorted(known_paths)
+        if known.rpartition(".")[2] in words or known.removesuffix(".name") in words
+    ]
+    near = exact or difflib.get_close_matches(path, known_paths, 1)
+    inside = sorted(known for known in known_paths if known.rpartition(".")[0] == section != "")
+    return near or inside or sorted({known.partition(".")[0] for known in known_paths})
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -211,12 +211,22 @@ def without_folders(photos):
 MISTAKES = {
     "damaged files": (damaged, r"2 of 13 images cannot be read \(.*1\.png: .*; .*2\.png: cannot "),
     "no folders": (without_folders, r"photos holds images that are in no folder, like a\.png"),
-    "no images": (lambda p: shutil.rmtree(p) or p.mkdir(), "photos holds no folders of images"),
+    "no images": (
+        lambda p: shutil.rmtree(p) or p.mkdir(),
+        "photos holds no image; read are .*: make a",
+    ),
     "an image beside the folders": (
         lambda p: put(p / "a.png", GREY[0]),
         r"photos holds images that are in no folder, like a\.png: put each in that of its class",
     ),
-    "an empty class": (lambda p: (p / "cow").mkdir(), r"cow holds no image: put some there, or re"),
+    "a class of DICOM files": (
+        lambda p: (p / "cow").mkdir() or (p / "cow" / "1.dcm").write_bytes(b""),
+        r"cow holds no image, but files ending in \.dcm \(1\); .* DICOM is not read: write the pix",
+    ),
+    "an empty class": (
+        lambda p: (p / "cow").mkdir(),
+        r"cow holds no image; read are .*: put some there, or re",
+    ),
     "one class": (lambda p: moved(p, dog="unlabeled"), "photos: one class has labelled training i"),
     "a test folder alone": (lambda p: moved(p, dog="test"), "photos has test, but no train beside"),
     "classes beside train": (

@@ -95,7 +95,7 @@ def test_its_embeddings_of_new_images_tell_classes_apart(trained, photos, comman
 
 
 MISTAKES = {
-    "an empty folder": ([], "holds no images"),
+    "an empty folder": ([], "holds no image; read are .bmp"),
     "a damaged image": (["a.png"], "1 of 1 images cannot be read"),
 }
 

@@ -3,9 +3,9 @@
 import functools
 import importlib.util
 import os
+import re
 import signal
 import sys
-import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -16,16 +16,15 @@ import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from jaxdml.configs import fields
+from jaxdml.configs import common, fields
 from jaxdml.data.download import cache
 from jaxdml.evaluate import project
 from jaxdml.options import ConfigError, coerce, listed
-from jaxdml.report import write
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.grid import Grid, thinned
 from jaxdml.runs.planning.points import GridPoint
-from jaxdml.runs.storage import archive, folder, questions
-from jaxdml.settings.fields import assign, flatten
+from jaxdml.runs.storage import folder, questions
+from jaxdml.settings.fields import assign, flatten, meant
 
 CONFIGS = Path(fields.__file__).parent
 PACKAGED = {file.stem for file in CONFIGS.glob("[a-z]*.py")} - {"common", "fields"}
@@ -251,7 +250,13 @@ def _overrides() -> dict[str, Any]:
     """Fields of the configuration that the command line changes."""
     overrides = dict(config_flags.get_override_values(flags.FLAGS["config"]))
     overrides.pop("quick", None)
-    return overrides
+    return overrides | {path: None for word in sys.argv if (path := _unset(word))}
+
+
+def _unset(argument: str) -> str | None:
+    """The path of `--config.path=None`, which the flags of most types do not take."""
+    found = re.fullmatch(r"--config\.([\w.]+)=None", argument)
+    return found[1] if found else None
 
 
 def _quick() -> dict[str, Any]:
@@ -262,41 +267,16 @@ def _quick() -> dict[str, Any]:
     return changes
 
 
-def write_report(*run_folders: folder.Folder, into: Path | None = None) -> None:
-    """Writes the report of one or more runs, and prints its table and where things lie."""
-    into = into or run_folders[0].report
-    try:
-        written = write.report(run_folders, into, loader(*run_folders), PROJECTION.value)
-        if KEEP.value:
-            _keep(run_folders[0], Path(KEEP.value))
-    except OSError as error:
-        raise ConfigError(f"the report cannot be written to {into}: {error}") from error
-    print(f"\n{written.table}\n")
-    for run_folder in run_folders:
-        print(f"results  {run_folder.path / 'results.csv'}")
-    print(f"report   {written.page}")
-    figures = f" and {len(written.pictures) // 2} figures (PNG, SVG)" if written.pictures else ""
-    print(f"         beside it report.md, tables/ (CSV, LaTeX){figures}")
-    if KEEP.value:
-        print(f"kept     {KEEP.value}")
-    for note in written.notes:
-        print(f"note: {note}")
-
-
-def _keep(run_folder: folder.Folder, into: Path) -> None:
-    """What is small of a run, and as much of the report as can be made of that."""
-    kept = archive.keep(run_folder, into)
-    with tempfile.TemporaryDirectory() as temporary_folder:
-        kept_report = write.report([kept], Path(temporary_folder), loader(run_folder))
-        for file in (kept_report.text, *kept_report.pictures):
-            if file.suffix != ".svg":
-                folder.write(into / file.name, file.read_bytes())
-
-
 def _parse() -> list[str]:
     """Reads the flags, and with `--config` the configuration file, which may raise anything."""
+    arguments = [argument for argument in sys.argv if not _unset(argument)]
     try:
-        return list(flags.FLAGS(sys.argv))
+        return list(flags.FLAGS(arguments))
+    except flags.UnrecognizedFlagError as error:
+        paths = flatten(common.get_config().to_dict())
+        near = [path for path in meant(error.flagname, paths) if path in paths]
+        hint = f": did you mean --config.{near[0]}?" if len(near) == 1 else ""
+        raise ConfigError(f"--{error.flagname} is no flag{hint}") from error
     except flags.Error:
         raise
     except Exception as error:

@@ -165,7 +165,7 @@ def _items(data_folder: Path, passed: folders.Passed) -> list[Item]:
         images = folders.files(folder, passed)
         label = None if _unlabelled(folder.name) else folder.name
         if not images and label:
-            raise ConfigError(f"{folder} holds no image: put some there, or remove it")
+            raise ConfigError(f"{folders.no_image(folder, passed)}: put some there, or remove it")
         items += [Item(image, split, label, folder) for image in images]
     if wrong := [path for path in loose if folders.is_image(path)]:
         raise ConfigError(
@@ -174,7 +174,9 @@ def _items(data_folder: Path, passed: folders.Passed) -> list[Item]:
         )
     passed.others += loose
     if not items:
-        raise ConfigError(f"{data_folder} holds no folders of images: make one for each class")
+        raise ConfigError(
+            f"{folders.no_image(data_folder, passed)}: make a folder of images for each class"
+        )
     return sorted(items, key=lambda item: user.SPLITS.index(item.split))
 
 

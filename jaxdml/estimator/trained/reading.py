@@ -63,7 +63,7 @@ def images(path: Path, shape: tuple[int, int, int], span: tuple[float, float] | 
             passed = folders.Passed()
             files = folders.files(path, passed)
             if not files:
-                raise ConfigError(f"{path} holds no images")
+                raise ConfigError(folders.no_image(path, passed))
             names = [file.relative_to(path).as_posix() for file in files]
             name = f"--input={path}"
             x, changes = decoding.pixels(files, (height, width), channels, span, name)

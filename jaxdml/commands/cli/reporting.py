@@ -1,0 +1,40 @@
+"""The report of a run, written and said."""
+
+import tempfile
+from pathlib import Path
+
+from jaxdml.commands import cli
+from jaxdml.options import ConfigError
+from jaxdml.report import write
+from jaxdml.runs.storage import archive, folder
+
+
+def write_and_print(*run_folders: folder.Folder, into: Path | None = None) -> None:
+    """Writes the report of one or more runs, and prints its table and where things lie."""
+    into = into or run_folders[0].report
+    try:
+        written = write.report(run_folders, into, cli.loader(*run_folders), cli.PROJECTION.value)
+        if cli.KEEP.value:
+            _keep(run_folders[0], Path(cli.KEEP.value))
+    except OSError as error:
+        raise ConfigError(f"the report cannot be written to {into}: {error}") from error
+    print(f"\n{written.table}\n")
+    for run_folder in run_folders:
+        print(f"results  {run_folder.path / 'results.csv'}")
+    print(f"report   {written.page}")
+    figures = f" and {len(written.pictures) // 2} figures (PNG, SVG)" if written.pictures else ""
+    print(f"         beside it report.md, tables/ (CSV, LaTeX){figures}")
+    if cli.KEEP.value:
+        print(f"kept     {cli.KEEP.value}")
+    for note in written.notes:
+        print(f"note: {note}")
+
+
+def _keep(run_folder: folder.Folder, into: Path) -> None:
+    """What is small of a run, and as much of the report as can be made of that."""
+    kept = archive.keep(run_folder, into)
+    with tempfile.TemporaryDirectory() as temporary_folder:
+        kept_report = write.report([kept], Path(temporary_folder), cli.loader(run_folder))
+        for file in (kept_report.text, *kept_report.pictures):
+            if file.suffix != ".svg":
+                folder.write(into / file.name, file.read_bytes())
