@@ -176,7 +176,8 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
           ValueError: if the method has no decoder, or the latents have another dimension.
         """
         check_is_fitted(self)
-        return decoder.decoded(self.trained_, Z, self.method)
+        decoded = decoder.decoded(self.trained_, Z, self.method)
+        return decoded[..., 0] if self.image_ndim_ == 3 else decoded
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """What the decoder makes of samples of the prior.

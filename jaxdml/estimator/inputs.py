@@ -125,7 +125,9 @@ def labels_of(y: Any, rows: int) -> Labels:
     """
     if hasattr(y, "to_numpy"):
         y = y.to_numpy()
-    elif not isinstance(y, np.ndarray):
+    elif hasattr(y, "__array__"):
+        y = np.asarray(y)
+    else:
         y = np.array(list(y), object)  # a list of words with a gap is not a list of words
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)

@@ -12,7 +12,7 @@ from jaxdml.train import step
 
 
 def decoded(trained: TrainedNetwork, latents: Any, method_name: str) -> np.ndarray:
-    """Images [N, H, W] or [N, H, W, C], or vectors [N, d], of latents f32[N, D].
+    """Images [N, H, W, C], or vectors [N, d], of latents f32[N, D].
 
     Args:
       trained: the network.
@@ -37,7 +37,7 @@ def decoded(trained: TrainedNetwork, latents: Any, method_name: str) -> np.ndarr
     images = np.asarray(found)
     if trained.columns is not None:
         return vectors.original(images, trained.columns)
-    return images[..., 0] if images.shape[-1] == 1 else images
+    return images
 
 
 def sampled(trained: TrainedNetwork, count: int, seed: int, method_name: str) -> Any:
