@@ -41,8 +41,8 @@ def main() -> None:
     dataset = data.load(SET.value, cli.data_dir())
     file = Path(OUTPUT.value) / f"{SET.value}.csv"
     done = folder.read_csv(file) if file.exists() else []
-    for draw in range(DRAWS.value):
-        for part in (suspects, rounds):
+    for part in (suspects, rounds):
+        for draw in range(DRAWS.value):
             if any(row["part"] == part.__name__ and int(row["draw"]) == draw for row in done):
                 continue
             new = []

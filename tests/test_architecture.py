@@ -210,6 +210,7 @@ ROOMS = {
     "labelling": {
         "types",
         "options",
+        "data",
         "evaluate",
         "estimator",
         "report.tables",

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from jaxdml import data
 from jaxdml.estimator import from_run
 from jaxdml.estimator.embedder import SemiSupervisedEmbedder
 from jaxdml.estimator.trained import reading
@@ -18,6 +19,7 @@ from jaxdml.options import ConfigError
 from jaxdml.report.tables.table import Table
 from jaxdml.runs.planning import loading
 from jaxdml.runs.storage import folder
+from jaxdml.types import Dataset
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,9 @@ class Labeller:
         """The labelled training images, those first whose label looks wrong.
 
         Raises:
-          ConfigError: if the data are not there.
+          ConfigError: if the data are not there, or have changed.
         """
-        dataset, labels = self.load_dataset(self.embedder.setting_), self.embedder.labels_
+        dataset, labels = self._dataset(), self.embedder.labels_
         found = suspicion.doubts(self.embedder, dataset.train.x[self.labelled_rows], labels)
         body = [
             [
@@ -130,9 +132,9 @@ class Labeller:
         """The training images of its run that the point had no label of.
 
         Raises:
-          ConfigError: if the data are not there, or all of them had a label.
+          ConfigError: if the data are not there, or have changed, or all of them had a label.
         """
-        dataset = self.load_dataset(self.embedder.setting_)
+        dataset = self._dataset()
         rows = np.setdiff1d(np.arange(len(dataset.train.y)), self.labelled_rows)
         if not len(rows):
             raise ConfigError(
@@ -140,6 +142,13 @@ class Labeller:
             )
         names = [dataset.names[row] if dataset.names else f"x[{row}]" for row in rows]
         return reading.Inputs(dataset.train.x[rows], names, [])
+
+    def _dataset(self) -> Dataset:
+        """The data of its run, which must be as they were: rows are told by their number."""
+        setting = self.embedder.setting_
+        dataset = self.load_dataset(setting)
+        self.run_folder.check_data({loading.described(setting): data.fingerprint(dataset)})
+        return dataset
 
     def _scores(self, z: np.ndarray) -> np.ndarray:
         return held_out.scores(self.embedder, z)

@@ -242,6 +242,20 @@ def test_it_says_what_to_label_next_and_which_label_looks_wrong(trained, photos,
     assert all(row["label"] == row["file"].split("/")[0] != row["looks like"] for row in suspects)
 
 
+@pytest.mark.parametrize("flag", ["--suggest=2", "--suspects"])
+def test_photos_that_have_changed_are_not_taken_for_others(trained, photos, command, flag):
+    away = (photos / "unlabelled" / "0_10.png").rename(photos.parent / "0_10.png")
+    try:
+        done = command(
+            "predict", f"--workdir={trained[0].path}", flag, f"--output={photos.parent / 'o.csv'}"
+        )
+    finally:
+        away.rename(photos / "unlabelled" / "0_10.png")
+    assert done.returncode == 2
+    assert "have changed" in done.stderr
+    assert not (photos.parent / "o.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
