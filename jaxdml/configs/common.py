@@ -28,6 +28,7 @@ def get_config() -> ConfigDict:
     data.range = placeholder(tuple)  # of images: two values that become black and white, as in
     # --config.data.range="(0, 4095)"; none set: 0 and 65535 of 16 bits, 0 and 255 of 8
     data.skip_damaged = placeholder(bool)  # of images: files that cannot be read are left out
+    data.megapixels = placeholder(float)  # of images: the largest that are read; none set: 178
     data.test_percent = 20  # of the labelled ones, where arrays or images have no test images
     # Or so many parts of the labelled ones take turns as test images; none set: five, where fewer
     # than forty would be set apart; 0: none

@@ -5,8 +5,11 @@ transparent becomes white; of several frames the first counts.
 """
 
 import math
-from collections.abc import Callable, Sequence
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -85,6 +88,24 @@ def sizes(files: Sequence[Path]) -> list[tuple[int, int]]:
     return each(files, of_file)
 
 
+@contextmanager
+def limit(megapixels: float | None) -> Iterator[None]:
+    """Within it, images of so many megapixels are read at most; `None`: of 178, as Pillow has it.
+
+    A small file may unpack to more than memory holds: that is what the limit is for.
+    """
+    pillow = _pillow()[0]
+    before = pillow.MAX_IMAGE_PIXELS
+    if megapixels is not None:
+        pillow.MAX_IMAGE_PIXELS = int(megapixels * 1e6 / 2)  # Pillow refuses twice as many
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pillow.DecompressionBombWarning)
+            yield
+    finally:
+        pillow.MAX_IMAGE_PIXELS = before
+
+
 def damaged(files: Sequence[Path]) -> dict[Path, str]:
     """The files whose images cannot be read to the end, and why.
 
@@ -133,6 +154,12 @@ def _attempts(files: Sequence[Path], function: Callable[[Path], T]) -> list[T | 
 
 def _why(error: Exception) -> str:
     """What a reader says of a file, without its path."""
+    if isinstance(error, _pillow()[0].DecompressionBombError):
+        pixels, most = (int(number) for number in re.findall(r"\d+", str(error))[:2])
+        return (
+            f"it has {pixels / 1e6:,.1f} megapixels, and {most / 1e6:,.1f} are the most that are "
+            "read: set data.megapixels higher if it is meant to be so large"
+        )
     return str(error).partition(" file '")[0].replace("\n", " ")
 
 

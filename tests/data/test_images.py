@@ -192,6 +192,17 @@ def test_damaged_files_are_left_out_where_that_is_asked_for(photos):
         load(photos, skip_damaged=True)
 
 
+def test_a_very_large_picture_is_read_where_that_is_meant(photos):
+    put(photos / "cat" / "large.png", np.full((1200, 1000), 9, np.uint8))
+    with pytest.raises(ConfigError, match=r"large\.png: it has 1\.2 megapixels, and 1\.1 are th"):
+        load(photos, size=8, megapixels=1.1)
+    said = load(photos, size=8, megapixels=1.1, skip_damaged=True).damaged
+    assert said[0].endswith("set data.megapixels higher if it is meant to be so large")
+    assert len(load(photos, size=8, megapixels=1.3).train.y) == len(load(photos, size=8).train.y)
+    with pytest.raises(ConfigError, match=r"data\.megapixels must be above 0, but is -1"):
+        load(photos, megapixels=-1)
+
+
 def moved(photos, **names):
     for old, new in names.items():
         (photos / old).rename(photos / new)

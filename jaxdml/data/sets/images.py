@@ -45,6 +45,7 @@ def make(
     channels: int | None = None,
     range: tuple[float, float] | None = None,  # noqa: A002  its field is data.range
     skip_damaged: bool | None = None,
+    megapixels: float | None = None,
     test_percent: int = 20,
     folds: int | None = None,
 ) -> Dataset:
@@ -60,6 +61,7 @@ def make(
         wrote files of 16. `None`: 0 and 65,535 of files of 16 bits, 0 and 255 of files of 8.
       skip_damaged: whether files that cannot be read are left out, with a note; else they are an
         error.
+      megapixels: of the largest picture that is read. `None`: 178.
       test_percent: of the labelled images of each class, where there is no `test`: so many are set
         apart, at least one of each.
       folds: in how many parts the labelled images take turns as test images instead. `None`: in
@@ -80,12 +82,17 @@ def make(
     passed = folders.Passed()
     table = data_folder / label_files.NAME
     items = _listed(table, passed) if table.is_file() else _items(data_folder, passed)
-    damaged = decoding.damaged([item.file for item in items]) if skip_damaged else {}
+    if megapixels is not None and not megapixels > 0:
+        raise ConfigError(f"data.megapixels must be above 0, but is {megapixels!r}")
+    with decoding.limit(megapixels):
+        damaged = decoding.damaged([item.file for item in items]) if skip_damaged else {}
     items = [item for item in items if item.file not in damaged]
     files = [item.file for item in items]
     if not files:
         raise ConfigError(f"{data_folder}: all {len(damaged):,} images are damaged")
-    shape, notes = shape_of(name, files, size)
+    with decoding.limit(megapixels):
+        shape, notes = shape_of(name, files, size)
+        x, changes = decoding.pixels(files, shape, channels, span, name)
     notes += passed.notes(data_folder, name)
     reasons = tuple(
         f"{folders.relative(file, data_folder)}: {why}" for file, why in damaged.items()
@@ -94,7 +101,6 @@ def make(
         subject = folders.counted(len(reasons), "image is damaged", "images are damaged")
         notes.append(f"{name}: {subject}, and left out: {folders.first_names(list(reasons))}")
     notes += [] if table.is_file() else _deeper(data_folder, name, items)
-    x, changes = decoding.pixels(files, shape, channels, span, name)
     classes = sorted({item.label for item in items if item.label}, key=folders.natural)
     y = np.array([classes.index(i.label) if i.label else -1 for i in items], np.int32)
     split = np.array([item.split for item in items])

@@ -30,7 +30,8 @@ def read(path: Path, trained: TrainedNetwork) -> Inputs:
     if trained.columns is not None:
         return Inputs(vectors(path, trained.columns), None, [])
     span = trained.on_data.setting.get("data.range")  # in which the point saw its images
-    return images(path, trained.on_data.image_shape, span)
+    largest = trained.on_data.setting.get("data.megapixels")
+    return images(path, trained.on_data.image_shape, span, largest)
 
 
 def vectors(path: Path, columns: Columns) -> np.ndarray:
@@ -53,7 +54,12 @@ def vectors(path: Path, columns: Columns) -> np.ndarray:
         raise ConfigError(f"--input={path}: {error}") from error
 
 
-def images(path: Path, shape: tuple[int, int, int], span: tuple[float, float] | None) -> Inputs:
+def images(
+    path: Path,
+    shape: tuple[int, int, int],
+    span: tuple[float, float] | None = None,
+    megapixels: float | None = None,
+) -> Inputs:
     """Images of the shape that the model was trained on."""
     height, width, channels = shape
     try:
@@ -66,7 +72,8 @@ def images(path: Path, shape: tuple[int, int, int], span: tuple[float, float] | 
                 raise ConfigError(folders.no_image(path, passed))
             names = [file.relative_to(path).as_posix() for file in files]
             name = f"--input={path}"
-            x, changes = decoding.pixels(files, (height, width), channels, span, name)
+            with decoding.limit(megapixels):
+                x, changes = decoding.pixels(files, (height, width), channels, span, name)
             return Inputs(x, names, [*passed.notes(path, name), *changes])
         file_arrays = arrays.read(path)
         if "x" not in file_arrays:
