@@ -108,7 +108,7 @@ def rounds(dataset: Dataset, draw: int) -> Iterator[dict[str, Any]]:
                     embedder.transform(x[rest][..., 0]),
                     embedder.predict_proba(x[rest][..., 0]),
                 )
-                more = rest[suggestion.suggest(z, shares, EACH_ROUND)]
+                more = rest[suggestion.suggest(z, shares, embedder.embeddings_, EACH_ROUND)]
             chosen = np.concatenate([chosen, more])
 
 

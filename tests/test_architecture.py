@@ -222,7 +222,12 @@ ROOMS = {
 # third party → the only places that may import it
 ONLY_IN = {
     "flax": {"jaxdml/models"},
-    "sklearn": {"jaxdml/evaluate", "jaxdml/data/sets/digits.py", "jaxdml/estimator"},
+    "sklearn": {
+        "jaxdml/evaluate",
+        "jaxdml/data/sets/digits.py",
+        "jaxdml/estimator",
+        "jaxdml/labelling/suggestion.py",
+    },
     "optax": {"jaxdml/train"},
     "scipy": {
         "jaxdml/priors/sphere.py",

@@ -7,6 +7,7 @@
 The pictures, PNG and SVG, go to `--output`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +20,7 @@ from jaxdml.augment.invariances import is_vector
 from jaxdml.commands import cli
 from jaxdml.configs import common
 from jaxdml.data.sets import table as table_files
-from jaxdml.options import listed
+from jaxdml.options import ConfigError, listed
 from jaxdml.report import write
 from jaxdml.report.tables import table
 from jaxdml.runs.planning import loading, splits
@@ -47,6 +48,8 @@ def main(names: list[str]) -> None:
 
 def named(name: str) -> dict[str, Any]:
     """The fields of a configuration that choose a data set by its name, or by its path."""
+    if re.match(r"[\w.]+=", name) and not Path(name).exists():
+        raise ConfigError(f"{name} is no data set: set a field by --config.{name}")
     path = Path(name).expanduser()
     if name in data.DATASETS or not path.exists():
         return {"data.name": name}

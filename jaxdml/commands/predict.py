@@ -9,10 +9,10 @@ folder, an .npz file or a table as for `jaxdml embed`: the class, how sure it is
 labelled image. Confidence is calibrated by one temperature on labelled images that the network did
 not learn from, where there are fifty of them.
 
-`--suggest=N` writes the N images that are worth most when they are labelled: those that the network
-is unsure of, unlike each other, and no outliers. They are chosen from `--input`, or else from the
-training images of the run without a label. `--suspects` writes the labelled training images, those
-first of which the network says another class as soon as they are changed a little.
+`--suggest=N` writes N images to label next: those that stand for groups of images without a label,
+the groups of most doubt first. They are chosen from `--input`, or else from the training images of
+the run without a label. `--suspects` writes the labelled training images, those first of which the
+network says another class as soon as they are changed a little.
 
 `--point` is not needed where a run has one point.
 """

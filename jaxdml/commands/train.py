@@ -21,6 +21,11 @@ def main() -> None:
     cli.note_unread(grid.expand(base, ({},)))
     data_dir = cli.data_dir(folder.Folder(workdir))
     reporting.write_and_print(execute.run(base, ({},), workdir, data_dir))
+    if base["data.name"] == "images":
+        print(
+            f"\nnames for new photos: jaxdml predict --workdir={workdir} --input=FOLDER "
+            "--output=labels.csv"
+        )
 
 
 def run() -> NoReturn:

@@ -34,6 +34,7 @@ class Picture(NamedTuple):
     transparent: bool  # somewhere
     bits: int  # of a value: 8, 16 or 32
     halved: bool  # whether it has 16 bits a colour, of which Pillow reads the upper 8
+    inks: bool  # whether its colours are those of a printer, CMYK
     least: float  # of its values, as they were
     most: float
 
@@ -133,7 +134,7 @@ def each(files: Sequence[Path], function: Callable[[Path], T]) -> list[T]:
         few = "; ".join(f"{file}: {_why(error)}" for file, error in broken[:MOST_NAMED])
         raise ConfigError(
             f"{len(broken)} of {len(files)} images cannot be read ({few}): repair or remove them, "
-            "or leave them out by data.skip_damaged=True"
+            "or leave them out by data.skip_damaged (--config.data.skip_damaged=True)"
         )
     return [result for result in results if not isinstance(result, Exception)]
 
@@ -171,7 +172,7 @@ def _picture(
     with image_module.open(file) as image:
         # before anything reads the pixels, after which no tile is left
         halved = image.mode[0] not in "IF" and any(";16" in str(tile[3]) for tile in image.tile)
-        size = _size(image)
+        size, inks = _size(image), image.mode == "CMYK"
         # the further images of a photo's MPO are previews and the like, no frames
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         image.draft(None, (max(shape), max(shape)))  # a JPEG is read no larger than it is needed
@@ -188,7 +189,7 @@ def _picture(
         x = np.asarray(image.resize(shape[::-1]))
     grey = x.ndim == 3 and (x == x[..., :1]).all()
     x = x[..., 0] if grey else x
-    return Picture(x, size, frames, transparent, bits, halved, float(least), float(most))
+    return Picture(x, size, frames, transparent, bits, halved, inks, float(least), float(most))
 
 
 def _in_bytes(
@@ -262,6 +263,9 @@ def _notes(
     if transparent := sum(picture.transparent for picture in pictures):
         subject = counted(transparent, "image is", "images are")
         notes.append(f"{subject} transparent in places, which become white")
+    if inks := sum(picture.inks for picture in pictures):
+        subject = counted(inks, "image has", "images have")
+        notes.append(f"{subject} the colours of a printer (CMYK), which become those of a screen")
     if span is None:
         return notes + _values(pictures)
     kinds = {picture.bits for picture in pictures}

@@ -89,7 +89,7 @@ class Labeller:
         z = self.embedder.trained_.embed(images.x)
         temperature, notes = self._temperature()
         shares = calibration.probabilities(self._scores(z), temperature)
-        rows = suggestion.suggest(z, shares, count)
+        rows = suggestion.suggest(z, shares, self.embedder.embeddings_, count)
         names, near = _names(images), self._nearest(z[rows])[0]
         body = [
             [
@@ -171,8 +171,8 @@ class Labeller:
             for shares in (calibration.probabilities(scores), calibration.honest(scores, labels))
         )
         return temperature, [
-            f"confidence is calibrated on {count:,} labelled images that were held out: it is off "
-            f"by {after:.3f} on average there, without that by {before:.3f}"
+            f"confidence is calibrated on {count:,} labelled images that were held out: there it "
+            f"was off by {before:.3f} on average, and after that by {after:.3f}"
         ]
 
     def _nearest(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

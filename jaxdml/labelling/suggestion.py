@@ -1,53 +1,51 @@
-"""Which images to label next: the network is unsure of them, they are unlike each other, and usual.
+"""Which images to label next: each from a group of images that has no label yet.
 
-Images are taken one by one. Each time that of the largest worth is next, which is how unsure its
-class is: one minus the difference of its two largest probabilities. What is taken lowers the worth
-of images like it, so that one question is not asked twice. Images with few others like them are
-outliers, and worth nothing: their label would say little of others.
+Embeddings are put into as many clusters as there are labelled images and images to suggest
+together. Clusters that hold a labelled image are known already; of the others those come first in
+which the network is most unsure in sum, which large ones are, and those between classes. Of each,
+the image next to its centre is suggested: it is usual, and speaks for the others.
 
-Settles (2009), *Active Learning Literature Survey*, sections 3.1 and 3.6.
+To take the images of which the network is most unsure was worse than chance with few labels: see
+`experiments/results/labelling`. Hacohen, Dekel and Weinshall (2022), *Active Learning on a Budget*,
+have typical images of clusters without a label; the order by doubt is ours.
 """
 
 import numpy as np
+from sklearn.cluster import KMeans
 
-COMPARED = 3000  # images that an image is compared with, to see how usual it is
-ALIKE = 20  # of these, how many nearest ones say so
-OUTLIERS = 0.05  # the share of images that is left out as unusual
+MOST_CLUSTERS = 500
+CLUSTERED = 20_000  # images that clusters are made of
 
 
-def suggest(embeddings: np.ndarray, shares: np.ndarray, count: int) -> np.ndarray:
+def suggest(
+    embeddings: np.ndarray, shares: np.ndarray, labelled: np.ndarray, count: int
+) -> np.ndarray:
     """Rows i64[count] of the images to label next, the first first; all where there are fewer.
 
     Args:
-      embeddings: f32[N, D]; their directions count.
+      embeddings: f32[N, D].
       shares: f64[N, C], probabilities of the classes.
+      labelled: f32[L, D], embeddings of the labelled images.
       count: how many, at least 1.
 
-    >>> z = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])
-    >>> suggest(z, np.array([[0.5, 0.5], [0.52, 0.48], [0.7, 0.3]]), 2).tolist()  # no twins
-    [0, 2]
+    >>> z, shares = np.array([[0.0], [0.1], [5.0], [9.0]]), np.full((4, 2), 0.5)
+    >>> suggest(z, shares, np.array([[0.05]]), 2).tolist()  # not those beside a labelled one
+    [2, 3]
     """
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    z = embeddings / np.where(lengths > 0, lengths, 1)
+    count = min(count, len(embeddings))
+    clusters = min(len(labelled) + count, max(MOST_CLUSTERS, count), len(embeddings))
+    order = np.random.default_rng(0).permutation(len(embeddings))[:CLUSTERED]
+    few = np.sort(order) if len(order) >= clusters else np.arange(len(embeddings))
+    means = KMeans(clusters, n_init=1, random_state=0).fit(embeddings[few])
+    member, distance = means.predict(embeddings), means.transform(embeddings)
     two = np.sort(shares, axis=1)[:, -2:]
-    usual = _usual(z)
-    worth = 1 - (two[:, 1] - two[:, 0])
-    worth = np.where(usual >= np.sort(usual)[int(OUTLIERS * len(usual))], worth, 0.0)
+    doubt = np.bincount(member, 1 - (two[:, 1] - two[:, 0]), clusters)
+    known = np.isin(np.arange(clusters), means.predict(labelled) if len(labelled) else [])
+    ranked = np.lexsort((-doubt, known))  # those without a label first
     rows: list[int] = []
-    for _ in range(min(count, len(z))):
-        row = int(worth.argmax())
-        rows.append(row)
-        worth = worth * (1 - np.clip(z @ z[row], 0, 1) ** 2)
-        worth[rows] = -1
+    while len(rows) < count:  # a second image of a cluster, where there are too few clusters
+        for cluster in ranked:
+            inside = np.setdiff1d(np.flatnonzero(member == cluster), rows)
+            if len(inside) and len(rows) < count:
+                rows.append(int(inside[distance[inside, cluster].argmin()]))
     return np.array(rows, np.int64)
-
-
-def _usual(z: np.ndarray) -> np.ndarray:
-    """The mean similarity f[N] of each unit vector to those that are most like it, of a sample."""
-    sample = z[np.random.default_rng(0).permutation(len(z))[:COMPARED]]
-    alike = min(ALIKE, len(sample) - 1)
-    parts = [
-        np.sort(z[start : start + COMPARED] @ sample.T, axis=1)[:, len(sample) - 1 - alike :]
-        for start in range(0, len(z), COMPARED)
-    ]
-    return np.asarray(np.concatenate(parts).mean(axis=1))

@@ -200,6 +200,15 @@ def test_new_images_are_read_in_the_range_of_the_point_and_with_a_word(tmp_path)
     assert "the largest value is 4,095" in reading.images(photos, (6, 6, 1), None).notes[-1]
 
 
+def test_the_colours_of_a_printer_are_said(tmp_path):
+    photos = save(tmp_path / "photos", COLOUR)
+    for name, pixels in (("a.jpg", COLOUR[0]), ("b.jpg", 255 - COLOUR[0])):
+        Image.fromarray(pixels).convert("CMYK").save(photos / "cat" / name)
+    assert notes(photos) == [
+        "photos: 2 images have the colours of a printer (CMYK), which become those of a screen"
+    ]
+
+
 def test_a_photo_of_several_parts_has_no_further_frames(tmp_path):
     """What a phone keeps in a photo: its MPO holds a preview."""
     buffer = io.BytesIO()

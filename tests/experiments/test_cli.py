@@ -184,6 +184,14 @@ MISTAKES = {
     ),
     "an unknown flag": (["report", "--wrokdir=W"], "--wrokdir is no flag"),
     "a word that is no flag": (["report", "W"], "W is not a flag"),
+    "a field without its dashes": (
+        ["train", "--config=configs/digits.py", "--workdir=W", "data.skip_damaged=True"],
+        "a field of the configuration is set by --config.data.skip_damaged=True",
+    ),
+    "a field among data sets": (
+        ["data", "digits", "data.size=3"],
+        "data.size=3 is no data set: set a field by --config.data.size=3",
+    ),
     "a single point as grid": (
         ["grid", "--config=configs/digits.py", "--workdir=W"],
         "configs/digits.py has no get_grid(): use the command train",

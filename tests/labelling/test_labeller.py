@@ -1,5 +1,7 @@
 """What a trained point says of images, against the scores that its run has kept."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,11 @@ def test_the_table_says_the_most_probable_class_and_its_calibrated_probability(l
     np.testing.assert_allclose(sure, expected, atol=6e-5)
     [note] = table.notes
     assert f"calibrated on {len(rows):,} labelled images that were held out" in note
+    before, after = map(float, re.findall(r"by (\d\.\d+)", note))
+    shares = calibration.probabilities(found.scores)
+    assert before == pytest.approx(calibration.reliability(shares, found.labels).error, abs=6e-4)
+    shares = calibration.honest(found.scores, found.labels)
+    assert after == pytest.approx(calibration.reliability(shares, found.labels).error, abs=6e-4)
 
 
 def test_unlabelled_images_are_those_whose_label_the_point_did_not_see(labeller):

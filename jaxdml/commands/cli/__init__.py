@@ -104,7 +104,7 @@ def main(
         if command_flags is not None:
             command_flags.mark_as_parsed()
         if rest and takes is None:
-            raise ConfigError(f"{' '.join(rest)} is not a flag: flags look like --workdir=runs/one")
+            raise ConfigError(f"{' '.join(rest)} is not a flag: {_meant_flag(rest[0])}")
         project.check(PROJECTION.value)
         command(*([rest] if takes else []))
     except (ConfigError, flags.Error) as error:
@@ -251,6 +251,13 @@ def _overrides() -> dict[str, Any]:
     overrides = dict(config_flags.get_override_values(flags.FLAGS["config"]))
     overrides.pop("quick", None)
     return overrides | {path: None for word in sys.argv if (path := _unset(word))}
+
+
+def _meant_flag(word: str) -> str:
+    """What to say of a word that is no flag: a field may be meant."""
+    if re.fullmatch(r"\w+(\.\w+)+=.*", word):
+        return f"a field of the configuration is set by --config.{word}"
+    return "flags look like --workdir=runs/one"
 
 
 def _unset(argument: str) -> str | None:
