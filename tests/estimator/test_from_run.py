@@ -157,6 +157,7 @@ def test_what_is_of_images_is_refused_for_vectors(changes, said, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_two_columns_of_labels_are_two_data_sets_with_names_of_their_own(tmp_path):
     rows = ["n,m,kind,site", *(f"{i % 2},{i},{'ab'[i % 2]},{'xyz'[i % 3]}" for i in range(60))]
     (tmp_path / "two.csv").write_text("\n".join(rows) + "\n")

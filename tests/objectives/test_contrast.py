@@ -40,6 +40,7 @@ def test_without_a_projection_it_contrasts_embeddings(float64):
     assert float(value(term, {})) == pytest.approx(exact, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_a_projection_is_two_layers_of_its_own_which_learn(float64):
     term = contrast.make(projection=7)
     params, _ = term.init(jax.random.key(0), INIT)

@@ -75,6 +75,7 @@ def test_an_optimizer(tmp_path):
     trained(tmp_path / "optax", system="dml", optimizer__name="optax:lion")
 
 
+@pytest.mark.slow
 def test_a_loss_with_an_option_that_its_term_has_too(tmp_path):
     def first(**options):
         workdir = tmp_path / str(len(list(tmp_path.iterdir())) if tmp_path.exists() else 0)

@@ -106,6 +106,7 @@ def test_a_run_that_is_cut_off_goes_on_and_ends_alike(finished, tmp_path, monkey
     assert not list(path.glob("checkpoints/*/progress.json"))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_other_devices_and_with_more_points(finished, tmp_path, monkeypatch):
     path = tmp_path / "run"
     two = population.Layout(jax.sharding.Mesh(np.array(jax.devices()[:2]), ("points",)), 1)
