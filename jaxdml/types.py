@@ -52,6 +52,7 @@ class Dataset:
     source: str  # where it comes from, and under which licence
     path: Path | None = None  # where its files lie, if it has any
     notes: tuple[str, ...] = ()  # what was done to it that its user should know
+    set_apart: bool = False  # whether test images were taken from those to learn from
     folds: int = 0  # where there are no test images: parts of the labelled ones that take turns
     invariances: tuple[str, ...] | None = None  # changes that keep a class, as `augment` names them
     columns: Columns | None = None  # of vectors

@@ -113,6 +113,9 @@ def get_config() -> ConfigDict:
     # The teacher is an average of the parameters over the steps. In each step this share of it,
     # like 0.999, stays; none set: no average is kept
     train.average = placeholder(float)
+    # The folder of a finished point, like runs/one/points/0123456789ab, whose network the training
+    # begins with; --warm_start=runs/one of the command train finds it
+    train.warm_start = placeholder(str)
     train.sampler = "uniform"  # of labelled images; balanced: as many of each class
     train.classes_per_batch = placeholder(int)  # of balanced batches; none set: all classes
     # How it is executed, which may change from one call to the next; a number, auto (the fastest of

@@ -10,10 +10,9 @@ import jax
 import numpy as np
 
 from jaxdml.estimator.trained.network import TrainedNetwork
+from jaxdml.runs.execution.finished import on_stored_data
 from jaxdml.runs.planning.cohort_setup import Network
 from jaxdml.runs.storage.folder import write_npz
-from jaxdml.settings.resolve import resolve
-from jaxdml.settings.setting import SettingOnData
 from jaxdml.types import Columns
 
 VERSION = 1
@@ -79,17 +78,6 @@ def load(cls: Any, path: Path) -> Any:
         raise ValueError(f"{path} is no embedder that save has written ({error})") from error
     embedder._keep(TrainedNetwork(on_data, network, columns), about["n_steps_"])
     return embedder
-
-
-def on_stored_data(setting: Any, record: Any) -> SettingOnData:
-    """A setting on the data set of which `SettingOnData.record` tells."""
-    return SettingOnData(
-        resolve(setting),
-        tuple(record["image_shape"]),
-        record["classes"],
-        record["images"],
-        tuple(record["invariances"]),
-    )
 
 
 def _filled(name: str, template: Any, arrays: dict[str, np.ndarray]) -> Any:

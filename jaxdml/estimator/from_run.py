@@ -7,10 +7,9 @@ import numpy as np
 
 from jaxdml.estimator import configuration
 from jaxdml.estimator.embedder import SemiSupervisedEmbedder
-from jaxdml.estimator.files import on_stored_data
 from jaxdml.estimator.trained.network import TrainedNetwork
 from jaxdml.options import ConfigError
-from jaxdml.runs.execution import checkpoints, rescoring
+from jaxdml.runs.execution import checkpoints, finished
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.cohort_setup import Network
 from jaxdml.runs.storage import folder, opening
@@ -49,17 +48,17 @@ def of_result(
     """
     if result["status"] == "diverged":
         raise ConfigError(f"point {result['point']} has diverged: {result['reason']}")
-    setting = rescoring.stored_point(run_folder, result).setting
+    setting = finished.stored_point(run_folder, result).setting
     plan = run_folder.plan()
     if "data" in result:
-        on_data = on_stored_data(setting, result["data"])
+        on_data = finished.on_stored_data(setting, result["data"])
     else:  # of a version that did not keep it
         on_data = setting.on(load_dataset(setting))
 
     def read(path: Path, rows: int, average: bool) -> Network:
         return checkpoints.networks(on_data.template(rows), path, average)
 
-    network = rescoring.stored_network(run_folder, result, read, setting)
+    network = finished.stored_network(run_folder, result, read, setting)
     stored_columns = plan["columns"].get(loading.described(setting))
     columns = None if stored_columns is None else loading.columns_from_json(stored_columns)
     embedder = SemiSupervisedEmbedder(

@@ -13,12 +13,12 @@ import numpy as np
 
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import sizing, training
-from jaxdml.runs.execution.placed import Placed
 from jaxdml.runs.planning import plan
 from jaxdml.runs.planning.cohort_setup import CohortSetup, Network, setup_of
 from jaxdml.runs.planning.points import Cohort, GridPoint, Static
 from jaxdml.settings.setting import Setting
 from jaxdml.train import population
+from jaxdml.train.programs import Placed
 from jaxdml.types import Dataset
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from jaxdml.options import ConfigError
 from jaxdml.settings import parts, systems
-from jaxdml.settings.fields import COMMON, EXECUTION, PATH, SAMPLER, usual
+from jaxdml.settings.fields import COMMON, EXECUTION, SAMPLER, last_parts, usual
 from jaxdml.settings.resolve import resolve
-from jaxdml.settings.setting import as_text, dataset_name
+from jaxdml.settings.setting import as_text
 
 # What `configs/common.py` once named, with these values, and runs therefore keep.
 ONCE = {path: name for path, name in parts.NAMES.items() if name} | {"model.latent_dim": 10}
@@ -18,8 +18,7 @@ PASSING = (*EXECUTION, "eval.baselines")
 def complete(flat: Mapping[str, Any]) -> dict[str, Any]:
     """A base configuration with the default of each field that it does not name.
 
-    Left out is what may change from one call to the next. Of the path of a data set the last part
-    stays.
+    Left out is what may change from one call to the next. Of paths of files the last part stays.
 
     >>> complete({"seed": 1})["seed"], complete({"seed": 1})["data.validation"]
     (1, 0)
@@ -28,7 +27,7 @@ def complete(flat: Mapping[str, Any]) -> dict[str, Any]:
     value_by_path = {path: value for path, value in flat.items() if value is not None}
     whole = usual(COMMON | SAMPLER) | ONCE | dict(system) | value_by_path
     kept = {path: value for path, value in whole.items() if path not in PASSING}
-    return kept | {PATH: dataset_name(flat)} if kept.get(PATH) else kept
+    return last_parts(kept)
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

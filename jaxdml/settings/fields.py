@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdml.evaluate.baselines import BASELINES
@@ -72,6 +73,7 @@ LABELLED: dict[str, Field] = {
     "data.stratified": Field(False),
     "data.fold": Field(None, kind=0, low=0),
 }
+WARM_START = "train.warm_start"
 # One of them says how long a training is.
 LENGTHS: dict[str, Field] = {
     "train.epochs": Field(10, low=1),
@@ -114,10 +116,27 @@ COMMON: dict[str, Field] = {
     "train.unlabelled_batch_size": Field(None, kind=0, low=1),
     "train.learning_rate": Field(1e-3, low=0),
     "train.average": Field(None, kind=0.0, within=(0, 1)),
+    WARM_START: Field(None, kind=""),  # the folder of a finished point's files
     **EXECUTION,
     **SCORING,
 }
 PATH = "data.path"  # the option of a data set that says where its files lie
+# Paths on this machine, which may be others on another: their last part says what they lead to.
+PLACES = (PATH, WARM_START)
+
+
+def last_parts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by path, with the last part of each of `PLACES` only.
+
+    >>> last_parts({"seed": 0, "data.path": "/home/me/photos"})
+    {'seed': 0, 'data.path': 'photos'}
+    """
+    return {**values, **{path: last_part(values[path]) for path in PLACES if values.get(path)}}
+
+
+def last_part(path: str) -> str:
+    """The name of a file or folder; of one that has none, like `.`, the path."""
+    return Path(path).name or path
 
 
 def usual(fields: Mapping[str, Field]) -> dict[str, Any]:

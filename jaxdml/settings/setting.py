@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,7 +18,7 @@ import jax.numpy as jnp
 from jaxdml import augment
 from jaxdml.options import ConfigError
 from jaxdml.settings import assembly, cross_checks, parts
-from jaxdml.settings.fields import EXECUTION, LABELLED, PATH
+from jaxdml.settings.fields import EXECUTION, LABELLED, PATH, WARM_START, last_part, last_parts
 from jaxdml.train import epoch, step, streams
 from jaxdml.types import Dataset, Method, Point, TrainState
 
@@ -31,7 +30,7 @@ NOT_TRAINING = ("eval.", *EXECUTION)
 # Fields of `data` that do not say which images there are.
 NOT_SOURCE = (*LABELLED, "data.invariances")
 # Fields that differ between the points of a cohort without being numbers of an objective.
-OF_A_POINT = ("seed", *LABELLED)
+OF_A_POINT = ("seed", WARM_START, *LABELLED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,14 +298,13 @@ def dataset_name(config: Mapping[str, Any]) -> str:
     >>> dataset_name({"data.name": "images", "data.path": "/home/me/photos"})
     'photos'
     """
-    name = config.get(PATH) or config["data.name"]
-    return Path(name).name or name
+    return last_part(config.get(PATH) or config["data.name"])
 
 
 def training_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that change what is trained, without those of execution and of evaluation.
 
-    Of the path of a data set the last part stays.
+    Of paths of files the last part stays.
 
     Args:
       config: a setting, or what a run has stored of one.
@@ -315,7 +313,7 @@ def training_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     {'seed': 0, 'data.path': 'photos'}
     """
     kept = {path: value for path, value in config.items() if not path.startswith(NOT_TRAINING)}
-    return kept | {PATH: dataset_name(config)} if kept.get(PATH) else kept
+    return last_parts(kept)
 
 
 def as_text(values: Mapping[str, Any]) -> str:

@@ -28,6 +28,14 @@ class Programs(NamedTuple):
     embed: Callable[..., np.ndarray]  # (states, point_batch, the training images) → f32[P, N, D]
 
 
+class Placed(NamedTuple):
+    """A cohort on the devices."""
+
+    layout: Layout
+    programs: Programs
+    images: Any  # the training set's
+
+
 def programs(assemble: Assemble, sizes: streams.Sizes, layout: Layout) -> Programs:
     """Makes the compiled functions that train a cohort.
 

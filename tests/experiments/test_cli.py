@@ -116,6 +116,21 @@ def test_a_finished_run_is_scored_again_and_embeds_new_images(trained_run, tmp_p
     np.testing.assert_array_equal(np.loadtxt(table, "f", delimiter=",", skiprows=1), z[0])
 
 
+def test_a_finished_run_goes_on_and_another_begins_with_it(trained_run, tmp_path, command):
+    shutil.copytree(trained_run[0], tmp_path / "one")
+    done = command("train", f"--workdir={tmp_path / 'one'}", "--extend=1")
+    assert done.returncode == 0, done.stderr
+    assert "one/points/" in done.stderr.partition("training begins with")[2]
+    points = {file.parent.name for file in tmp_path.glob("one/points/*/result.json")}
+    [longer] = points - {file.parent.name for file in trained_run[0].glob("points/*/result.json")}
+    done = command(
+        "train", "--config=configs/digits.py", f"--workdir={tmp_path / 'two'}", *FAST,
+        f"--warm_start={tmp_path / 'one'}", "--config.data.labelled_count=60",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"training begins with {tmp_path / 'one' / 'points' / longer}" in done.stderr
+
+
 def test_a_finished_run_is_exported_and_the_command_says_how_to_look_at_it(trained_run, command):
     pytest.importorskip("tensorboardX")
     workdir, _ = trained_run
@@ -195,6 +210,22 @@ MISTAKES = {
     "a single point as grid": (
         ["grid", "--config=configs/digits.py", "--workdir=W"],
         "configs/digits.py has no get_grid(): use the command train",
+    ),
+    "a run to begin with that is not there": (
+        ["train", "--config=configs/digits.py", "--workdir=W", "--warm_start=nowhere"],
+        "nowhere holds no finished points: train some there first",
+    ),
+    "an extension of nothing": (
+        ["train", "--workdir=W", "--extend=2"],
+        "W holds no finished points: train some there first",
+    ),
+    "an extension with a configuration": (
+        ["train", "--workdir=W", "--extend=2", "--config=configs/digits.py"],
+        "--extend trains as the run of --workdir was trained: leave --config out",
+    ),
+    "an extension with a parent": (
+        ["train", "--workdir=W", "--extend=2", "--warm_start=other"],
+        "--extend goes on in --workdir itself: leave --warm_start out",
     ),
     "data that are not there": (
         [

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from jaxdml.runs.execution import placed, refreshing
+from jaxdml.runs.execution import refreshing
 from jaxdml.runs.planning import cohort_setup, plan, splits
 from jaxdml.runs.planning.points import Cohort
 from jaxdml.runs.planning.points import point as point_of
@@ -97,7 +97,7 @@ class Training:
         self.setup = cohort_setup.setup_of(Cohort(static, tuple(points), self.capacity), dataset)
         programs = compiled.programs(self.setup.assemble, self.setup.sizes, layout)
         self.images = population.place_images(dataset, layout)
-        self.placed = placed.Placed(layout, programs, self.images)
+        self.placed = compiled.Placed(layout, programs, self.images)
 
     def states(self):
         """All of the states after the last epoch, and the metrics of all epochs, leading axis P."""

@@ -205,6 +205,7 @@ def _with_test(dataset: Dataset, percent: int, folds: int | None) -> Dataset:
         dataset,
         train=Split(train.x[rest], train.y[rest]),
         test=Split(train.x[apart], train.y[apart]),
+        set_apart=True,
         names=tuple(dataset.names[row] for row in rest),
         notes=(*dataset.notes, note),
     )

@@ -43,3 +43,13 @@ def shared_labels(configs: Sequence[Mapping[str, Any]]) -> str | None:
 def _apart(path: str) -> bool:
     """Whether points of one setting may differ in it."""
     return path in (*REPEATS, "run") or path.startswith("eval.")
+
+
+def named(path: str, value: Any) -> Any:
+    """A value of a setting as reports name it: a point that others begin with, by its id.
+
+    >>> named("train.warm_start", "runs/one/points/0123456789ab"), named("seed", 1)
+    ('0123456789ab', 1)
+    """
+    begins = path == "train.warm_start" and value is not None
+    return value.rpartition("/")[2] if begins else value

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxdml.report.tables import folds, sharing
-from jaxdml.report.tables.sharing import LABELS, REPEATS, SEEDS
+from jaxdml.report.tables.sharing import LABELS, REPEATS, SEEDS, named
 from jaxdml.report.tables.statistics import Estimate, estimate
 from jaxdml.report.tables.table import Table
 
@@ -105,7 +105,7 @@ def groups(results: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[G
     settings = [path for path in paths if path not in REPEATS]
     group_by_key: dict[tuple[str, ...], Group] = {}
     for result in results:
-        setting = {path: result["config"].get(path) for path in settings}
+        setting = {path: named(path, result["config"].get(path)) for path in settings}
         key = tuple(map(str, setting.values()))
         group_by_key.setdefault(key, Group(setting, [])).results.append(result)
     return list(group_by_key.values())

@@ -15,7 +15,6 @@ from jaxdml import data
 from jaxdml.options import ConfigError
 from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints, sizing, training
-from jaxdml.runs.execution.placed import Placed
 from jaxdml.runs.planning import cohort_setup, loading, splits
 from jaxdml.runs.planning.points import Cohort, GridPoint, Static
 from jaxdml.runs.scoring.embedding import EmbeddedPoint, embed_point
@@ -23,6 +22,7 @@ from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.runs.storage import folder
 from jaxdml.settings.setting import Setting
 from jaxdml.train import population
+from jaxdml.train.programs import Placed
 from jaxdml.types import Dataset
 
 

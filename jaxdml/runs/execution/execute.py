@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints, cluster
+from jaxdml.runs.execution import finished as starts
 from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
 from jaxdml.runs.execution.rescoring import score_again
 from jaxdml.runs.planning import description, grid, loading, splits
@@ -61,13 +62,14 @@ def run(
             if not finished.issuperset(point.id for point in members.points)
         ]
         if len(finished) < len(points):
-            training = (point for members in left for point in members.points)
-            epochs = sum(p.setting.epochs for p in training if p.id not in finished)
+            training = [p for members in left for p in members.points if p.id not in finished]
+            epochs = sum(point.setting.epochs for point in training)
+            beginnings = starts.notes(training, load)
             with (
                 Reporter(len(points), len(finished), epochs) as progress,
                 interrupt.heeded(progress.note) as stop,
             ):
-                for note in description.notes_of(plan):
+                for note in [*description.notes_of(plan), *beginnings]:
                     progress.note(note)
                 if left and scheduler is not None:
                     _on_cluster(scheduler, left, finished, run_folder, data_dir, progress, stop)

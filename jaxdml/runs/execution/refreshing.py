@@ -12,9 +12,9 @@ import jax
 import numpy as np
 
 from jaxdml.options import ConfigError
-from jaxdml.runs.execution.placed import Placed
 from jaxdml.runs.planning.cohort_setup import CohortSetup
 from jaxdml.train import optimizers, population, step
+from jaxdml.train.programs import Placed
 from jaxdml.types import Corpus, Method, Term, TrainState
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxdml import data
-from jaxdml.options import ConfigError
 from jaxdml.report.tables import summary
 from jaxdml.runs import interrupt
+from jaxdml.runs.execution import finished
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import cohort_setup, loading, splits
 from jaxdml.runs.planning import plan as planning
@@ -24,7 +23,6 @@ from jaxdml.runs.scoring.scorer import Scorer, Scores
 from jaxdml.runs.storage import folder
 from jaxdml.runs.storage.opening import existing
 from jaxdml.settings.resolve import resolve
-from jaxdml.settings.setting import Setting
 
 
 def rescore(
@@ -56,7 +54,7 @@ def rescore(
     only = {path: value for path, value in names_by_path.items() if value}
     with run_folder.locked():
         results = run_folder.results()
-        points = [_scored_by(stored_point(run_folder, old), only) for old in results]
+        points = [_scored_by(finished.stored_point(run_folder, old), only) for old in results]
         jobs = list(zip(results, points, strict=True))
         sets = {loading.described(point.setting): load(point.setting) for point in points}
         run_folder.check_data({name: data.fingerprint(dataset) for name, dataset in sets.items()})
@@ -141,21 +139,6 @@ def _writing_results(run_folder: folder.Folder) -> Iterator[None]:
         run_folder.write_results()
 
 
-def stored_point(run_folder: folder.Folder, result: Mapping[str, Any]) -> GridPoint:
-    """A finished point, by the configuration that its result holds.
-
-    Raises:
-      ConfigError: if there is no such configuration any more.
-    """
-    try:
-        return GridPoint(result["point"], resolve(result["config"]))
-    except ConfigError as error:
-        raise ConfigError(
-            f"{run_folder.path} is of another version of jaxdml, whose configuration had other "
-            f"fields ({error}): train it again in a new folder"
-        ) from error
-
-
 def trained_point(
     run_folder: folder.Folder, result: Mapping[str, Any], trainer: ChunkTrainer
 ) -> tuple[cohort_setup.CohortSetup, GridPoint, np.ndarray, Any]:
@@ -169,51 +152,13 @@ def trained_point(
     Raises:
       ConfigError: if its parameters are missing or damaged, or if it is of another version.
     """
-    _need_networks(run_folder, result)
-    point = stored_point(run_folder, result)
+    finished.need_networks(run_folder, result)
+    point = finished.stored_point(run_folder, result)
     dataset = trainer.load(point.setting)
     labelled = splits.select(point.setting, dataset)
     static = planning.static(point, dataset, len(labelled))
     setup = trainer.setup(Cohort(static, (point,), len(labelled)))
-    network = stored_network(
+    network = finished.stored_network(
         run_folder, result, functools.partial(trainer.stored_network, setup), point.setting
     )
     return setup, point, labelled, network
-
-
-def stored_network(
-    run_folder: folder.Folder,
-    result: Mapping[str, Any],
-    read: Callable[[Path, int, bool], cohort_setup.Network],
-    setting: Setting,
-) -> cohort_setup.Network:
-    """The network of a finished point.
-
-    Args:
-      run_folder: its run folder.
-      result: as `result.json` holds it.
-      read: gives the networks of all points that were trained together: of the folder that holds
-        them, their number, and whether the average of the weights is meant.
-      setting: of the point.
-
-    Raises:
-      ConfigError: if the run keeps no networks, or it is missing or damaged.
-    """
-    _need_networks(run_folder, result)
-    kept = result["checkpoint"]
-    path = run_folder.checkpoints / kept["path"]
-    try:
-        networks = read(path, kept["rows"], setting["eval.parameters"] == "average")
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{path} is missing or damaged: it holds point {result['point']}"
-        ) from error
-    one: cohort_setup.Network = jax.tree.map(lambda leaf: leaf[kept["row"]], networks)
-    return one
-
-
-def _need_networks(run_folder: folder.Folder, result: Mapping[str, Any]) -> None:
-    if "checkpoint" not in result:
-        raise ConfigError(
-            f"{run_folder.path} keeps scores and losses only, and no networks: name the run folder"
-        )

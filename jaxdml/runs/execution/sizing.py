@@ -11,11 +11,11 @@ import jax
 import numpy as np
 
 from jaxdml.options import ConfigError
-from jaxdml.runs.execution.placed import Placed
 from jaxdml.runs.planning.cohort_setup import CohortSetup
 from jaxdml.runs.planning.points import GridPoint
 from jaxdml.train import epoch, population, streams
 from jaxdml.train import programs as compiled
+from jaxdml.train.programs import Placed
 
 STEPS_OF_A_CHUNK = 10_000  # one after the other on a device: seconds to minutes of work
 MOST_ROUNDS = 32  # all states of a chunk lie in memory, more than once

@@ -11,11 +11,11 @@ import jax
 import numpy as np
 
 from jaxdml.runs import interrupt
-from jaxdml.runs.execution import checkpoints, refreshing
-from jaxdml.runs.execution.placed import Placed
+from jaxdml.runs.execution import checkpoints, finished, refreshing
 from jaxdml.runs.planning.cohort_setup import CohortSetup, Network
 from jaxdml.runs.planning.points import GridPoint
 from jaxdml.train import population
+from jaxdml.train.programs import Placed
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -87,7 +87,8 @@ def train(
         restored = checkpoints.restore(saved, done, setup.template(len(chunk)))
         states = population.place_states(restored, layout)
     else:
-        states = refresh(programs.init(point_batch, images), 0)
+        states = finished.begun(programs.init(point_batch, images), chunk, setup, layout)
+        states = refresh(states, 0)
     with checkpoints.Saver(saved, setup.epochs, chunk, history) as saver:
         for number in range(done + 1, setup.epochs + 1):
             pattern, length = setup.routine.pattern(number), setup.lengths[number - 1]

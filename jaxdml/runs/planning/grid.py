@@ -16,7 +16,7 @@ from typing import Any
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning.points import GridPoint, point
 from jaxdml.settings import parts
-from jaxdml.settings.fields import EXECUTION, PATH, assign, flatten
+from jaxdml.settings.fields import EXECUTION, PLACES, assign, flatten
 
 Grid = Sequence[Mapping[Any, Any]]
 _FIXED = ("eval.", *EXECUTION)
@@ -46,9 +46,11 @@ def expand(base: Mapping[str, Any], grid: Grid) -> list[GridPoint]:
             new_point = point(assign(flat, changes), elsewhere)
             same = points.setdefault(new_point.id, new_point)
             if same.setting != new_point.setting:
+                both = same.setting, new_point.setting
+                path = next(path for path in PLACES if both[0].get(path) != both[1].get(path))
                 raise ConfigError(
-                    f"{PATH} {same.setting[PATH]} and {new_point.setting[PATH]} end "
-                    "alike, and a run tells data sets apart by that: rename one"
+                    f"{path} {both[0][path]} and {both[1][path]} end "
+                    "alike, and a run tells them apart by that: rename one"
                 )
     return list(points.values())
 

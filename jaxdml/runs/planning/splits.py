@@ -10,6 +10,7 @@ from jaxdml.evaluate.protocols import find_protocol
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning.loading import LoadDataset
 from jaxdml.runs.planning.points import GridPoint, point
+from jaxdml.settings.fields import WARM_START
 from jaxdml.types import Dataset, Split
 
 
@@ -95,6 +96,7 @@ def with_folds(points: Sequence[GridPoint], load: LoadDataset) -> list[GridPoint
     for whole in points:
         c = whole.setting
         folds = load(c).folds if "data.folds" in c and c["eval.split"] == "test" else 0
+        folds = folds if c[WARM_START] is None else 0  # its parent knows the labels of all of them
         held_out = range(folds) if c.get("data.fold") is None else ()
         for grid_point in (*(point({**c, "data.fold": fold}) for fold in held_out), whole):
             points_by_id.setdefault(grid_point.id, grid_point)

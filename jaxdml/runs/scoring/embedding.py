@@ -12,12 +12,21 @@ from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.runs.planning import splits
 from jaxdml.runs.planning.cohort_setup import CohortSetup, Network
 from jaxdml.runs.planning.points import GridPoint
+from jaxdml.settings.fields import WARM_START
 from jaxdml.settings.setting import Setting
 from jaxdml.train import epoch, step
 from jaxdml.types import Split
 
 SAME = 0.03  # how near to the loss of a single point counts as the same
 FINAL = "it is trained with all labels, to be used, and not scored: see the points of its folds"
+UNSCORED = (
+    "it is not scored: it begins with a network that may know the labels of all images; with test "
+    "images of their own, in a folder test or by a column split, it would be"
+)
+KNOWN = (
+    "the network that it begins with may know the labels of the images it is scored on, so that "
+    "scores may be too high; test images of their own, as in a folder test, would be fair"
+)
 LEARNED = 0.9  # so many nearest neighbours of their own class, and something has been learned
 
 
@@ -87,10 +96,12 @@ def embed_point(
         return EmbeddedPoint(result | {"status": "failed", "reason": defects["mean"]}, {}, arrays)
     if sample is not None:
         arrays["test_sample"] = sample.test
+    began = c[WARM_START] is not None
     if not result["scored"] and setup.dataset.folds:
-        return EmbeddedPoint(result | {"note": FINAL}, {}, arrays)
+        return EmbeddedPoint(result | {"note": UNSCORED if began else FINAL}, {}, arrays)
     kinds = [kind for kind in c["eval.embeddings"] if kind in embedded] or ["mean"]
     notes = [_learned_nothing(setup, c, mean.labelled, mean.labelled_labels)]
+    notes += [KNOWN] if began and setup.dataset.set_apart else []
     notes += [
         f"the {kind} of its posterior is not scored: {defects[kind]}"
         for kind in kinds

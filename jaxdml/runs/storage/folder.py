@@ -130,7 +130,8 @@ class Folder:
         if changed:
             raise ConfigError(
                 f"the images or labels of the data set {changed[0]} have changed since the run in "
-                f"{self.path} began: use another --workdir, or put back what was there"
+                f"{self.path} began: use another --workdir, where --warm_start={self.path} begins "
+                "with what this one has learned, or put back what was there"
             )
 
     def plan(self) -> dict[str, Any]:

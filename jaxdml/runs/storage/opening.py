@@ -1,10 +1,12 @@
 """Finding the run folders, or what is kept of them, at a path."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxdml.options import ConfigError, listed
 from jaxdml.runs.storage import archive, folder
+from jaxdml.settings.fields import WARM_START, last_part
 
 
 def existing(workdir: Path) -> folder.Folder:
@@ -26,22 +28,52 @@ def chosen(run_folder: folder.Folder, start: str) -> dict[str, Any]:
 
     Args:
       run_folder: its run folder.
-      start: of the id; empty where there is one point. Those of folds, which lack labels to be
-        scored on, are not meant by that.
+      start: of the id; empty where there is one point that is meant, see `_meant`.
 
     Raises:
       ConfigError: if there is none, or more than one.
     """
     results = run_folder.results()
-    matches = [result for result in results if result["point"].startswith(start)]
-    if not start:
-        matches = [result for result in matches if result["config"].get("data.fold") is None]
+    matches = [r for r in results if r["point"].startswith(start)] if start else _meant(results)
     if len(matches) == 1:
         return matches[0]
     ids = listed(result["point"] for result in (matches or results))
     if not start:
         raise ConfigError(f"--point is missing: name one of {ids}")
     raise ConfigError(f"--point={start} names {len(matches)} points; there are {ids}")
+
+
+def point_folder(path: Path) -> Path:
+    """The folder of the files of a finished point.
+
+    Args:
+      path: that folder, or a run folder with one point that is meant, see `_meant`.
+
+    Raises:
+      ConfigError: if there is none, or more than one.
+    """
+    if path.parent.name == "points" and (path / "result.json").exists():
+        return path
+    run_folder = existing(path)
+    results = run_folder.results()
+    meant = _meant(results)
+    if len(meant) != 1:
+        example = path / "points" / (meant or results)[0]["point"]
+        raise ConfigError(f"{path} holds {len(meant)} points: name one, like {example}")
+    return run_folder.point(meant[0]["point"])
+
+
+def _meant(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Points that are used where none is named.
+
+    Those of folds are not, which lack labels to be scored on; and those that were trained further.
+    """
+    begun = {last_part(r["config"][WARM_START]) for r in results if r["config"].get(WARM_START)}
+    return [
+        result
+        for result in results
+        if result["config"].get("data.fold") is None and result["point"] not in begun
+    ]
 
 
 def inside(path: Path) -> list[folder.Folder]:
