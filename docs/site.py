@@ -1,7 +1,8 @@
-"""What the site has besides the files of this folder: the result pages, and a check of the API.
+"""What the site has besides the files of this folder.
 
-Pages lead to files of the repository. On the site a link to another page, a result or a picture
-stays one; a link to code becomes plain text. A public name without a page fails the build.
+Result pages are added, and the first use of a word of the glossary leads there. Pages lead to files
+of the repository: on the site a link to another page, a result or a picture stays one, and a link
+to code becomes plain text. A public name without a page of the API reference fails the build.
 """
 
 import importlib
@@ -23,6 +24,11 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "experiments" / "results"
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(((?!https?:|#)[^)\s]+)\)")
 PICTURES = (".png", ".svg")
+GLOSSARY = ROOT / "docs" / "glossary.md"
+# Parts of a page in which no word becomes a link: code, links, headings, tables' rules, HTML.
+UNTOUCHED = re.compile(
+    r"```.*?```|`[^`\n]*`|!?\[[^\]]*\]\([^)]*\)|^#.*?$|<[^>]*>|\*\*.*?\*\*", re.S | re.M
+)
 
 
 def on_files(files: Files, *, config: Any, **_: Any) -> Files:
@@ -39,9 +45,35 @@ def on_files(files: Files, *, config: Any, **_: Any) -> Files:
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Turns links to files of the repository into links of the site."""
-    if page.file.src_uri.startswith("results/"):
+    name = page.file.src_uri
+    if name.startswith(("results/", "api/")):
         return markdown
-    return _on_the_site(markdown, ROOT / "docs" / page.file.src_uri)
+    text = _on_the_site(markdown, ROOT / "docs" / name)
+    if name == GLOSSARY.name:
+        return re.sub(r"(?m)^\| ([a-z][a-z -]*) \|", r'| <a id="\1"></a>\1 |', text)
+    return explained(text, re.findall(r"(?m)^\| ([a-z][a-z -]*) \|", GLOSSARY.read_text())[1:])
+
+
+def explained(text: str, words: list[str]) -> str:
+    """The text of a page with a link to the glossary at the first use of each word.
+
+    >>> explained("`point`: two points share a cohort, as points do.", ["point", "cohort"])
+    '`point`: two [points](glossary.md#point) share a [cohort](glossary.md#cohort), as points do.'
+    """
+    left = sorted(words, key=len, reverse=True)
+    form = re.compile(rf"\b({'|'.join(left)})(s?)\b")
+
+    def link(found: re.Match[str]) -> str:
+        if found[1] not in left:
+            return found[0]
+        left.remove(found[1])
+        return f"[{found[0]}]({GLOSSARY.name}#{found[1].replace(' ', '%20')})"
+
+    parts, end = [], 0
+    for untouched in UNTOUCHED.finditer(text):
+        parts += [form.sub(link, text[end : untouched.start()]), untouched[0]]
+        end = untouched.end()
+    return "".join([*parts, form.sub(link, text[end:])])
 
 
 def on_post_build(*, config: Any, **_: Any) -> None:
