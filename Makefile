@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 BENCH := .venv/.bench
+DOCS := .venv/.docs
 # A test compares what we know of MedMNIST with that package, which lies apart: it requires torch.
 # Packages are pinned by constraints.txt, which names no host.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-all lint format bench clean
+.PHONY: setup demo test test-all lint format bench docs clean
 
 setup: $(READY)
 
@@ -26,13 +27,17 @@ $(BENCH): $(READY)
 	@$(PIP) -e '.[bench]'
 	@touch $@
 
+$(DOCS): $(READY)
+	@$(PIP) -e '.[docs]'
+	@touch $@
+
 demo: $(READY)
 	@$(BIN)/python -m experiments.grid --config=configs/digits_grid.py --workdir=runs/demo
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile
 
-test-all: $(BENCH)
+test-all: $(BENCH) $(DOCS)
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m 'slow or not slow'
 
 lint: $(READY)
@@ -43,6 +48,10 @@ format: $(READY)
 
 bench: $(BENCH)
 	@$(BIN)/python -m experiments.bench
+
+docs: $(DOCS)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "build/site/index.html"
 
 clean:
 	@rm -rf .venv build *.egg-info
