@@ -3,8 +3,8 @@
     python -m experiments.grid --config=configs/bench_grid.py --data_dir=DATA --workdir=runs/bench
 
 `dml` and joint `dml_ae` with hard triplets, four label fractions, five seeds, two epochs of batches
-of 128, Adam 1e-3, latent 10. `make bench` compares it with the same in PyTorch; the README has what
-to expect. `--config.data.name=digits` needs no data.
+of 128, Adam 1e-3, latent 10. `make bench` compares it with the same in PyTorch; what to expect is
+in docs/performance.md. `--config.data.name=digits` needs no data.
 """
 
 from typing import Any

@@ -5,7 +5,7 @@ r"""Every metric loss on MNIST with 6,000 labels, and the joint VAE of the thesi
 
 `dml` with each loss at its defaults, and `mvae` (VampPrior of 50 pseudo-inputs, SupCon) trained
 jointly with α = 0.05; latent 10, batch 128, Adam 1e-3, ten epochs, two seeds: four minutes on two
-CPU cores. What to expect is in the README.
+CPU cores. What to expect is in docs/thesis.md.
 """
 
 from typing import Any

@@ -5,7 +5,7 @@ r"""A quick look at the thesis's first claim on MNIST: does reconstruction help 
 
 `dml`, `ae`, `dml_ae` by alternation and jointly; 60 and 6,000 labels; latent 10, batch 128, Adam
 1e-3, ten epochs, three seeds, α = 0.5. The metric loss is the batch-all triplet; the squared error
-is summed over pixels. What to expect is in the README.
+is summed over pixels. What to expect is in docs/thesis.md.
 """
 
 from typing import Any
