@@ -113,6 +113,10 @@ def get_config() -> ConfigDict:
     # The teacher is an average of the parameters over the steps. In each step this share of it,
     # like 0.999, stays; none set: no average is kept
     train.average = placeholder(float)
+    # Validations: kNN accuracy on the validation images, from the labelled ones
+    train.validate_every = placeholder(int)  # so many epochs, and after the last; none set: never
+    train.patience = placeholder(int)  # a training ends after so many in a row without a new best
+    train.keep = "last"  # which network is kept and scored; best: that of the best validation
     train.sampler = "uniform"  # of labelled images; balanced: as many of each class
     train.classes_per_batch = placeholder(int)  # of balanced batches; none set: all classes
     # How it is executed, which may change from one call to the next; a number, auto (the fastest of
