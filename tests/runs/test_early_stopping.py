@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxdml import estimator
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import checkpoints, chunk_trainer, execute, rescoring, training
 from jaxdml.runs.planning.points import point, with_stored_ids
@@ -14,6 +15,7 @@ from jaxdml.settings.fields import VALIDATION
 from jaxdml.settings.resolve import resolve
 from jaxdml.train import epoch, population
 from tests.runs.grid_run import Killed, reported, trainer
+from tests.third_party import misty
 
 BASE = {
     "system": "dml",
@@ -175,6 +177,16 @@ def test_to_score_again_tells_the_same_of_a_point_that_stopped(watched):
 def test_the_report_draws_seeds_that_stopped_at_different_epochs(watched):
     pytest.importorskip("matplotlib")
     assert "curves" in {path.stem for path in reported(watched).pictures}
+
+
+def test_a_point_that_stopped_is_an_embedder_which_can_be_fitted_without_validation_images(watched):
+    result, same = ended(watched)
+    embedder = estimator.load(watched.path, result["point"])
+    assert embedder.n_steps_ == 4 * result["stopped"]["epoch"]
+    images = misty.make(None).validation.x
+    embeddings = np.frombuffer(same["embeddings"]["test"], np.float32).reshape(60, 2)
+    np.testing.assert_allclose(embedder.transform(images), embeddings, rtol=1e-5, atol=1e-5)
+    assert not {*VALIDATION} & {*embedder.options}
 
 
 def test_points_that_have_stopped_take_no_time(watched, tmp_path, monkeypatch):
