@@ -116,6 +116,10 @@ def get_config() -> ConfigDict:
     # The folder of a finished point, like runs/one/points/0123456789ab, whose network the training
     # begins with; --warm_start=runs/one of the command train finds it
     train.warm_start = placeholder(str)
+    # Validations: kNN accuracy on the validation images, from the labelled ones
+    train.validate_every = placeholder(int)  # so many epochs, and after the last; none set: never
+    train.patience = placeholder(int)  # a training ends after so many in a row without a new best
+    train.keep = "last"  # which network is kept and scored; best: that of the best validation
     train.sampler = "uniform"  # of labelled images; balanced: as many of each class
     train.classes_per_batch = placeholder(int)  # of balanced batches; none set: all classes
     # How it is executed, which may change from one call to the next; a number, auto (the fastest of

@@ -13,6 +13,7 @@ from jaxdml.runs.execution import checkpoints, finished
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.cohort_setup import Network
 from jaxdml.runs.storage import folder, opening
+from jaxdml.settings.fields import VALIDATION
 
 
 def load(run_folder: str | Path, point: str = "") -> SemiSupervisedEmbedder:
@@ -70,7 +71,7 @@ def of_result(
             path: value
             for path, value in setting.items()
             if path in configuration.OF_FILES
-            or not path.startswith(("system", "seed", "train.steps", "data.", "eval."))
+            or not path.startswith(("system", "seed", "train.steps", "data.", "eval.", *VALIDATION))
         },
     )
     embedder._keep(TrainedNetwork(on_data, network, columns), sum(result["steps"].values()))

@@ -128,8 +128,8 @@ _LATENT = (
 )
 _LABELS = "Mean over seeds, with its 95 % interval (Student's t, unadjusted) from three seeds on."
 _CURVES = (
-    "Thin lines are the seeds of a setting, the thick one is their mean; the background says which "
-    "phase an epoch was."
+    "Thin lines are the seeds of a setting, the thick one is the mean of those that are still "
+    "trained; the background says which phase an epoch was."
 )
 _DATA = "Test images of {}: {}."
 _RECONSTRUCTIONS = "Above, test images; below, what the decoder makes of their posterior means."
@@ -240,14 +240,17 @@ def _curves(points: Sequence[Representative]) -> style.Figure | None:
     settings = []
     for point in points:
         histories = [r["folder"].history(r["point"]) for r in point.group.ok]
-        first = histories[0]
+        longest = max(histories, key=len)
         losses = {
-            q: np.array([[float(row[q] or "nan") for row in history] for history in histories])
+            q: np.full((len(histories), len(longest)), np.nan)
             for q in curves.QUANTITIES
-            if q in first[0]
+            if q in longest[0]
         }
-        epochs = np.array([int(row["epoch"]) for row in first])
-        phases = [row["phase"] for row in first]
+        for quantity, values in losses.items():
+            for of_seed, history in zip(values, histories, strict=True):
+                of_seed[: len(history)] = [float(row[quantity] or "nan") for row in history]
+        epochs = np.array([int(row["epoch"]) for row in longest])
+        phases = [row["phase"] for row in longest]
         settings.append(curves.Curves(_lines(point.name), epochs, phases, losses))
     return curves.draw(settings)
 

@@ -116,7 +116,7 @@ def report(
     kept = {file for figure in drawn for file in figure.files}
     for old in into.glob("*.*"):
         if old.stem in FIGURES and old.suffix in (".png", ".svg") and old not in kept:
-            old.unlink()
+            old.unlink(missing_ok=True)  # another process may report the same run
 
     files = {re.sub(r"\W+", "_", one.title.partition(":")[0].lower()): one for one in tables}
     for file_name, one in files.items():
@@ -124,7 +124,7 @@ def report(
         folder.write(into / "tables" / f"{file_name}.tex", table.latex(one).encode())
     for old in (into / "tables").iterdir():
         if OURS.match(old.name) and old.stem not in files:
-            old.unlink()  # of an earlier report, that had more to say
+            old.unlink(missing_ok=True)  # of an earlier report, that had more to say
 
     names = _names(run_folders)
     title = " and ".join(names.values())

@@ -25,6 +25,7 @@ class Reporter:
         self.points, self.points_done, self.epochs = points, finished, epochs
         self.epochs_done, self.total = 0, epochs or points
         self.loss = float("nan")
+        self.cohort = ""  # which one is trained, where there are several
         self.noted: set[str] = set()
         self.started: float | None = None  # when the first part was done: compiling is behind
         self.done_at_start = 0
@@ -32,10 +33,10 @@ class Reporter:
         self.bar = Progress(
             SpinnerColumn(),
             BarColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             console=self.console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=not self.console.is_interactive,
         )
         self.task = self.bar.add_task("compiling", total=self.total)
 
@@ -58,7 +59,11 @@ class Reporter:
         if sentence in self.noted:
             return
         self.noted.add(sentence)
-        self.console.print(f"note: {sentence}", highlight=False, soft_wrap=True)
+        self._print(f"note: {sentence}")
+
+    def begins(self, cohort: int, cohorts: int) -> None:
+        """The training of cohort number `cohort`, from 1, begins."""
+        self.cohort = f"cohort {cohort}/{cohorts}" if cohorts > 1 else ""
 
     def epoch(self, points: int, loss: float, epochs: int = 1) -> None:
         """`points` points have gone through `epochs` more epochs; the last one's mean loss."""
@@ -90,6 +95,8 @@ class Reporter:
         '1/4 points'
         """
         parts, left = [f"{self.points_done}/{self.points} points"], self.time_left()
+        if self.cohort:
+            parts.append(self.cohort)
         if self.epochs:
             parts += [f"epoch {self.epochs_done}/{self.epochs}", f"loss {self.loss:.4g}"]
         if left is not None:
@@ -105,9 +112,13 @@ class Reporter:
             self.started, self.done_at_start = time.monotonic(), self._done
         self.bar.update(self.task, completed=self._done, description=self.line())
         due = time.monotonic() - self.last_line_at >= SECONDS_BETWEEN_LINES
-        if not self.console.is_terminal and (due or last):
+        if not self.console.is_interactive and (due or last):
             self.last_line_at = time.monotonic()
-            self.console.print(self.line(), highlight=False, soft_wrap=True)
+            self._print(self.line())
+
+    def _print(self, line: str) -> None:
+        """Prints a line as it is: it may be long, and brackets in it are no markup."""
+        self.console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def clock(seconds: float) -> str:

@@ -51,6 +51,16 @@ def _check_training(read: Mapping[str, Any]) -> None:
             "routine.labelled_steps=pass visits every labelled image, which balanced batches "
             "do not: set it to match, or train.sampler to uniform"
         )
+    if read["train.validate_every"] is None:
+        for path, used in (
+            ("train.patience", read["train.patience"] is not None),
+            ("train.keep", read["train.keep"] == "best"),
+        ):
+            if used:
+                raise ConfigError(
+                    f"{path}={read[path]} needs validations: set train.validate_every, a number of "
+                    f"epochs like 5, or leave {path} out"
+                )
     width = read["train.width"]
     if width not in (None, "auto"):
         at_least("train.width", coerce("train.width", width, 1), 1)
@@ -90,6 +100,27 @@ def refuse_unknown(
             continue
         near = listed(meant(path, known_paths))
         raise ConfigError(f"there is no field {path}; there is {near}")
+
+
+def refuse_without_validation(values: Mapping[str, Any], name: str, count: int) -> None:
+    """Makes sure that there are images to validate on, where a setting asks for validations.
+
+    Args:
+      values: config path → value.
+      name: of the data set.
+      count: how many validation images it has.
+
+    Raises:
+      ConfigError: if there are too few.
+
+    >>> refuse_without_validation({"train.validate_every": None}, "photos", 0)
+    """
+    if values["train.validate_every"] is not None and count < 2:
+        raise ConfigError(
+            f"train.validate_every={values['train.validate_every']} needs validation images, and "
+            f"two are the least, but {name} has {count or 'none'}: set data.validation to the "
+            "number of labelled training images to set apart, like 100"
+        )
 
 
 def refuse_images(values: Mapping[str, Any], name: str) -> None:

@@ -59,6 +59,9 @@ WORDS = {
     ("embedding_dim", "embedding_size", "latent_size", "n_components"): "latent_dim",
     ("backbone", "architecture", "network"): "encoder",
     ("weight_decay", "l2"): "weight_decay",
+    ("early_stopping", "early_stopping_patience"): "patience",
+    ("eval_every", "val_every", "validation_freq"): "validate_every",
+    ("restore_best_weights", "save_best", "save_best_only"): "keep",
 }  # fmt: skip
 # Which training images keep their label: one of these, or all of them where none is set.
 SELECTIONS: dict[str, Field] = {
@@ -78,6 +81,12 @@ WARM_START = "train.warm_start"
 LENGTHS: dict[str, Field] = {
     "train.epochs": Field(10, low=1),
     "train.steps": Field(None, kind=0, low=1),
+}
+# How a training is validated, and which of its networks is kept.
+VALIDATION: dict[str, Field] = {
+    "train.validate_every": Field(None, kind=0, low=1),  # epochs
+    "train.patience": Field(None, kind=0, low=1),  # validations
+    "train.keep": Field("last", allowed=("last", "best")),
 }
 # How a run is executed, which may change from one call to the next.
 EXECUTION: dict[str, Field] = {
@@ -117,6 +126,7 @@ COMMON: dict[str, Field] = {
     "train.learning_rate": Field(1e-3, low=0),
     "train.average": Field(None, kind=0.0, within=(0, 1)),
     WARM_START: Field(None, kind=""),  # the folder of a finished point's files
+    **VALIDATION,
     **EXECUTION,
     **SCORING,
 }

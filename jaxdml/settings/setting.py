@@ -135,7 +135,10 @@ class Setting(Mapping[str, Any]):
         """Whether a training depends on labels.
 
         It does not where no term reads labelled images, and where α = 1 leaves none of it.
+        Validations are by the labelled images: a training that has some depends on labels.
         """
+        if self["train.validate_every"] is not None:
+            return True
         terms = self._terms
         if not parts.labels_read(terms):
             return False
@@ -172,8 +175,10 @@ class Setting(Mapping[str, Any]):
         """The setting together with the sizes of a data set that a training needs.
 
         Raises:
-          ConfigError: if the data set has vectors, and something reads images alone.
+          ConfigError: if the data set has vectors, and something reads images alone, or if it has
+            no images for the validations that are asked for.
         """
+        cross_checks.refuse_without_validation(self, dataset.name, len(dataset.validation.y))
         if dataset.columns is not None:
             cross_checks.refuse_images(self, dataset.name)
         height, width, channels = dataset.train.x.shape[1:]

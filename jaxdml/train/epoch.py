@@ -25,7 +25,8 @@ def lengths(routine: Routine, sizes: streams.Sizes, epochs: int) -> list[int]:
         for number in range(1, epochs + 1)
     ]
     if sizes.epoch is not None and sizes.training is not None:
-        steps_by_epoch[-1] = sizes.training - sum(steps_by_epoch[:-1])
+        left = sizes.training - sum(steps_by_epoch[:-1])
+        steps_by_epoch[-1] = min(steps_by_epoch[-1], left)  # more are left after an early stop
     return steps_by_epoch
 
 

@@ -93,7 +93,7 @@ class PointBatch(NamedTuple):
     """A chunk's points; where there are fewer than it has room for, copies of the last one."""
 
     points: Point  # leading axis P
-    there: Array  # bool[P], False for copies
+    there: Array  # bool[P], False for copies, and for points that have stopped
 
 
 def over_points(
@@ -185,8 +185,6 @@ def stack(
       layout: how the points lie on the devices.
     """
     rows = _rows(len(seeds), layout)
-    there = np.zeros(layout.chunk, bool)
-    there[layout.places(len(seeds))] = True
     room = [(0, capacity - len(indices)) for indices in labelled]
     padded = [np.pad(indices, more) for indices, more in zip(labelled, room, strict=True)]
     padded_labels = [np.pad(y[indices], more) for indices, more in zip(labelled, room, strict=True)]
@@ -200,9 +198,23 @@ def stack(
         np.array([padded_labels[i] for i in rows], np.int32),
         np.array([len(labelled[i]) for i in rows], np.int32),
     )
-    return PointBatch(
-        Point(*jax.device_put(arrays, layout.sharded)), jax.device_put(there, layout.sharded)
-    )
+    points = Point(*jax.device_put(arrays, layout.sharded))
+    return PointBatch(points, _there(np.ones(len(seeds), bool), layout))
+
+
+def only(point_batch: PointBatch, mask: np.ndarray, layout: Layout) -> PointBatch:
+    """The same chunk, in which groups without a point of a mask, bool[P], cost nothing.
+
+    What is computed for such a group is zero.
+    """
+    return point_batch._replace(there=_there(mask, layout))
+
+
+def _there(mask: np.ndarray, layout: Layout) -> Array:
+    """The mask of a chunk's points, bool[P], at their places in the chunk."""
+    there = np.zeros(layout.chunk, bool)
+    there[layout.places(len(mask))] = mask
+    return jax.device_put(there, layout.sharded)
 
 
 def unstack(tree: Any, count: int, layout: Layout) -> Any:

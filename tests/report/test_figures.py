@@ -66,6 +66,23 @@ def test_a_phase_is_the_background_of_its_epochs_and_what_is_not_read_leaves_a_g
     assert [axis.get_ylabel() for axis in panels] == ["metric", "metric", "reconstruction"]
 
 
+def test_validations_are_a_row_of_the_curves_and_a_single_one_is_seen():
+    losses = {
+        "metric": np.array([[1.0, 2.0, 3.0], [3.0, 2.0, np.nan]]),  # the second has stopped
+        "validation": np.array([[np.nan, 0.5, 0.75], [np.nan, 0.7, np.nan]]),
+    }
+    setting = curves.Curves("a", np.arange(1, 4), ["joint"] * 3, losses)
+    metric, validation = curves.draw([setting]).axes
+    assert (metric.get_ylabel(), validation.get_ylabel()) == ("metric", "validation")
+    *_, mean = validation.lines
+    assert mean.get_xdata().tolist() == [2, 3]
+    assert mean.get_ydata().tolist() == [0.6, 0.75]
+    assert mean.get_marker() == "None"
+    losses["validation"][:, 1] = np.nan
+    *_, mean = curves.draw([setting]).axes[1].lines
+    assert mean.get_marker() == "."
+
+
 def test_images_lie_where_their_row_says_and_wrong_ones_are_framed():
     rows = [
         images.Row("a", np.full((2, 4, 4, 1), 255, np.uint8)),

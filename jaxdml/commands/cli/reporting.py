@@ -1,23 +1,23 @@
 """The report of a run, written and said."""
 
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from jaxdml.commands import cli
 from jaxdml.options import ConfigError
 from jaxdml.report import write
+from jaxdml.runs.planning import loading
 from jaxdml.runs.storage import archive, folder
 
 
 def write_and_print(*run_folders: folder.Folder, into: Path | None = None) -> None:
     """Writes the report of one or more runs, and prints its table and where things lie."""
-    into = into or run_folders[0].report
-    try:
-        written = write.report(run_folders, into, cli.loader(*run_folders), cli.PROJECTION.value)
-        if cli.KEEP.value:
+    written = write_quietly(run_folders, cli.loader(*run_folders), into)
+    if cli.KEEP.value:
+        with _explained(Path(cli.KEEP.value)):
             _keep(run_folders[0], Path(cli.KEEP.value))
-    except OSError as error:
-        raise ConfigError(f"the report cannot be written to {into}: {error}") from error
     print(f"\n{written.table}\n")
     for run_folder in run_folders:
         print(f"results  {run_folder.path / 'results.csv'}")
@@ -28,6 +28,32 @@ def write_and_print(*run_folders: folder.Folder, into: Path | None = None) -> No
         print(f"kept     {cli.KEEP.value}")
     for note in written.notes:
         print(f"note: {note}")
+
+
+def write_quietly(
+    run_folders: Sequence[folder.Folder], load: loading.LoadDataset, into: Path | None = None
+) -> write.Report:
+    """Writes the report of one or more runs.
+
+    Args:
+      run_folders: with finished points.
+      load: gives data sets.
+      into: the folder to write; `None`: that of the first run.
+
+    Raises:
+      ConfigError: if it cannot be written.
+    """
+    into = into or run_folders[0].report
+    with _explained(into):
+        return write.report(run_folders, into, load, cli.PROJECTION.value)
+
+
+@contextmanager
+def _explained(into: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"the report cannot be written to {into}: {error}") from error
 
 
 def _keep(run_folder: folder.Folder, into: Path) -> None:

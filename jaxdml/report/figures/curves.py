@@ -1,4 +1,4 @@
-"""Losses over epochs, with the phases shaded (the thesis's Figure 6.3)."""
+"""Losses and validations over epochs, phases shaded (the thesis's Figure 6.3)."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from jaxdml.report.figures import style
 
-QUANTITIES = ("metric", "reconstruction", "kl")
+QUANTITIES = ("metric", "reconstruction", "kl", "validation")
 ACROSS = 4
 _GREYS = ("#ffffff", "#d9d9d9", "#eeeeee", "#c4c4c4")
 
@@ -21,11 +21,14 @@ class Curves(NamedTuple):
     title: str
     epochs: np.ndarray  # i32[E]
     phases: Sequence[str]  # of each epoch
-    losses: dict[str, np.ndarray]  # quantity → f32[S, E], a row for each seed; NaN where not read
+    # quantity → f64[S, E], a row for each seed; NaN where it was not read, or the seed had stopped
+    losses: dict[str, np.ndarray]
 
 
 def draw(settings: Sequence[Curves]) -> Figure | None:
-    """A column for each setting, a row for each loss; a thin line a seed, a thick one their mean.
+    """A column for each setting, a row for each quantity.
+
+    A thin line is a seed, a thick one their mean.
 
     Returns:
       `None` if nothing was trained for more than one epoch.
@@ -82,9 +85,11 @@ def _panel(axis: Axes, setting: Curves, name: str, phases: Sequence[str]) -> Non
         axis.axvspan(epoch - 0.5, epoch + 0.5, **_shade(phases.index(phase)))
     values, colour = setting.losses[name], style.colour(2 * QUANTITIES.index(name))
     mask = ~np.isnan(values).all(axis=0)
+    marker = "." if mask.sum() == 1 else "None"  # a line of one point would not be seen
     for seed in values:
-        axis.plot(setting.epochs[mask], seed[mask], color=colour, lw=0.7, alpha=0.6)
-    axis.plot(setting.epochs[mask], np.nanmean(values[:, mask], axis=0), color=colour, lw=1.8)
+        axis.plot(setting.epochs[mask], seed[mask], color=colour, lw=0.7, alpha=0.6, marker=marker)
+    mean = np.nanmean(values[:, mask], axis=0)
+    axis.plot(setting.epochs[mask], mean, color=colour, lw=1.8, marker=marker)
 
 
 def _shade(i: int) -> dict[str, Any]:

@@ -39,8 +39,8 @@ def read(saved: Path) -> Saved | None:
     return Saved(done, progress["diverged"], progress.get("history") or _read_history(saved)[:done])
 
 
-def restore(saved: Path, number: int, template: TrainState) -> TrainState:
-    """The states after an epoch that is not the last.
+def restore(saved: Path, number: int, template: Any) -> Any:
+    """What was saved after an epoch that is not the last: states, and what goes with them.
 
     Raises:
       ConfigError: if they are missing or damaged.
@@ -170,14 +170,38 @@ class Saver:
         finally:
             self.thread.shutdown()
 
-    def save(self, number: int, states: TrainState, history: list[dict[str, Any]]) -> None:
-        """Begins to write the states after epoch `number`, as soon as the last one is written."""
-        self.wait()
-        self.writing = self.thread.submit(self._save, number, states, list(history))
+    def save(
+        self,
+        number: int,
+        states: TrainState,
+        history: list[dict[str, Any]],
+        kept: TrainState | None = None,
+        last: bool = False,
+    ) -> None:
+        """Begins to write the states after epoch `number`, as soon as the last one is written.
 
-    def _save(self, number: int, states: TrainState, history: list[dict[str, Any]]) -> None:
+        Args:
+          number: the epoch.
+          states: of the points, in host memory.
+          history: of all epochs.
+          kept: the networks that the points would end with now, where they are validated.
+          last: whether no epoch follows: then the networks alone are written.
+        """
+        self.wait()
+        progress = {
+            "epoch": number,
+            "epochs": self.total,
+            "points": self.points,
+            "diverged": states.diverged.tolist(),
+        }
+        tree = states if last or kept is None else (states, kept)
+        self.writing = self.thread.submit(self._save, tree, progress, list(history), last)
+
+    def _save(
+        self, tree: Any, progress: dict[str, Any], history: list[dict[str, Any]], last: bool
+    ) -> None:
         self._write(history, "a" if self.written else "w")
-        _save(self.saved, number, self.total, states, self.points)
+        _save(self.saved, tree, progress, last)
 
     def _write(self, history: Sequence[Mapping[str, Any]], mode: str) -> None:
         """Adds what is new: a thousand epochs are not written a thousand times."""
@@ -196,17 +220,17 @@ class Saver:
             self.writing.result()
 
 
-def _save(saved: Path, number: int, total: int, states: TrainState, points: list[str]) -> None:
+def _save(saved: Path, tree: Any, progress: dict[str, Any], last: bool) -> None:
     """A checkpoint counts once progress.json names its epoch; after the last, less is kept."""
-    if number == total:
-        checkpoint.save(saved / "final", states.params)
-        kept = {"average": states.average, "kept": states.kept}
+    name = f"epoch_{progress['epoch']}"
+    if last:
+        checkpoint.save(saved / "final", tree.params)
+        kept = {"average": tree.average, "kept": tree.kept}
         if jax.tree.leaves(kept):
             checkpoint.save(saved / "final_kept", kept)
     else:
-        checkpoint.save(saved / f"epoch_{number}", states)
-    progress = {"epoch": number, "points": points, "diverged": states.diverged.tolist()}
+        checkpoint.save(saved / name, tree)
     folder.write_json(saved / "progress.json", progress)
     for old in saved.glob("epoch_*"):
-        if old.name != f"epoch_{number}":
+        if last or old.name != name:
             shutil.rmtree(old)

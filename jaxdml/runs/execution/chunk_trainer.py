@@ -4,7 +4,7 @@ import functools
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -219,9 +219,7 @@ class ChunkTrainer:
                 "devices": placed.layout.devices,
             }
             with self.during("writing"):
-                self.run_folder.write_result(
-                    result, _history(trained.history, row), embedded.arrays
-                )
+                self.run_folder.write_result(result, _history(trained, row), embedded.arrays)
                 waiting.discard(row)
                 if not waiting:
                     checkpoints.clean(saved)
@@ -237,6 +235,7 @@ class ChunkTrainer:
                     jax.tree.map(lambda leaf, row=row: leaf[row], trained.network),
                     trained.diverged[row],
                     labelled[row],
+                    trained.standings[row].record(),
                 )
                 scorer.submit(embedded, functools.partial(write, row, embedded))
 
@@ -285,8 +284,11 @@ def _device_count() -> int:
     return int(population.layout(1).mesh.size)
 
 
-def _history(history: Sequence[Mapping[str, Any]], row: int) -> list[dict[str, Any]]:
-    """One point's records."""
+def _history(trained: training.Trained, row: int) -> list[dict[str, Any]]:
+    """One point's records, to the epoch in which it stopped."""
+    standing = trained.standings[row]
     return [
-        {k: v[row] if isinstance(v, list) else v for k, v in record.items()} for record in history
+        {k: v[row] if isinstance(v, list) else v for k, v in record.items()}
+        for record in trained.history
+        if not standing.stopped or record["epoch"] <= standing.epoch
     ]

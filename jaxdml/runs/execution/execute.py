@@ -98,7 +98,8 @@ def _in_this_process(
     """Trains in this process, chunk by chunk, on all its devices."""
     trainer = ChunkTrainer(run_folder, load)
     with Scorer(sum(len(members.points) for members in cohorts)) as scorer:
-        for members in cohorts:
+        for number, members in enumerate(cohorts, 1):
+            progress.begins(number, len(cohorts))
             size = trainer.size(members, _size_before(run_folder, members))
             _note_fed(size, members, progress)
             for chunk in _chunks(run_folder, members, size, finished):

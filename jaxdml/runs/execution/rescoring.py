@@ -83,7 +83,8 @@ def score_again(
             setup, _, _, network = trained_point(run_folder, old, trainer)
             splits.check_scoring(point.setting, setup.dataset)
             labelled = splits.select(point.setting, setup.dataset)
-            embedded = embed_point(setup, point, network, np.array(old["diverged"]), labelled)
+            diverged, stopped = np.array(old["diverged"]), old.get("stopped")
+            embedded = embed_point(setup, point, network, diverged, labelled, stopped)
 
             def write(
                 scores: Scores,

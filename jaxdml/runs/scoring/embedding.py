@@ -44,6 +44,7 @@ def embed_point(
     network: Network,
     diverged: np.ndarray,
     labelled: np.ndarray,
+    stopped: Mapping[str, Any] | None = None,
 ) -> EmbeddedPoint:
     """A point's result but for its scores, and its embeddings.
 
@@ -60,6 +61,7 @@ def embed_point(
       network: its trained network.
       diverged: i32[3], as in `TrainState`.
       labelled: rows of the training set.
+      stopped: how far it was trained, see `Standing.record`; `None`: to its last epoch.
     """
     c = point.setting
     result: dict[str, Any] = {
@@ -71,7 +73,10 @@ def embed_point(
         "data": c.on(setup.dataset).record(),
         "labelled": len(labelled),
         **splits.counts(setup.dataset, c),
-        "steps": epoch.count_steps(setup.routine, setup.sizes, setup.epochs),
+        "steps": epoch.count_steps(
+            setup.routine, setup.sizes, stopped["epoch"] if stopped else setup.epochs
+        ),
+        **({"stopped": dict(stopped)} if stopped else {}),
         "diverged": [int(i) for i in diverged],
         "scores": [],
     }
@@ -80,7 +85,7 @@ def embed_point(
         number, at, code = (int(i) for i in diverged)
         reason = f"{names[code]} was not finite in epoch {number}, step {at}"
         return EmbeddedPoint(result | {"status": "diverged", "reason": reason}, {}, {})
-    embedded = _embedded(setup, c, network, labelled)
+    embedded = embeddings(setup, c, network, labelled)
     mean, sample = embedded["mean"], embedded.get("sample")
     arrays = {
         "test": mean.test,
@@ -91,7 +96,7 @@ def embed_point(
     }
     if setup.dataset.names:
         arrays["labelled_names"] = np.array([setup.dataset.names[row] for row in labelled])
-    defects = {kind: defect for kind, of_kind in embedded.items() if (defect := _defect(of_kind))}
+    defects = {kind: why for kind, of_kind in embedded.items() if (why := why_unscorable(of_kind))}
     if "mean" in defects and (sample is None or "sample" in defects):
         return EmbeddedPoint(result | {"status": "failed", "reason": defects["mean"]}, {}, arrays)
     if sample is not None:
@@ -119,10 +124,17 @@ def embed_point(
     return EmbeddedPoint(result, scored, arrays)
 
 
-def _embedded(
-    setup: CohortSetup, setting: Setting, network: Network, labelled: np.ndarray
+def embeddings(
+    setup: CohortSetup, setting: Mapping[str, Any], network: Network, labelled: np.ndarray
 ) -> dict[str, Embedded]:
-    """The posterior's mean, and a sample of it where one is asked for and there is a variance."""
+    """The posterior's mean, and a sample of it where one is asked for and there is a variance.
+
+    Args:
+      setup: of the point's cohort.
+      setting: of the point; its `eval` says which embeddings, and of which images.
+      network: of the point.
+      labelled: rows of the training set, i64[L].
+    """
     train = setup.dataset.train
     parts: dict[str, tuple[Split, np.ndarray | None]] = {
         "test": (splits.scored(setup.dataset, setting), None),
@@ -167,7 +179,7 @@ def _class_scores(
     return np.where(np.isin(np.arange(classes), y), np.asarray(scores), -np.inf)
 
 
-def _defect(embedded: Embedded) -> str | None:
+def why_unscorable(embedded: Embedded) -> str | None:
     """Says what is wrong with the test, labelled or training embeddings, or returns `None`."""
     parts = (embedded.test, embedded.labelled, embedded.train)
     return next(filter(None, (embed.defect(z) for z in parts if z is not None)), None)
