@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -293,6 +294,8 @@ def source(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 def dataset_name(config: Mapping[str, Any]) -> str:
     """What a data set is called: by the last part of its path, if it has one.
 
+    Bytes of a path that are no UTF-8 are written as escapes, as in the names of its files.
+
     Args:
       config: a setting, or what a result has stored of one.
 
@@ -300,7 +303,7 @@ def dataset_name(config: Mapping[str, Any]) -> str:
     'photos'
     """
     name = config.get(PATH) or config["data.name"]
-    return Path(name).name or name
+    return os.fsencode(Path(name).name or name).decode(errors="backslashreplace")
 
 
 def training_fields(config: Mapping[str, Any]) -> dict[str, Any]:
