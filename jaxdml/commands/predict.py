@@ -23,6 +23,7 @@ from typing import NoReturn
 from absl import flags
 
 from jaxdml.commands import cli
+from jaxdml.data import label_files
 from jaxdml.estimator.trained import reading
 from jaxdml.labelling.labeller import Labeller
 from jaxdml.options import ConfigError
@@ -62,12 +63,17 @@ def main() -> None:
             else labeller.predicted(images)
         )
     try:
-        folder.write(output, table.csv(written).encode())
+        folder.write(output, table.csv(_without_formulas(written)).encode())
     except OSError as error:
         raise ConfigError(f"--output={output} cannot be written: {error}") from error
     print(f"{len(written.body):,} rows in {output}")
     for note in written.notes:
         print(f"note: {note}")
+
+
+def _without_formulas(written: table.Table) -> table.Table:
+    """The table for a spreadsheet, which would compute the class `=1+1`."""
+    return written._replace(body=[[*map(label_files.quoted, row)] for row in written.body])
 
 
 def _output() -> Path:

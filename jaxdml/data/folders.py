@@ -176,12 +176,23 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
 
 
 def relative(path: Path, folder: Path) -> str:
-    """Returns the path as text, relative to a folder; bytes that are no UTF-8 are replaced.
+    """Returns the path as `text`, relative to a folder.
 
     >>> relative(Path("photos/cat/1.png"), Path("photos"))
     'cat/1.png'
     """
-    return os.fsencode(path.relative_to(folder).as_posix()).decode(errors="replace")
+    return text(path.relative_to(folder).as_posix())
+
+
+def text(name: str) -> str:
+    r"""Returns the name of a file or folder as text that can be written anywhere.
+
+    Bytes that are no UTF-8 are written as escapes: so two files keep two names.
+
+    >>> text("café"), text(os.fsdecode(b"caf\xe9"))
+    ('café', 'caf\\xe9')
+    """
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def first_names(names: list[str]) -> str:

@@ -8,9 +8,13 @@
 Files are told from the folder in which the table lies. An image that is not in it, or has nothing
 in `label`, has no label. A column `split` may say `train`, `val` or `test`. Other columns are left
 alone. Commas, semicolons and tabs may separate columns; the text is UTF-8.
+
+Spreadsheets take a cell that begins with = + - or @ for a formula. In tables that are written for
+people such a cell has a ' before it; here it is read without.
 """
 
 import csv
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +24,7 @@ from jaxdml.options import ConfigError, listed
 
 NAME = "labels.csv"
 SEPARATORS = ",;\t"
+_FORMULA = r"'*[=+\-@\t\r]"  # how a cell begins that would be one, with what may stand before it
 
 
 class Label(NamedTuple):
@@ -60,7 +65,7 @@ def read(path: Path, files: Collection[str], splits: Sequence[str]) -> dict[str,
         if name is None:
             missing.append(cells["file"] or "a row without a file")
             continue
-        label = Label(cells["label"] or None, cells.get("split") or None)
+        label = Label(unquoted(cells["label"]) or None, cells.get("split") or None)
         if label.split not in (None, *splits):
             raise ConfigError(f"{path}: split must be {listed(splits)}, but is {label.split}")
         if found.setdefault(name, label) != label:
@@ -73,6 +78,24 @@ def read(path: Path, files: Collection[str], splits: Sequence[str]) -> dict[str,
     return found
 
 
+def quoted(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula.
+
+    >>> quoted("cat"), quoted("=1+1"), quoted("'=1+1")
+    ('cat', "'=1+1", "''=1+1")
+    """
+    return f"'{cell}" if re.match(_FORMULA, cell) else cell
+
+
+def unquoted(cell: str) -> str:
+    """The cell that `quoted` was given.
+
+    >>> unquoted("cat"), unquoted("'=1+1"), unquoted("''=1+1"), unquoted("'cat'")
+    ('cat', '=1+1', "'=1+1", "'cat'")
+    """
+    return cell[1:] if cell.startswith("'") and re.match(_FORMULA, cell) else cell
+
+
 def _texts(row: Mapping[str | None, str | list[str] | None]) -> dict[str, str | None]:
     """A row's cells that have a column; what is past the last column is left out."""
     return {k: v for k, v in row.items() if k is not None and not isinstance(v, list)}
@@ -80,7 +103,8 @@ def _texts(row: Mapping[str | None, str | list[str] | None]) -> dict[str, str | 
 
 def _known(name: str, files: Collection[str]) -> str | None:
     """The image that is meant, also where a path is written as on Windows, or begins with ./."""
-    for way in (name, name.replace("\\", "/"), name.replace("\\", "/").removeprefix("./")):
+    slashed = name.replace("\\", "/")
+    for way in (name, unquoted(name), slashed, unquoted(slashed), slashed.removeprefix("./")):
         if way in files:
             return way
     return None

@@ -78,7 +78,7 @@ def of_points(
     embedded = [point for point in points if point.arrays]
     galleries = {_lines(p.name): p.gallery for p in points if p.gallery}
     figures = [
-        ("latent", _LATENT, _latent(embedded, planes, classes)),
+        ("latent", _LATENT + _coloured(len(classes)), _latent(embedded, planes, classes)),
         ("curves", _CURVES, _curves(points)),
     ]
     if dataset is not None and galleries:
@@ -175,6 +175,13 @@ def _latent(
             )
         )
     return latent.draw(panels, classes) if panels else None
+
+
+def _coloured(classes: int) -> str:
+    """What to say of the colours where there are more classes than those."""
+    most = latent.MOST_CLASSES
+    text = f" Of {classes:,} classes the {most} with most test images are coloured."
+    return text * (classes > most)
 
 
 def _lines(name: str) -> str:

@@ -32,6 +32,7 @@ NO_SETTING = (
     *EXECUTION,
     *(f"eval.{name}" for name in ("protocols", "classifiers", "embeddings", "baselines")),
 )
+ESCAPES = "backslashreplace"  # of paths in the configuration that are no UTF-8
 LONG = 150  # rows: longer tables are on the page and in their files only
 
 
@@ -153,7 +154,7 @@ def report(
         config=flatten(shown_config),
         warnings=[_lost(result) for result in results if result["status"] != "ok"],
     )
-    folder.write(into / "report.html", page.render(content).encode())
+    folder.write(into / "report.html", page.render(content).encode(errors=ESCAPES))
     lines = [f"# {title}", "", about, "", protocol_text, ""]
     for one in tables[:-1]:
         lines += [f"## {one.title}", ""]
@@ -167,7 +168,7 @@ def report(
     lines += ["<details><summary>Base configuration</summary>", ""]
     lines += ["What the table's columns name differs from it; a system reads only some of it.", ""]
     lines += ["```json", json.dumps(shown_config, indent=1), "```", "", "</details>", ""]
-    folder.write(into / "report.md", "\n".join(lines).encode())
+    folder.write(into / "report.md", "\n".join(lines).encode(errors=ESCAPES))
     return Report(
         "\n\n".join([*map(table.markdown, scores), *map(_titled, further_tables)]),
         into / "report.md",

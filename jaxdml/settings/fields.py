@@ -1,6 +1,7 @@
 """Fields that every configuration has, beside the options of its parts; and how they are set."""
 
 import difflib
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -145,8 +146,11 @@ def last_parts(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def last_part(path: str) -> str:
-    """The name of a file or folder; of one that has none, like `.`, the path."""
-    return Path(path).name or path
+    """The name of a file or folder; of one that has none, like `.`, the path.
+
+    Bytes that are no UTF-8 are written as escapes.
+    """
+    return os.fsencode(Path(path).name or path).decode(errors="backslashreplace")
 
 
 def usual(fields: Mapping[str, Field]) -> dict[str, Any]:

@@ -297,6 +297,8 @@ def source(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 def dataset_name(config: Mapping[str, Any]) -> str:
     """What a data set is called: by the last part of its path, if it has one.
 
+    Bytes of a path that are no UTF-8 are written as escapes, as in the names of its files.
+
     Args:
       config: a setting, or what a result has stored of one.
 

@@ -7,6 +7,7 @@ import pytest
 
 from jaxdml import data
 from jaxdml.options import ConfigError
+from jaxdml.settings.setting import dataset_name
 
 Image = pytest.importorskip("PIL.Image")
 GREY = np.random.default_rng(0).integers(0, 256, (40, 8, 7), np.uint8)
@@ -209,8 +210,20 @@ def test_a_folder_that_cannot_be_read_is_refused_and_not_passed_over(photos, mon
         load(photos)
 
 
-def test_a_name_that_is_no_utf_8_is_said_with_replacements(photos):
+def test_a_name_that_is_no_utf_8_is_said_with_escapes(photos):
     (photos / "cat" / os.fsdecode(b"caf\xe9.txt")).touch()
     [note] = read(photos)[1]
-    assert note.endswith("left out: cat/caf\ufffd.txt")
+    assert note.endswith("left out: cat/caf\\xe9.txt")
     note.encode()
+
+
+def test_classes_and_files_whose_names_are_no_utf_8_have_escapes_for_names(tmp_path):
+    photos = tmp_path / os.fsdecode(b"f\xf6to")
+    for i, name in enumerate((b"caf\xe9", b"caf\xe8", b"tea")):
+        put(photos / os.fsdecode(name) / "1.png", i)
+        put(photos / os.fsdecode(name) / os.fsdecode(b"\xe9.png"), 10 + i)
+    dataset = load(photos)
+    assert dataset.name == "f\\xf6to"
+    assert dataset.classes == ("caf\\xe8", "caf\\xe9", "tea")
+    assert "caf\\xe9/\\xe9.png" in dataset.names
+    assert dataset_name({"data.name": "images", "data.path": str(photos)}) == dataset.name

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from jaxdml.data import label_files
 from jaxdml.data.sets import images
 from jaxdml.options import ConfigError
 
@@ -95,3 +96,20 @@ def test_text_that_is_no_utf_8_is_named(photos):
     write(photos, ["größe.png,cat"], encoding="latin-1")
     with pytest.raises(ConfigError, match=r"labels.csv cannot be read as UTF-8 text"):
         images.make(photos, path=str(photos))
+
+
+def test_names_that_look_like_formulas_are_read_as_they_were_quoted(photos):
+    names = ["=1+1.png", "'=1.png", "@home.png", "-.png"]
+    for i, name in enumerate(names):
+        (photos / FILES[i]).rename(photos / name)
+    files = [*names, *FILES[len(names) :]]
+    labels = ["=cat", "-1", "'@dog"]
+    cells = [label_files.quoted(name) for name in (*names, *labels)]
+    assert not any(cell.startswith(tuple("=+-@")) for cell in cells)
+    rows = [
+        f"{label_files.quoted(file)},{label_files.quoted(labels[i % 3])}"
+        for i, file in enumerate(files)
+    ]
+    write(photos, rows)
+    dataset = images.make(photos, path=str(photos))
+    assert by_grey(dataset) == {5 * i: labels[i % 3] for i in range(len(files))}

@@ -27,6 +27,35 @@ def test_eleven_classes_are_told_apart_without_colour(random):
     assert len({text.get_text() for text in figure.axes[0].texts}) == 11  # numbers at the medians
 
 
+def test_of_many_classes_the_most_frequent_are_coloured_and_the_others_grey(random):
+    y = np.concatenate([np.arange(1500), np.repeat(np.arange(1000, 1040), 2)])
+    z = random.normal(size=(len(y), 2))
+    figure = latent.draw(
+        [latent.Panel("a", "space", z, y, z[:9], y[:9])], [f"c{i}" for i in range(1500)]
+    )
+    names = [text.get_text() for text in figure.legends[0].texts]
+    assert names[:2] == ["1000 c1000", "1001 c1001"]
+    assert names[40:] == ["1,460 other classes", "labelled training image"]
+    assert len({(h.get_marker(), h.get_color()) for h in figure.legends[0].legend_handles}) == 42
+    assert len(figure.axes[0].texts) == 40
+    assert len(figure.axes[0].collections) < 100  # what took most of a report's time
+
+
+@pytest.mark.parametrize("panels", [1, 3])
+def test_long_names_of_classes_are_readable(panels, random):
+    names = [f"a class of thirty letters, {i:03d}" for i in range(10)] + ["W" * 200]
+    figure = latent.draw([panel(random)] * panels, names)
+    figure.draw_without_rendering()
+    [legend] = figure.legends
+    extent = legend.get_window_extent()
+    assert figure.bbox.x0 <= extent.x0 < extent.x1 <= figure.bbox.x1
+    assert figure.bbox.y0 <= extent.y0
+    assert extent.y1 < figure.axes[0].get_window_extent().y0
+    texts = [text.get_text() for text in legend.texts]
+    assert texts[:2] == ["0 a class of thirty letters, 000", "1 a class of thirty letters, 001"]
+    assert texts[10] == f"10 {'W' * 39}…"
+
+
 def test_the_prior_is_one_standard_deviation_of_each_component(random):
     covariance = np.array([[4.0, 0.0], [0.0, 1.0]])
     turn = np.array([[0.8, -0.6], [0.6, 0.8]])

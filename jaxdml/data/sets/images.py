@@ -78,7 +78,7 @@ def make(
         raise ConfigError(f"data.size must be a whole number above 0, but is {size!r}")
     if channels not in (None, 1, 3):
         raise ConfigError(f"data.channels must be 1 (grey) or 3 (colour), but is {channels!r}")
-    span, name = _span(range), data_folder.absolute().name
+    span, name = _span(range), folders.text(data_folder.absolute().name)
     passed = folders.Passed()
     table = data_folder / label_files.NAME
     items = _listed(table, passed) if table.is_file() else _items(data_folder, passed)
@@ -169,7 +169,7 @@ def _items(data_folder: Path, passed: folders.Passed) -> list[Item]:
     items = []
     for folder, split in classes:
         images = folders.files(folder, passed)
-        label = None if _unlabelled(folder.name) else folder.name
+        label = None if _unlabelled(folder.name) else folders.text(folder.name)
         if not images and label:
             raise ConfigError(f"{folders.no_image(folder, passed)}: put some there, or remove it")
         items += [Item(image, split, label, folder) for image in images]

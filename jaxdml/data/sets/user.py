@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdml.data import copies, labels
 from jaxdml.data.check import check
-from jaxdml.data.folders import first_names
+from jaxdml.data.folders import first_names, text
 from jaxdml.options import ConfigError, between, listed
 from jaxdml.types import Columns, Dataset, Split
 
@@ -74,7 +74,7 @@ def dataset(
       ConfigError: if it is not what `check` wants, a class has no image at all, or there are too
         few labels to set some apart.
     """
-    train, name = parts["train"], path.absolute().name
+    train, name = parts["train"], text(path.absolute().name)
     used = np.unique(np.concatenate([part.y for part in parts.values()]))
     used = used[used >= 0]
     class_names = range(len(used)) if classes is None else classes

@@ -70,7 +70,7 @@ def images(
             files = folders.files(path, passed)
             if not files:
                 raise ConfigError(folders.no_image(path, passed))
-            names = [file.relative_to(path).as_posix() for file in files]
+            names = [folders.relative(file, path) for file in files]
             name = f"--input={path}"
             with decoding.limit(megapixels):
                 x, changes = decoding.pixels(files, (height, width), channels, span, name)
