@@ -1,11 +1,18 @@
 """The report of a run, written and said."""
 
+import functools
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from jaxdml.commands import cli
+from jaxdml.labelling import calibration, held_out
 from jaxdml.options import ConfigError
 from jaxdml.report import write
+from jaxdml.runs.planning import loading
 from jaxdml.runs.storage import archive, folder
 
 
@@ -13,7 +20,9 @@ def write_and_print(*run_folders: folder.Folder, into: Path | None = None) -> No
     """Writes the report of one or more runs, and prints its table and where things lie."""
     into = into or run_folders[0].report
     try:
-        written = write.report(run_folders, into, cli.loader(*run_folders), cli.PROJECTION.value)
+        load = cli.loader(*run_folders)
+        calibrate = functools.partial(_calibrate, load)
+        written = write.report(run_folders, into, load, cli.PROJECTION.value, calibrate)
         if cli.KEEP.value:
             _keep(run_folders[0], Path(cli.KEEP.value))
     except OSError as error:
@@ -28,6 +37,24 @@ def write_and_print(*run_folders: folder.Folder, into: Path | None = None) -> No
         print(f"kept     {cli.KEEP.value}")
     for note in written.notes:
         print(f"note: {note}")
+
+
+def _calibrate(
+    load: loading.LoadDataset, result: Mapping[str, Any]
+) -> dict[str, np.ndarray] | None:
+    """How far confidence and accuracy agree on images that a point did not learn from.
+
+    `None` where too few were held out, or its parameters are not here.
+    """
+    try:
+        held = held_out.of_point(result["folder"], result, load)
+    except ConfigError:
+        return None
+    found = calibration.before_and_after(*held)
+    if found is None:
+        return None
+    names = ("as the network says", "with a temperature")
+    return {name: np.stack(bins) for name, bins in zip(names, found, strict=True)}
 
 
 def _keep(run_folder: folder.Folder, into: Path) -> None:
