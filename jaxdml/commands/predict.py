@@ -12,7 +12,8 @@ not learn from, where there are fifty of them.
 `--suggest=N` writes N images to label next: those that stand for groups of images without a label,
 the groups of most doubt first. They are chosen from `--input`, or else from the training images of
 the run without a label. `--suspects` writes the labelled training images, those first of which the
-network says another class as soon as they are changed a little.
+network says another class as soon as they are changed a little. Pictures of the first of either are
+on the report page once `jaxdml report` has written it again.
 
 `--point` is not needed where a run has one point.
 """
@@ -28,7 +29,7 @@ from jaxdml.estimator.trained import reading
 from jaxdml.labelling.labeller import Labeller
 from jaxdml.options import ConfigError
 from jaxdml.report.tables import table
-from jaxdml.runs.storage import folder, opening
+from jaxdml.runs.storage import folder, image_tables, opening
 
 OWN = flags.FlagValues()
 POINT = flags.DEFINE_string(
@@ -54,14 +55,13 @@ def main() -> None:
     result = opening.chosen(run_folder, POINT.value)
     labeller = Labeller.of_point(run_folder, result, cli.loader(run_folder))
     if SUSPECTS.value:
-        written = labeller.suspects()
+        written = _seen(labeller, "suspects", labeller.suspects())
     else:
         images = _read(Path(INPUT.value), labeller) if INPUT.value else labeller.unlabelled()
-        written = (
-            labeller.suggested(images, SUGGEST.value)
-            if SUGGEST.value
-            else labeller.predicted(images)
-        )
+        if SUGGEST.value:
+            written = _seen(labeller, "suggestions", labeller.suggested(images, SUGGEST.value))
+        else:
+            written = labeller.predicted(images)
     try:
         folder.write(output, table.csv(_without_formulas(written)).encode())
     except OSError as error:
@@ -69,6 +69,24 @@ def main() -> None:
     print(f"{len(written.body):,} rows in {output}")
     for note in written.notes:
         print(f"note: {note}")
+
+
+def _seen(labeller: Labeller, name: str, found: table.ImageTable) -> table.Table:
+    """The table, with a note of how to see its images: they are left in the run folder."""
+    if not labeller.sees_pictures:
+        return found.table
+    run_folder = labeller.run_folder
+    try:
+        image_tables.write(run_folder, labeller.result["point"], name, found)
+    except OSError as error:
+        note = f"the images will not be on the report page: {error}"
+    else:
+        few = f"the first {image_tables.MOST} of them" * (len(found.images) > image_tables.MOST)
+        note = (
+            f"to see {few or 'them'}, write the report page again: "
+            f"jaxdml report --workdir={run_folder.path}"
+        )
+    return found.table._replace(notes=[*found.table.notes, note])
 
 
 def _without_formulas(written: table.Table) -> table.Table:

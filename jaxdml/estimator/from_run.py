@@ -1,5 +1,6 @@
 """A point of a run folder as a fitted embedder, without the data that it was trained on."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def load(run_folder: str | Path, point: str = "") -> SemiSupervisedEmbedder:
 
 
 def of_result(
-    run_folder: folder.Folder, result: dict[str, Any], load_dataset: loading.LoadDataset
+    run_folder: folder.Folder, result: Mapping[str, Any], load_dataset: loading.LoadDataset
 ) -> SemiSupervisedEmbedder:
     """The same, of a result as `result.json` holds it.
 

@@ -81,6 +81,19 @@ def reliability(shares: np.ndarray, labels: np.ndarray, bins: int = 10) -> Relia
     return Reliability(confidence, accuracy, count[held])
 
 
+def before_and_after(
+    scores: np.ndarray, labels: np.ndarray
+) -> tuple[Reliability, Reliability] | None:
+    """The reliability of class scores on held-out rows, without and with a temperature.
+
+    The latter is that of `honest` probabilities. `None` of fewer than `FEWEST` rows.
+    """
+    if len(labels) < FEWEST:
+        return None
+    before, after = probabilities(scores), honest(scores, labels)
+    return reliability(before, labels), reliability(after, labels)
+
+
 def honest(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Probabilities f64[N, C] of held-out rows, each by a temperature that did not see it.
 

@@ -1,5 +1,6 @@
 """Class scores of labelled images that a point of a run did not learn from."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,17 +21,20 @@ class HeldOut(NamedTuple):
 
 
 def of_point(
-    run_folder: folder.Folder, result: dict[str, Any], load_dataset: loading.LoadDataset
+    run_folder: folder.Folder, result: Mapping[str, Any], load_dataset: loading.LoadDataset
 ) -> HeldOut:
     """The images that a point was scored on; or, where labelled images take turns, all of those.
 
     Args:
       run_folder: its run folder, with the embeddings that it keeps.
-      result: of the point, as `result.json` holds it.
+      result: of the point, as `result.json` holds it; or one that stands for all folds, as
+        `report.tables.folds.pooled` makes it.
       load_dataset: as for `from_run.of_result`.
     """
     parts = []
-    for one in (result, *folds_of(run_folder, result)):
+    one_fold = result["config"].get(FOLD) is not None and not result.get("pooled")
+    folds = [] if one_fold else folds_of(run_folder, result)
+    for one in {one["point"]: one for one in (result, *folds)}.values():
         arrays = run_folder.embeddings(one["point"])
         if len(arrays["test"]):
             embedder = from_run.of_result(run_folder, one, load_dataset)
@@ -40,14 +44,12 @@ def of_point(
     return HeldOut(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def folds_of(run_folder: folder.Folder, result: dict[str, Any]) -> list[dict[str, Any]]:
+def folds_of(run_folder: folder.Folder, result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The finished points that are as this one, but for a part of the labels that they lack."""
 
     def plain(config: dict[str, Any]) -> dict[str, Any]:
         return {path: value for path, value in config.items() if path != FOLD}
 
-    if result["config"].get(FOLD) is not None:
-        return []
     return [
         other
         for other in run_folder.results()

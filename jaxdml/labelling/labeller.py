@@ -16,7 +16,7 @@ from jaxdml.estimator.trained import reading
 from jaxdml.evaluate import neighbours
 from jaxdml.labelling import calibration, held_out, suggestion, suspicion
 from jaxdml.options import ConfigError
-from jaxdml.report.tables.table import Table
+from jaxdml.report.tables.table import ImageTable, Table
 from jaxdml.runs.planning import loading
 from jaxdml.runs.storage import folder
 from jaxdml.types import Dataset
@@ -55,6 +55,12 @@ class Labeller:
         return cls(embedder, result, run_folder, names, rows, load_dataset)
 
     @property
+    def sees_pictures(self) -> bool:
+        """Whether what it labels can be shown: grey or RGB images, and no vectors."""
+        trained = self.embedder.trained_
+        return trained.columns is None and trained.on_data.image_shape[2] in (1, 3)
+
+    @property
     def run(self) -> str:
         """The name of its run folder."""
         return self.run_folder.path.resolve().name
@@ -84,7 +90,7 @@ class Labeller:
                    "distance", "run", "point")  # fmt: skip
         return Table("Classes", heading, body, 2, notes)
 
-    def suggested(self, images: reading.Inputs, count: int) -> Table:
+    def suggested(self, images: reading.Inputs, count: int) -> ImageTable:
         """The images that are worth most when they are labelled, the first first."""
         z = self.embedder.trained_.embed(images.x)
         temperature, notes = self._temperature()
@@ -104,16 +110,18 @@ class Labeller:
             for row, nearest in zip(rows, near, strict=True)
         ]
         heading = ("file", "label", "class", "confidence", "nearest labelled", "run", "point")
-        return Table("To label next", heading, body, 3, notes)
+        return ImageTable(Table("To label next", heading, body, 3, notes), images.x[rows])
 
-    def suspects(self) -> Table:
+    def suspects(self) -> ImageTable:
         """The labelled training images, those first whose label looks wrong.
 
         Raises:
           ConfigError: if the data are not there, or have changed.
         """
         dataset, labels = self._dataset(), self.embedder.labels_
-        found = suspicion.doubts(self.embedder, dataset.train.x[self.labelled_rows], labels)
+        images = dataset.train.x[self.labelled_rows]
+        found = suspicion.doubts(self.embedder, images, labels)
+        order = np.argsort(-found.value, kind="stable")
         body = [
             [
                 self.labelled_names[row],
@@ -123,10 +131,10 @@ class Labeller:
                 self.run,
                 self.result["point"],
             ]
-            for row in np.argsort(-found.value, kind="stable")
+            for row in order
         ]
         heading = ("file", "label", "looks like", "suspicion", "run", "point")
-        return Table("Suspects", heading, body, 3)
+        return ImageTable(Table("Suspects", heading, body, 3), images[order])
 
     def unlabelled(self) -> reading.Inputs:
         """The training images of its run that the point had no label of.
@@ -159,20 +167,17 @@ class Labeller:
     def _temperature(self) -> tuple[float, list[str]]:
         """The temperature, and what is to be said of it."""
         scores, labels = held_out.of_point(self.run_folder, self.result, self.load_dataset)
-        count = len(labels)
-        if count < calibration.FEWEST:
+        count, found = len(labels), calibration.before_and_after(scores, labels)
+        if found is None:
             return 1.0, [
                 f"confidence is not calibrated: {count} labelled images were held out, and "
                 f"{calibration.FEWEST} are the least; take it as an order, not as a share"
             ]
         temperature = calibration.temperature(scores, labels)
-        before, after = (
-            calibration.reliability(shares, labels).error
-            for shares in (calibration.probabilities(scores), calibration.honest(scores, labels))
-        )
+        before, after = found
         return temperature, [
             f"confidence is calibrated on {count:,} labelled images that were held out: there it "
-            f"was off by {before:.3f} on average, and after that by {after:.3f}"
+            f"was off by {before.error:.3f} on average, and after that by {after.error:.3f}"
         ]
 
     def _nearest(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -112,6 +112,7 @@ function colour(name) {
 
 const MANY = 3000; // points, from which on they are drawn smaller; on a phone they always are
 const COLOURS = 10; // --class-0 … of page.css
+const MOST_CLASSES = 40; // that have a colour and a button; of more, those with most images
 // What plotly calls a shape, and the same on a square from -10 to 10.
 const SHAPES = [
   ["circle", "M-8,0a8,8 0 1,0 16,0a8,8 0 1,0 -16,0Z"],
@@ -127,18 +128,28 @@ const SHAPES = [
 ];
 const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-// A class has one of ten colours and one of ten shapes; the eleventh has the first colour again
-// with the second shape, and so on: no two of a hundred look the same.
-const colourOf = (c) => c % COLOURS;
-const shapeOf = (c) => SHAPES[(c + Math.floor(c / COLOURS)) % SHAPES.length];
+// The i-th class that is coloured has one of ten colours and one of ten shapes; the eleventh has the
+// first colour again with the second shape, and so on: no two of a hundred look the same.
+const colourOf = (i) => i % COLOURS;
+const shapeOf = (i) => SHAPES[(i + Math.floor(i / COLOURS)) % SHAPES.length];
 
-const ARRAYS = { Float32Array, Uint8Array, Uint16Array, Uint32Array };
+const ARRAYS = {
+  Float32Array, Uint8Array, Uint16Array, Uint32Array, Int8Array, Int16Array, Int32Array,
+}; // prettier-ignore
 
 function decode({ type, base64 }) {
   return new ARRAYS[type](Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
 }
 
-function explore({ classes, scatters, across, size }) {
+/** The classes with most images, in order; −1, no label, is none of them. */
+function mostFrequent(classes, scatters) {
+  const counts = classes.map(() => 0);
+  for (const { labels } of scatters) for (const c of decode(labels)) if (c >= 0) counts[c]++;
+  const order = [...classes.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
+  return order.slice(0, MOST_CLASSES).sort((a, b) => a - b);
+}
+
+function explore({ classes, scatters, names, across, size }) {
   byId("space").append(byId("explorer").content.cloneNode(true));
   const plot = byId("plot");
   const only = new Set(); // classes; none: all are shown
@@ -146,16 +157,23 @@ function explore({ classes, scatters, across, size }) {
   let chosen = null; // a row of them
   let around = []; // its neighbours, once asked for
 
-  const className = (c) => (/^\d+$/.test(classes[c]) ? `class ${classes[c]}` : classes[c]);
-  const kind = (row) => (now.labelled[row] ? "labelled training image" : "test image");
+  const coloured = mostFrequent(classes, scatters);
+  const ranks = new Map(coloured.map((c, i) => [c, i]));
+  const label = (c) => (c < 0 ? "no label" : classes[c]);
+  const className = (c) => (/^\d+$/.test(label(c)) ? `class ${label(c)}` : label(c));
+  const hasLabel = (row) => now.labels[row] >= 0;
+  const kind = (row) =>
+    !now.training[row] ? "test image" : `${hasLabel(row) ? "labelled " : ""}training image`;
+  const file = (row) => names[now.image[row]] ?? "";
   const name = (row) => `${className(now.labels[row])}, ${kind(row)}`;
-  const same = (row, other) => now.labels[row] === now.labels[other];
+  const same = (row, other) => hasLabel(row) && now.labels[row] === now.labels[other];
+  const differ = (row, other) => hasLabel(row) && hasLabel(other) && !same(row, other);
   const shown = (row) => only.size === 0 || only.has(now.labels[row]);
 
   function load(i) {
-    const { title, space, k } = scatters[i];
+    const { title, space, k, unlabelled } = scatters[i];
     now = { title, space, k };
-    for (const part of ["position", "labels", "labelled", "image", "neighbours"]) {
+    for (const part of ["position", "labels", "training", "image", "neighbours"]) {
       now[part] = decode(scatters[i][part]);
     }
     now.count = now.labels.length;
@@ -163,17 +181,24 @@ function explore({ classes, scatters, across, size }) {
     now.y = now.position.filter((_, j) => j % 2 === 1);
     plot.ariaLabel = `${title}: ${now.count} images in the ${space}`;
     byId("axes").textContent =
-      `${title}. Axes: ${space}. Labelled training images have a strong edge, test images none.`;
+      `${title}. Axes: ${space}. Labelled training images have a strong edge, test images none.` +
+      (unlabelled ? ` Rings are ${unlabelled} training images without a label.` : "");
     choose(null);
     draw();
   }
 
   // ---- the plot ----
 
-  function trace(labelled, colours) {
-    const rows = [...now.labels.keys()].filter((row) => Boolean(now.labelled[row]) === labelled);
+  function trace(rows, colours, labelled) {
     const each = (f) => rows.map(f);
     const larger = now.count < MANY && plot.clientWidth > 500 ? 2 : 0;
+    const rank = (row) => ranks.get(now.labels[row]);
+    const look = (row) => {
+      if (!hasLabel(row)) return [colour("quiet"), "circle-open"];
+      if (rank(row) === undefined) return [colour("faint"), "circle"];
+      return [colours[colourOf(rank(row))], shapeOf(rank(row))[0]];
+    };
+    const looks = each(look);
     return {
       type: "scatter", // as SVG: WebGL drew 10,000 points no sooner, and needs eval
       mode: "markers",
@@ -182,11 +207,11 @@ function explore({ classes, scatters, across, size }) {
       customdata: rows,
       hoverinfo: "none", // there is a tip of our own, with the image
       marker: {
-        color: each((row) => colours[colourOf(now.labels[row])]),
-        symbol: each((row) => shapeOf(now.labels[row])[0]),
+        color: looks.map(([fill]) => fill),
+        symbol: looks.map(([, symbol]) => symbol),
         opacity: each((row) => (shown(row) ? (labelled ? 1 : 0.75) : 0.06)),
-        size: (labelled ? 7 : 5) + larger,
-        line: { width: labelled ? 1.5 : 0, color: colour("ink") },
+        size: each((row) => (labelled && rank(row) !== undefined ? 7 : 5) + larger),
+        line: labelled ? { width: 1.5, color: colour("ink") } : { width: 0 },
       },
     };
   }
@@ -220,7 +245,16 @@ function explore({ classes, scatters, across, size }) {
       showSendToCloud: false, // what is here stays here
       modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
     };
-    Plotly.react(plot, [trace(false, colours), trace(true, colours)], layout, config);
+    const rows = [...now.labels.keys()];
+    const layers = [
+      rows.filter((row) => !hasLabel(row)), // below all others
+      rows.filter((row) => !now.training[row]),
+      rows.filter((row) => now.training[row] && hasLabel(row)),
+    ];
+    const isColoured = (row) => ranks.has(now.labels[row]); // drawn later, above the grey ones
+    for (const layer of layers) layer.sort((a, b) => isColoured(a) - isColoured(b));
+    const traces = layers.map((layer, i) => trace(layer, colours, i === 2));
+    Plotly.react(plot, traces.filter((_, i) => layers[i].length), layout, config);
   }
 
   /** Rings around the chosen point and its neighbours, and lines between them. */
@@ -248,7 +282,7 @@ function explore({ classes, scatters, across, size }) {
     }));
     const right = { color: colour("ink"), width: 1.5 };
     const wrong = { color: colour("wrong"), width: 2.5 };
-    const rings = around.map((row) => ring(row, 7, same(row, chosen) ? right : wrong));
+    const rings = around.map((row) => ring(row, 7, differ(row, chosen) ? wrong : right));
     return [...lines, ...rings, ring(chosen, 10, { color: colour("accent"), width: 3 })];
   }
 
@@ -282,8 +316,7 @@ function explore({ classes, scatters, across, size }) {
       byId("said").textContent = "";
       return;
     }
-    const right = around.filter((other) => same(other, row)).length;
-    const sentence = `${right} of ${now.k} nearest neighbours are of the same class`;
+    const sentence = said(row);
     const ask = element("button", { type: "button" }, `Show ${now.k} nearest neighbours`);
     ask.addEventListener("click", () => turn(row, true));
     panel.replaceChildren(
@@ -295,23 +328,40 @@ function explore({ classes, scatters, across, size }) {
     byId("said").textContent = name(row) + (around.length ? `; ${sentence}: ${classesAround}` : "");
   }
 
+  /** What the classes of the neighbours say. */
+  function said(row) {
+    const count = (condition) => around.filter(condition).length;
+    if (!hasLabel(row)) {
+      const found = [...new Set(around.map((other) => now.labels[other]))];
+      const counts = found.map((c) => [count((other) => now.labels[other] === c), className(c)]);
+      counts.sort(([a], [b]) => b - a);
+      return `${now.k} nearest neighbours: ${counts.map((pair) => pair.join(" × ")).join(", ")}`;
+    }
+    const right = count((other) => same(other, row));
+    const open = count((other) => !hasLabel(other));
+    const rest = open ? `, ${open} ${open === 1 ? "has" : "have"} no label` : "";
+    return `${right} of ${now.k} nearest neighbours are of the same class${rest}`;
+  }
+
   function caption(row) {
     const words = className(now.labels[row]);
-    return element("span", {}, element("strong", {}, words), ` ${kind(row)}`);
+    const small = file(row) ? [element("small", {}, file(row))] : [];
+    return element("span", {}, element("strong", {}, words), ` ${kind(row)}`, ...small);
   }
 
   function neighbour(row, of) {
-    const right = same(row, of);
+    const relation = same(row, of) ? "right" : differ(row, of) ? "wrong" : "open";
+    const words = { right: ", the same class", wrong: ", another class", open: "" }[relation];
     const button = element(
       "button",
       {
         type: "button",
-        className: right ? "right" : "wrong",
-        title: name(row),
-        ariaLabel: `${name(row)}, ${right ? "the same" : "another"} class`,
+        className: relation,
+        title: file(row) || name(row),
+        ariaLabel: `${name(row)}${words}`,
       },
       picture(row),
-      element("span", {}, classes[now.labels[row]]),
+      element("span", {}, label(now.labels[row])),
     );
     button.addEventListener("click", () => {
       turn(row, true);
@@ -383,12 +433,15 @@ function explore({ classes, scatters, across, size }) {
   // ---- classes ----
 
   function legend() {
-    const buttons = classes.map((label, c) => {
+    const open = scatters.some(({ labels }) => decode(labels).includes(-1)) ? [-1] : [];
+    const buttons = [...coloured, ...open].map((c) => {
       const button = element("button", { type: "button", ariaPressed: "false" });
+      const i = ranks.get(c);
+      const fill = c < 0 ? "fill: none; stroke: var(--quiet)" : `fill: var(--class-${colourOf(i)})`;
       button.innerHTML =
-        `<svg viewBox="-11 -11 22 22" aria-hidden="true" style="fill: var(--class-${colourOf(c)})">` +
-        `<path d="${shapeOf(c)[1]}"/></svg>`;
-      button.append(label);
+        `<svg viewBox="-11 -11 22 22" aria-hidden="true" style="${fill}; stroke-width: 3">` +
+        `<path d="${(c < 0 ? SHAPES[0] : shapeOf(i))[1]}"/></svg>`;
+      button.append(label(c));
       button.addEventListener("click", () => {
         if (!only.delete(c)) only.add(c);
         button.ariaPressed = String(only.has(c));
@@ -396,7 +449,9 @@ function explore({ classes, scatters, across, size }) {
       });
       return button;
     });
-    document.querySelector(".classes").append(...buttons);
+    const others = classes.length - coloured.length;
+    const rest = `${others} other classes, with no more images each, are grey.`;
+    document.querySelector(".classes").append(...buttons, others ? element("span", {}, rest) : "");
   }
 
   const setting = byId("setting");

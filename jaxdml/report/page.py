@@ -19,11 +19,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml.report.tables.table import Table
+from jaxdml.report.tables.table import ImageTable, Table
 
 MOST_BYTES = 2**24  # of all images together; more of them, or larger ones, are shown smaller
+MOST_GALLERY = 2**21  # of the images of a gallery
 _WARNINGS_SHOWN = 8  # further ones are folded away
-_JS_TYPES = {"f4": "Float32Array", "u1": "Uint8Array", "u2": "Uint16Array", "u4": "Uint32Array"}
+_JS_TYPES = {
+    "f4": "Float32Array", "u1": "Uint8Array", "u2": "Uint16Array", "u4": "Uint32Array",
+    "i1": "Int8Array", "i2": "Int16Array", "i4": "Int32Array",
+}  # fmt: skip
 _NO_PLOTLY = (
     "The latent space can be explored here once plotly is installed (`pip install 'jaxdml[plot]'`) "
     "and the report is written again."
@@ -44,10 +48,18 @@ class Scatter(NamedTuple):
     title: str
     space: str  # what the axes are
     position: np.ndarray  # f32[N, 2]
-    labels: np.ndarray  # i32[N]
-    labelled: np.ndarray  # bool[N], a labelled training image; else a test image
-    image: np.ndarray  # i32[N], rows of `images`
+    labels: np.ndarray  # i32[N]; -1 of a training image without a label
+    training: np.ndarray  # bool[N], a training image; else a test image
+    image: np.ndarray  # i32[N], rows of `Explored`
     neighbours: np.ndarray  # i32[N, k], rows of this scatter, the nearest first
+    unlabelled: int = 0  # training images without a label, of which some are here
+
+
+class Explored(NamedTuple):
+    """The images of all scatters."""
+
+    images: np.ndarray | None = None  # u8[M, H, W, C]; C is 1 (grey) or 3 (RGB)
+    names: Sequence[str] = ()  # of each, like its file; empty where it has none
 
 
 class Content(NamedTuple):
@@ -56,9 +68,10 @@ class Content(NamedTuple):
     title: str
     summary: str = ""  # sentences, as paragraphs or Markdown lists; so are the notes of a table
     tables: Sequence[Table] = ()
+    galleries: Sequence[ImageTable] = ()  # u8; what was found of labels
     pictures: Sequence[Picture] = ()
     scatters: Sequence[Scatter] = ()
-    images: np.ndarray | None = None  # u8[M, H, W, C] of the scatters; C is 1 (grey) or 3 (RGB)
+    explored: Explored = Explored()
     classes: Sequence[str] = ()  # the name of class i
     config: Mapping[str, Any] = MappingProxyType({})  # path → value
     warnings: Sequence[str] = ()  # to be read before the scores: points that diverged or failed
@@ -72,12 +85,15 @@ def render(content: Content) -> str:
     ('<!doctype html>', True)
     """
     plotly = _plotly() if content.scatters else None
-    images = content.images
+    images = content.explored.images
     sections = []  # name, heading, body
     if content.warnings:
         sections.append(("warnings", "Warnings", _warnings(content.warnings)))
     for i, table in enumerate(content.tables, 1):
         sections.append((f"table-{i}", table.title or f"Table {i}", _table(table)))
+    if content.galleries:
+        shown = "\n".join(map(_gallery, content.galleries))
+        sections.append(("labels", "Labels: to give next, and to look at again", shown))
     if content.scatters:  # page.js fills it
         sections.append(("space", "Latent space", "" if plotly else _prose(_NO_PLOTLY)))
     if content.pictures:
@@ -90,6 +106,7 @@ def render(content: Content) -> str:
         data = {
             "classes": list(content.classes),
             "scatters": [_scatter(s) for s in content.scatters],
+            "names": list(content.explored.names),
         }
         if images is not None and len(images):
             images = smaller(images)
@@ -190,6 +207,27 @@ def _table(table: Table) -> str:
     )
 
 
+def _gallery(gallery: ImageTable) -> str:
+    """An image for each row of the table, its first cell, and the others with their headings."""
+    table, items = gallery.table, []
+    images = smaller(gallery.images, MOST_GALLERY)
+    for row, image in zip(table.body, images, strict=True):
+        name, *cells = map(html.escape, row)
+        pairs = "".join(
+            f"<div><dt>{html.escape(heading)}</dt><dd>{cell}</dd></div>"
+            for heading, cell in zip(table.heading[1:], cells, strict=True)
+            if cell
+        )
+        items.append(
+            f'<li><img alt="" src="data:image/png;base64,{_base64(_png(image))}">'
+            f"<strong>{name}</strong><dl>{pairs}</dl></li>"
+        )
+    return (
+        f'<h3>{html.escape(table.title)}</h3>\n<ol class="gallery">{"".join(items)}</ol>\n'
+        f'<div class="notes">\n{_prose(*table.notes)}\n</div>'
+    )
+
+
 def _picture(picture: Picture) -> str:
     width, height = struct.unpack(">II", picture.png[16:24])  # of the header
     title = html.escape(picture.title, quote=True)
@@ -225,15 +263,26 @@ def _scatter(scatter: Scatter) -> dict[str, Any]:
         "space": scatter.space,
         "position": _array(scatter.position.astype("<f4")),
         "labels": _array(_small(scatter.labels)),
-        "labelled": _array(scatter.labelled.astype("u1")),
+        "training": _array(scatter.training.astype("u1")),
         "image": _array(_small(scatter.image)),
         "neighbours": _array(_small(scatter.neighbours)),
         "k": scatter.neighbours.shape[1],
+        "unlabelled": _few(int((scatter.labels < 0).sum()), scatter.unlabelled),
     }
 
 
+def _few(count: int, of: int) -> str:
+    """A part of so many in words.
+
+    >>> _few(5, 2000), _few(5, 5), _few(0, 0)
+    ('5 of 2,000', '5', '')
+    """
+    return f"{count:,} of {of:,}" if count < of else f"{count:,}" * (count > 0)
+
+
 def _small(numbers: np.ndarray) -> np.ndarray:
-    kind = np.min_scalar_type(numbers.max(initial=0))  # no number is negative
+    ends = numbers.min(initial=0), numbers.max(initial=0)
+    kind = np.result_type(*map(np.min_scalar_type, ends))
     return numbers.astype(kind.newbyteorder("<"))
 
 

@@ -9,8 +9,17 @@ import numpy as np
 from jaxdml.evaluate import neighbours
 from jaxdml.evaluate.gallery import Gallery
 from jaxdml.evaluate.project import Plane
-from jaxdml.report.figures import FIGURES, curves, images, labels, latent, questions, style
-from jaxdml.report.representatives import MOST_CLASSES, Representative, examples
+from jaxdml.report.figures import (
+    FIGURES,
+    curves,
+    images,
+    labels,
+    latent,
+    questions,
+    reliability,
+    style,
+)
+from jaxdml.report.representatives import MOST_CLASSES, Calibrate, Representative, examples
 from jaxdml.report.tables import comparison, summary
 from jaxdml.report.tables.questions import answer, measures
 from jaxdml.report.tables.sharing import LABELS
@@ -64,6 +73,7 @@ def of_points(
     planes: Sequence[Plane],
     dataset: Dataset | None,
     classes: Sequence[str],
+    calibrate: Calibrate | None,
     into: Path,
 ) -> list[Drawn]:
     """The figures of trained points that there is something for.
@@ -73,12 +83,14 @@ def of_points(
       planes: of those that have embeddings, these (test, labelled) in the plane.
       dataset: of the images, if it is here.
       classes: the name of class i.
+      calibrate: says of a result how far confidence and accuracy agree, if that is known.
       into: the folder to write.
     """
     embedded = [point for point in points if point.arrays]
     galleries = {_lines(p.name): p.gallery for p in points if p.gallery}
     figures = [
         ("latent", _LATENT + _coloured(len(classes)), _latent(embedded, planes, classes)),
+        ("reliability", _RELIABILITY, _reliability(embedded, calibrate)),
         ("curves", _CURVES, _curves(points)),
     ]
     if dataset is not None and galleries:
@@ -131,6 +143,11 @@ _CURVES = (
     "Thin lines are the seeds of a setting, the thick one is the mean of those that are still "
     "trained; the background says which phase an epoch was."
 )
+_RELIABILITY = (
+    "Labelled images that the first seed of a setting did not learn from, in ten bins by their "
+    "confidence: the mean confidence of a bin, and the share that is right. On the dotted line "
+    "confidence means what it says. A temperature is chosen on one half and shown on the other."
+)
 _DATA = "Test images of {}: {}."
 _RECONSTRUCTIONS = "Above, test images; below, what the decoder makes of their posterior means."
 _SAMPLES = "Latent points drawn from the prior, decoded."
@@ -162,7 +179,7 @@ def _latent(
 ) -> style.Figure | None:
     panels = []
     for point, plane in zip(points, planes, strict=True):
-        test, labelled = plane.positions
+        test, labelled, *_ = plane.positions
         panels.append(
             latent.Panel(
                 "\n".join((_lines(point.name), *_score(point))),
@@ -260,6 +277,15 @@ def _curves(points: Sequence[Representative]) -> style.Figure | None:
         phases = [row["phase"] for row in longest]
         settings.append(curves.Curves(_lines(point.name), epochs, phases, losses))
     return curves.draw(settings)
+
+
+def _reliability(
+    points: Sequence[Representative], calibrate: Calibrate | None
+) -> style.Figure | None:
+    found = {p.name: calibrate(p.result) for p in points} if calibrate else {}
+    return reliability.draw(
+        [reliability.Panel(_lines(name), bins) for name, bins in found.items() if bins]
+    )
 
 
 def _data(dataset: Dataset, part: Split) -> style.Figure:

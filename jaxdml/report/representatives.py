@@ -19,6 +19,17 @@ from jaxdml.types import Dataset, Split
 
 MOST = 12
 MOST_CLASSES = 40  # of which there is an example
+# point → what its confidence is worth, as `figures.reliability.Panel` holds it
+Calibrate = Callable[[Mapping[str, Any]], Mapping[str, np.ndarray] | None]
+MOST_UNLABELLED = 1_000  # training images
+
+
+class Unlabelled(NamedTuple):
+    """Some training images of whose labels a point knows nothing."""
+
+    rows: np.ndarray  # i64[U] of the training set
+    embeddings: np.ndarray  # f32[U, D]
+    total: int  # of all such images
 
 
 class Representative(NamedTuple):
@@ -28,7 +39,9 @@ class Representative(NamedTuple):
     group: Group
     result: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]  # as embeddings.npz holds them; none where they are not kept
-    gallery: gallery.Gallery | None  # nothing where its data set or its parameters are not here
+    # nothing where its data set or its parameters are not here
+    gallery: gallery.Gallery | None
+    unlabelled: Unlabelled | None
 
 
 def representatives(
@@ -69,18 +82,18 @@ def representatives(
     for name, group, result in chosen:
         run_folder, c = result["folder"], result["config"]
         arrays = run_folder.embeddings(result["point"])
-        point_gallery = None
+        point_gallery = unlabelled = None
         if not arrays:
             missing.setdefault(f"{run_folder.path} keeps scores and losses only", [])
         elif len(kinds) == 1:
             try:
                 loaded_dataset = load(c)
                 trainer = trainers.setdefault(run_folder, ChunkTrainer(run_folder, load))
-                point_gallery = _gallery(run_folder, result, loaded_dataset, trainer)
+                point_gallery, unlabelled = _looked_at(run_folder, result, loaded_dataset, trainer)
                 dataset = loaded_dataset if loaded_dataset.columns is None else None
             except ConfigError as error:
                 missing.setdefault(str(error), []).append(result["point"])
-        points.append(Representative(name, group, result, arrays, point_gallery))
+        points.append(Representative(name, group, result, arrays, point_gallery, unlabelled))
     for why, ids in missing.items():
         note(f"no images{f' of {listed(ids)}' if ids else ' and embeddings'}: {why}")
     return points, dataset, bool(missing)
@@ -104,16 +117,21 @@ def examples(part: Split, each: int = 1) -> np.ndarray:
     return np.concatenate([np.flatnonzero(y == i)[:each] for i in np.unique(y)[:MOST_CLASSES]])
 
 
-def _gallery(
+def _looked_at(
     run_folder: folder.Folder, result: Mapping[str, Any], dataset: Dataset, trainer: ChunkTrainer
-) -> gallery.Gallery:
+) -> tuple[gallery.Gallery, Unlabelled]:
+    """What a trained point shows, and its embeddings of training images without a label."""
     stored_result = run_folder.result(result["point"])
     assert stored_result is not None
     channels = dataset.train.x.shape[3]
     if dataset.columns is None and channels not in (1, 3):
         raise ConfigError(f"an image of {channels} channels is no picture: 1 and 3 are")
-    _, point, _, network = rescoring.trained_point(run_folder, stored_result, trainer)
+    setup, point, _, network = rescoring.trained_point(run_folder, stored_result, trainer)
     c = point.setting
+    others = np.random.default_rng(0).permutation(splits.unlabelled(dataset, c))
+    rows = np.sort(others[:MOST_UNLABELLED])
+    latents = setup.encode(network.params["model"], dataset.train.x, rows)[0]
+    unlabelled = Unlabelled(rows, setup.embeddings(latents), len(others))
     method = c.on(dataset).method
     logits = c.get("reconstruction.name") == "bernoulli"
     part = splits.scored(dataset, c)
@@ -121,5 +139,5 @@ def _gallery(
     as_image = jax.nn.sigmoid if logits else lambda x: jnp.clip(x, 0, 1)
     shown = gallery.gallery(method, network.params, images, as_image)
     if dataset.columns is not None:  # the prior's components alone can be drawn
-        return gallery.Gallery(None, None, None, None, shown.components)
-    return shown
+        shown = gallery.Gallery(None, None, None, None, shown.components)
+    return shown, unlabelled

@@ -7,26 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from jaxdml.evaluate import neighbours, project
-from jaxdml.report import page
+from jaxdml.report import explorer, page
 from jaxdml.report.figures import FIGURES
-from jaxdml.report.representatives import Representative, as_bytes, representatives
+from jaxdml.report.galleries import galleries
+from jaxdml.report.representatives import Calibrate, representatives
 from jaxdml.report.tables import classes, comparison, folds, guard, published, summary, table
 from jaxdml.report.tables import questions as answers
-from jaxdml.runs.planning import loading, splits
+from jaxdml.runs.planning import loading
 from jaxdml.runs.scoring import baselines
 from jaxdml.runs.storage import folder, questions
 from jaxdml.settings.base import complete
 from jaxdml.settings.fields import EXECUTION, flatten
 from jaxdml.settings.setting import dataset_name
-from jaxdml.types import Dataset
 
 NO_PLOT = "no pictures: matplotlib is not installed (pip install 'jaxdml[plot]')"
 OURS = re.compile(r"(all_)?scores|differences_in_|questions_by_|recall_of_|table_6_")
-MOST_TEST, MOST_LABELLED = 10_000, 1_000  # images of a setting on the page
-NEIGHBOURS = 5
 # what runs may differ in, and still are of one setting: how they were executed, what was scored
 NO_SETTING = (
     *EXECUTION,
@@ -51,6 +46,7 @@ def report(
     into: Path,
     load: loading.LoadDataset,
     projection: str = "pca",
+    calibrate: Calibrate | None = None,
 ) -> Report:
     """Writes `report.html`, `report.md`, tables (CSV, LaTeX) and figures (PNG, SVG).
 
@@ -61,6 +57,8 @@ def report(
         beside it.
       load: gives data sets, for what shows images.
       projection: how embeddings of more than two dimensions are shown, see `project.plane`.
+      calibrate: says of a result how far confidence and accuracy agree; without it that is not
+        shown.
     """
     trained, paths = gathered(run_folders)
     results = folds.pooled(trained)
@@ -90,9 +88,7 @@ def report(
     tables.append(summary.every([*results, *baseline_results], shown_paths))
     points, dataset, lost = representatives(groups, load, notes.append)
     embedded = [point for point in points if point.arrays]
-    planes = [
-        project.plane(p.arrays["test"], p.arrays["labelled"], method=projection) for p in embedded
-    ]
+    planes = [explorer.plane(point, projection) for point in embedded]
     with tempfile.TemporaryDirectory() as scratch:
         try:
             from jaxdml.report import pictures
@@ -104,7 +100,7 @@ def report(
             score_figures = pictures.of_scores(
                 groups, paths, baseline_results, firsts, study_questions, chance, new
             )
-            point_figures = pictures.of_points(points, planes, dataset, named, new)
+            point_figures = pictures.of_points(points, planes, dataset, named, calibrate, new)
             drawn = pictures.in_order([*score_figures, *point_figures])
         missing = _figures(into) - {d.files[0].stem for d in drawn}
         if lost and missing:
@@ -142,14 +138,15 @@ def report(
         for run_folder in run_folders
     }
     shown_config = configs if len(run_folders) > 1 else next(iter(configs.values()))
-    scatters, images = _scatters(embedded, planes, dataset)
+    scatters, explored = explorer.scatters(embedded, planes, dataset)
     content = page.Content(
         title=title,
         summary=f"{about}\n\n{protocol_text}",
         tables=tables,
+        galleries=galleries(trained),
         pictures=[page.Picture(d.title, d.caption, d.files[0].read_bytes()) for d in drawn],
         scatters=scatters,
-        images=images,
+        explored=explored,
         classes=named,
         config=flatten(shown_config),
         warnings=[_lost(result) for result in results if result["status"] != "ok"],
@@ -260,44 +257,6 @@ def _chance(
     counts = {None if names is None else len(names) for names in known}
     count = counts.pop() if len(counts) == 1 else None
     return 1 / count if count else None
-
-
-def _scatters(
-    points: Sequence[Representative], planes: Sequence[project.Plane], dataset: Dataset | None
-) -> tuple[list[page.Scatter], np.ndarray | None]:
-    """What the page shows of each setting, and the images that belong to it."""
-    if not points:
-        return [], None
-    random = np.random.default_rng(0)
-    few = [np.sort(random.permutation(len(p.arrays["labelled"]))[:MOST_LABELLED]) for p in points]
-    test_rows = np.sort(random.permutation(len(points[0].arrays["test"]))[:MOST_TEST])
-    chosen = [p.arrays["labelled_index"][f] for p, f in zip(points, few, strict=True)]
-    rows = np.unique(np.concatenate(chosen))  # of the training set
-    images = None
-    if dataset is not None:
-        scored = splits.scored(dataset, points[0].result["config"])
-        images = as_bytes(np.concatenate([scored.x[test_rows], dataset.train.x[rows]]))
-    scatters = []
-    for point, plane, labelled, index in zip(points, planes, few, chosen, strict=True):
-        arrays, (test, training) = point.arrays, plane.positions
-        point_rows = test_rows[test_rows < len(test)]
-        embeddings = np.concatenate([arrays["test"][point_rows], arrays["labelled"][labelled]])
-        scatters.append(
-            page.Scatter(
-                title=point.name,
-                space=plane.name,
-                position=np.concatenate([test[point_rows], training[labelled]]),
-                labels=np.concatenate(
-                    [arrays["test_labels"][point_rows], arrays["labelled_labels"][labelled]]
-                ),
-                labelled=np.arange(len(embeddings)) >= len(point_rows),
-                image=np.concatenate(
-                    [np.arange(len(point_rows)), len(test_rows) + np.searchsorted(rows, index)]
-                ),
-                neighbours=neighbours.nearest(embeddings, NEIGHBOURS),
-            )
-        )
-    return scatters, images
 
 
 def _lost(result: Mapping[str, Any]) -> str:

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from jaxdml import data
+from jaxdml.labelling import held_out
+from jaxdml.report.tables import folds
+from jaxdml.runs.planning import loading
 from jaxdml.runs.storage import folder
 
 Image = pytest.importorskip("PIL.Image")
@@ -182,6 +185,17 @@ def test_without_a_name_the_configuration_says_which_data_set(photos, command, t
     assert missing.stderr.startswith("error: data.name must be one of arrays, ")
 
 
+def test_a_result_of_all_folds_is_held_out_on_the_images_of_each(trained):
+    run_folder, _ = trained
+    load = loading.loader(run_folder.path, run_folder.plan())
+    first, *_, whole = run_folder.results()
+    [pooled] = folds.pooled(run_folder.results())[:1]
+    counts = [
+        len(held_out.of_point(run_folder, result, load).labels) for result in (first, pooled, whole)
+    ]
+    assert counts == [6, 30, 30]
+
+
 def table(path):
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -225,6 +239,13 @@ def test_it_says_what_to_label_next_and_which_label_looks_wrong(trained, photos,
         output = f"--output={tmp_path / name}.csv"
         done = command("predict", f"--workdir={run_folder.path}", *flags, output)
         assert done.returncode == 0, done.stderr
+        assert "write the report page again" in done.stdout
+        of_point = run_folder.point(run_folder.results()[-1]["point"])
+        kept = "suspects" if name == "suspects" else "suggestions"
+        with np.load(of_point / f"{kept}.npz") as left:
+            first = table(tmp_path / f"{name}.csv")[0]["file"]
+            file = photos / ("unlabelled" if name == "of_input" else "") / first
+            np.testing.assert_array_equal(left["images"][0, ..., 0], np.asarray(Image.open(file)))
     suggested = table(tmp_path / "next.csv")
     assert len({row["file"] for row in suggested}) == 7
     assert all((photos / row["file"]).parent.name == "unlabelled" for row in suggested)

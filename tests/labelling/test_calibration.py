@@ -64,3 +64,11 @@ def test_who_is_too_sure_is_mended_on_rows_that_the_temperature_did_not_see():
     np.testing.assert_array_equal(
         calibration.honest(sure, changed)[::2], calibration.honest(sure, LABELS)[::2]
     )
+
+
+def test_too_few_rows_say_nothing_of_reliability():
+    few = calibration.FEWEST - 1
+    assert calibration.before_and_after(SCORES[:few], LABELS[:few]) is None
+    before, after = calibration.before_and_after(SCORES * 4, LABELS)
+    assert before.rows.sum() == after.rows.sum() == len(LABELS)
+    assert after.error < 0.03 < before.error

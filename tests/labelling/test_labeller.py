@@ -80,9 +80,19 @@ def test_the_table_says_the_most_probable_class_and_its_calibrated_probability(l
 def test_unlabelled_images_are_those_whose_label_the_point_did_not_see(labeller):
     images = labeller.unlabelled()
     assert len(images.x) == len(data.load("digits", labeller.run_folder.path).train.y) - 100
-    table = labeller.suggested(images, 3)
+    table, pictures = labeller.suggested(images, 3)
     assert len(table.body) == 3
     assert {row[1] for row in table.body} == {""}
+    by_name = dict(zip(images.names, images.x, strict=True))
+    np.testing.assert_array_equal(pictures, [by_name[row[0]] for row in table.body])
+
+
+def test_the_pictures_of_suspects_are_those_of_their_rows(labeller):
+    table, pictures = labeller.suspects()
+    train = data.load("digits", labeller.run_folder.path).train
+    rows = [int(row[0][2:-1]) for row in table.body]
+    np.testing.assert_array_equal(pictures, train.x[rows])
+    assert [row[1] for row in table.body] == [str(label) for label in train.y[rows]]
 
 
 @pytest.mark.slow
@@ -102,7 +112,8 @@ def test_seven_of_ten_wrong_labels_are_among_the_first_fifteen_suspects(tmp_path
     )
     opened = Folder(tmp_path / "run")
     result = opening.chosen(opened, "")
-    table = Labeller.of_point(opened, result, loading.loader(tmp_path, opened.plan())).suspects()
+    labeller = Labeller.of_point(opened, result, loading.loader(tmp_path, opened.plan()))
+    table = labeller.suspects().table
     assert len(table.body) == 100
     first = {row[0] for row in table.body[:15]}
     assert len(first & {f"x[{row}]" for row in wrong}) >= 7

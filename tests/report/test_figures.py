@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Ellipse
 
-from jaxdml.report.figures import curves, images, labels, latent, style
+from jaxdml.report.figures import curves, images, labels, latent, reliability, style
 from jaxdml.report.tables.statistics import estimate
 
 
@@ -151,3 +151,19 @@ def test_the_same_figure_is_the_same_file(tmp_path, random):
     assert files("b") == first
     assert first[0].startswith(b"\x89PNG")
     assert b"<svg" in first[1]
+
+
+def test_reliability_is_accuracy_against_confidence_and_the_counts_of_each_bin():
+    before, after = np.array([[0.9], [0.5], [80]]), np.array([[0.4, 0.6], [0.4, 0.7], [60, 20]])
+    one = reliability.Panel("a", {"before": before, "after": after})
+    figure = reliability.draw([one] * 5)
+    panels = [axis for axis in figure.axes if axis.get_visible()]
+    assert len(panels) == 10
+    upper, lower = panels[0], panels[4]
+    assert upper.get_title() == "a\noff by 0.400, then by 0.025 on average"
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in upper.lines}
+    assert drawn["before"] == [[0.9, 0.5]]
+    assert drawn["after"] == [[0.4, 0.4], [0.6, 0.7]]
+    assert [bar.get_height() for bar in lower.patches] == [80, 60, 20]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["before", "after"]
+    assert reliability.draw([]) is None

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from jaxdml.report import page
-from jaxdml.report.tables.table import Table
+from jaxdml.report.tables.table import ImageTable, Table
 
 EVIL = "</script><script>alert('1')</script> <!-- & \" $title </style>"
-TYPES = {"Float32Array": "<f4", "Uint8Array": "u1", "Uint16Array": "<u2", "Uint32Array": "<u4"}
+TYPES = {"Float32Array": "<f4", "Uint8Array": "u1", "Uint16Array": "<u2", "Uint32Array": "<u4",
+         "Int8Array": "i1", "Int16Array": "<i2"}  # fmt: skip
 
 
 def png():
@@ -36,10 +37,22 @@ def scatter(title="ae", count=300):
         space="latent space",
         position=np.stack([i // 2, 40 * (i % 2)], axis=1).astype(np.float32),
         labels=(i % 2).astype(np.int32),
-        labelled=i % 5 == 0,
+        training=i % 5 == 0,
         image=i.astype(np.int32)[::-1],
         neighbours=np.stack([(i + 2) % count, (i + 4) % count, i ^ 1], axis=1).astype(np.int32),
     )
+
+
+def with_unlabelled():
+    """The same, where the last ten are training images without a label."""
+    some, rows = scatter(), np.arange(300)
+    labels = np.where(rows < 290, some.labels, -1)
+    return some._replace(labels=labels, training=some.training | (rows >= 290), unlabelled=2000)
+
+
+def gallery(text, count=2):
+    table = Table(text, [text, text, text], [[text] * 3] * count, 3, [text])
+    return ImageTable(table, images()[:count])
 
 
 SCORES = Table(
@@ -55,7 +68,7 @@ FULL = {
     "tables": [SCORES, Table("Times", ["system", "s"], [["ae", "1"]], 1)],
     "pictures": [page.Picture("Losses", "By `epoch`.", png())],
     "scatters": [scatter(), scatter("dml\naccuracy 0.9", 20)],
-    "images": images(),
+    "explored": page.Explored(images()),
     "classes": ["zero", "1"],
     "config": {"seed": 0, "model.hidden": [8, 4], "system": "ae", "prior.name": None},
     "warnings": ["a diverged."],
@@ -102,17 +115,21 @@ def test_all_text_is_escaped():
         "pictures": [page.Picture(EVIL, EVIL, png())],
         "scatters": [scatter(EVIL)._replace(space=EVIL)],
         "classes": [EVIL, EVIL],
+        "galleries": [gallery(EVIL)],
         "config": {EVIL: EVIL, f"a.{EVIL}": [EVIL]},
         "warnings": [EVIL] * 20,
     }
+    evil["explored"] = page.Explored(images(), [EVIL] * 300)
     parsed = Parsed(page.render(page.Content(**FULL | evil)))
     assert len(parsed.named("script")) == 3
     assert len(parsed.named("style")) == 1
     text = " ".join(parsed.text)
-    # title twice, summary, warnings, 4 cells, 2 notes, section twice; picture; configuration
-    assert text.count(EVIL) >= 2 + 1 + 20 + 4 + 2 + 2 + 2 + 2
+    # title twice, summary, warnings, 4 cells, 2 notes, section twice; picture; configuration; a
+    # gallery's title, note and 2 rows of 3 cells and 2 headings
+    assert text.count(EVIL) >= 2 + 1 + 20 + 4 + 2 + 2 + 2 + 2 + 2 + 2 * 5
     data = parsed.data()
     assert data["classes"] == [EVIL, EVIL]
+    assert data["names"] == [EVIL] * 300
     assert data["scatters"][0]["title"] == EVIL
 
 
@@ -164,7 +181,7 @@ def test_many_warnings_are_folded():
 
 def test_arrays_come_back_as_they_were(full):
     for scatter_data, meant in zip(full.data()["scatters"], FULL["scatters"], strict=True):
-        for name in ("position", "labels", "labelled", "image", "neighbours"):
+        for name in ("position", "labels", "training", "image", "neighbours"):
             packed = scatter_data[name]
             array = np.frombuffer(base64.b64decode(packed["base64"]), TYPES[packed["type"]])
             np.testing.assert_array_equal(array, np.ravel(getattr(meant, name)))
@@ -176,7 +193,9 @@ def test_arrays_come_back_as_they_were(full):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_lie_on_one_sheet_without_loss(channels):
-    parsed = Parsed(page.render(page.Content(**FULL | {"images": images(channels)})))
+    parsed = Parsed(
+        page.render(page.Content(**FULL | {"explored": page.Explored(images(channels))}))
+    )
     [source] = [attributes["src"] for attributes in parsed.named("img") if attributes["alt"] == ""]
     sheet = imread(io.BytesIO(base64.b64decode(source.partition(",")[2])), format="png")
     sheet = np.round(sheet * 255).astype(np.uint8).reshape(*sheet.shape[:2], channels)
@@ -184,6 +203,25 @@ def test_images_lie_on_one_sheet_without_loss(channels):
     for i, image in enumerate(images(channels)):
         top, left = i // across * height, i % across * width
         np.testing.assert_array_equal(sheet[top : top + height, left : left + width], image)
+
+
+def test_a_gallery_has_each_picture_and_what_is_said_of_it():
+    found = gallery("x")
+    table = found.table._replace(
+        title="To label next",
+        heading=["file", "label", "class"],
+        body=[["a/1.png", "", "cat"], ["2.png", "", "dog"]],
+    )
+    text = page.render(page.Content("t", galleries=[found._replace(table=table)]))
+    section = text.partition('<section id="labels"')[2].partition("</section>")[0]
+    pictures = Parsed(section).named("img")
+    for attributes, image in zip(pictures, found.images, strict=True):
+        png_bytes = base64.b64decode(attributes["src"].partition(",")[2])
+        shown = imread(io.BytesIO(png_bytes), format="png")
+        np.testing.assert_array_equal(np.round(shown * 255), image[..., 0])
+    words = " ".join("".join(Parsed(section).text).split())
+    assert "a/1.pngclasscat2.pngclassdog" in words  # and no label, which is to be given
+    assert words.endswith("x")
 
 
 def test_without_plotly_there_is_a_sentence_for_the_plot(monkeypatch):
@@ -316,7 +354,39 @@ def test_the_plot_follows_the_theme_and_the_width(visit):
 
 
 def test_images_may_be_missing(visit):
-    opened = visit(images=None)
+    opened = visit(explored=page.Explored())
     opened.locator("#plot").press("Enter")
     assert opened.locator("#chosen li").count() == 3
     assert opened.locator("#chosen canvas").count() == 0
+
+
+def test_the_neighbours_of_an_image_without_a_label_can_be_seen(visit):
+    names = [f"{i}.png" for i in range(300)]
+    opened = visit(scatters=[with_unlabelled()], explored=page.Explored(images(), names))
+    assert "Rings are 10 of 2,000 training images" in opened.locator("#axes").text_content()
+    rings = opened.locator("#plot .trace").first.locator(".point")
+    assert rings.count() == 10
+    rings.nth(9).scroll_into_view_if_needed()
+    rings.nth(9).click(force=True)  # row 299: rows 1, 3 and 298 are near
+    chosen = opened.locator("#chosen")
+    chosen.locator("li").first.wait_for()
+    assert "no label training image0.png" in chosen.locator(".one").text_content()
+    sentence = "3 nearest neighbours: 2 × class 1, 1 × no label"
+    assert chosen.locator("h3").text_content() == sentence
+    assert chosen.locator(".wrong").count() == 0
+    assert chosen.locator("li span").all_text_contents() == ["1", "1", "no label"]
+    chosen.locator("li button").first.click()  # row 1
+    assert "are of the same class" in chosen.locator("h3").text_content()
+    opened.get_by_role("button", name="no label", exact=True).first.click()
+    faint = opened.evaluate("[...document.querySelectorAll('.point')].map(p => p.style.opacity)")
+    assert faint.count("0.06") == 290
+
+
+def test_of_many_classes_the_most_frequent_have_a_colour_and_a_button(visit):
+    labels = np.concatenate([np.arange(200), np.repeat(np.arange(100, 120), 5)])
+    one = scatter()._replace(labels=labels)
+    opened = visit(scatters=[one], classes=[f"c{i}" for i in range(200)])
+    buttons = opened.locator(".classes button").all_text_contents()
+    assert buttons == [f"c{i}" for i in (*range(20), *range(100, 120))]
+    said = opened.locator(".classes span").text_content()
+    assert said == "160 other classes, with no more images each, are grey."

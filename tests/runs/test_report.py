@@ -1,5 +1,6 @@
 """A run folder becomes a report."""
 
+import base64
 import csv
 import json
 import re
@@ -11,13 +12,16 @@ import pytest
 
 from jaxdml.options import ConfigError
 from jaxdml.report import write
+from jaxdml.report.tables.table import ImageTable, Table
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import loading
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import folder, image_tables
 from tests.runs.small import BASE
 
 SEEDS = {"seed": (0, 1)}
-FIGURES = {"latent", "curves", "data", "reconstructions", "samples", "pseudo_inputs", "neighbours"}
+FIGURES = {"latent", "curves", "data", "reconstructions", "samples", "pseudo_inputs", "neighbours",
+           "reliability"}  # fmt: skip
+SUSPECT = "a suspect <script>"
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +32,24 @@ def run_folder(tmp_path_factory):
         {"system": ("mvae",), "train.learning_rate": (1e-3, 1e30), **SEEDS},
         {"system": ("dml",), **SEEDS},
     )
-    return execute.run(BASE, grid, path / "one", path)
+    run = execute.run(BASE, grid, path / "one", path)
+    suspects = Table("Suspects", ["file"], [[SUSPECT]], 1)
+    image_tables.write(
+        run, run.results()[-1]["point"], "suspects", ImageTable(suspects, np.zeros((1, 4, 4, 1)))
+    )
+    return run
+
+
+def calibrate(result):
+    """As a command would find it of the points of one system."""
+    bins = {"before": np.ones((3, 1)), "after": np.ones((3, 1))}
+    return bins if result["config"]["system"] == "dml" else None
 
 
 @pytest.fixture(scope="module")
 def written(run_folder):
-    return write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
+    load = loading.loader(run_folder.path)
+    return write.report([run_folder], run_folder.report, load, calibrate=calibrate)
 
 
 class Text(HTMLParser):
@@ -57,6 +73,17 @@ def test_every_figure_that_there_is_something_for_is_drawn(run_folder, written):
     assert written.notes == ()
     markdown = written.text.read_text()
     assert set(re.findall(r"!\[.*?\]\((\w+)\.png\)", markdown)) == FIGURES
+
+
+def test_the_page_shows_what_predict_has_left_and_images_without_a_label(run_folder, written):
+    assert SUSPECT in text(written.page)
+    assert f"{run_folder.results()[-1]['point']}</h3>" in written.page.read_text()
+    [data] = re.findall(r'id="data">(.*?)</script>', written.page.read_text(), re.DOTALL)
+    count = len(loading.loader(run_folder.path)(run_folder.results()[0]["config"]).train.y)
+    for scatter in json.loads(data)["scatters"]:
+        assert scatter["unlabelled"] == str(count - BASE["data.labelled_count"])
+        labels = np.frombuffer(base64.b64decode(scatter["labels"]["base64"]), "<i2")
+        assert (labels == -1).sum() == count - BASE["data.labelled_count"]
 
 
 def test_points_that_do_not_count_are_named_and_in_no_mean(run_folder, written):
@@ -103,11 +130,13 @@ def test_without_the_data_what_needs_no_image_is_drawn(run_folder, tmp_path):
 
     report = write.report([run_folder], tmp_path, load)
     assert {path.stem for path in report.pictures} == {"latent", "curves"}
+    assert SUSPECT in text(report.page)
     assert any("there is no such file" in note for note in report.notes)
 
 
 def test_the_reports_of_a_run_are_the_same_files(run_folder, written, tmp_path):
-    again = write.report([run_folder], tmp_path, loading.loader(run_folder.path))
+    load = loading.loader(run_folder.path)
+    again = write.report([run_folder], tmp_path, load, calibrate=calibrate)
     assert again.page.read_bytes() == written.page.read_bytes()
     for picture, other in zip(written.pictures, again.pictures, strict=True):
         assert picture.read_bytes() == other.read_bytes(), picture.name

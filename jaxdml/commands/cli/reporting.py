@@ -1,11 +1,16 @@
 """The report of a run, written and said."""
 
+import functools
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from jaxdml.commands import cli
+from jaxdml.labelling import calibration, held_out
 from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.runs.planning import loading
@@ -44,8 +49,9 @@ def write_quietly(
       ConfigError: if it cannot be written.
     """
     into = into or run_folders[0].report
+    calibrate = functools.partial(_calibrate, load)
     with _explained(into):
-        return write.report(run_folders, into, load, cli.PROJECTION.value)
+        return write.report(run_folders, into, load, cli.PROJECTION.value, calibrate)
 
 
 @contextmanager
@@ -54,6 +60,24 @@ def _explained(into: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ConfigError(f"the report cannot be written to {into}: {error}") from error
+
+
+def _calibrate(
+    load: loading.LoadDataset, result: Mapping[str, Any]
+) -> dict[str, np.ndarray] | None:
+    """How far confidence and accuracy agree on images that a point did not learn from.
+
+    `None` where too few were held out, or its parameters are not here.
+    """
+    try:
+        held = held_out.of_point(result["folder"], result, load)
+    except ConfigError:
+        return None
+    found = calibration.before_and_after(*held)
+    if found is None:
+        return None
+    names = ("as the network says", "with a temperature")
+    return {name: np.stack(bins) for name, bins in zip(names, found, strict=True)}
 
 
 def _keep(run_folder: folder.Folder, into: Path) -> None:

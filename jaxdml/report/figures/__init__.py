@@ -4,6 +4,7 @@ FIGURES = {
     "questions": "What the study asks",
     "latent": "Latent space",
     "labels": "Scores against labels",
+    "reliability": "Confidence and accuracy",
     "curves": "Losses over epochs",
     "data": "Images",
     "reconstructions": "Reconstructions",

@@ -5,6 +5,8 @@ import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 _TEX = str.maketrans(
     {c: rf"\{c}" for c in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "<": "$<$", ">": "$>$"}
@@ -20,6 +22,13 @@ class Table(NamedTuple):
     body: Sequence[Sequence[str]]
     texts: int
     notes: Sequence[str] = ()  # sentences, or whole lists in Markdown, that belong under it
+
+
+class ImageTable(NamedTuple):
+    """A table with a picture beside each row."""
+
+    table: Table
+    images: np.ndarray  # u8[N, H, W, 1 or 3], or f32 in [0, 1]
 
 
 def markdown(table: Table) -> str:

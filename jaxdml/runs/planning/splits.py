@@ -70,6 +70,13 @@ def scored(dataset: Dataset, resolved: Mapping[str, Any]) -> Split:
     return Split(dataset.train.x[rows], np.asarray(dataset.train.y)[rows])
 
 
+def unlabelled(dataset: Dataset, resolved: Mapping[str, Any]) -> np.ndarray:
+    """Rows of the training set whose labels a point neither sees nor is scored by, i64[U]."""
+    others = np.setdiff1d(np.arange(len(dataset.train.y)), select(resolved, dataset))
+    fold, on_test = resolved.get("data.fold"), resolved["eval.split"] == "test"
+    return others if fold is None or not on_test else np.setdiff1d(others, _fold(dataset, fold))
+
+
 def counts(dataset: Dataset, resolved: Mapping[str, Any]) -> dict[str, Any]:
     """How many images a point is scored on; of a fold also how many of each class."""
     y = np.asarray(scored(dataset, resolved).y)

@@ -2,7 +2,7 @@
 
 config.json    the base configuration
 plan.json      points, cohorts, grid paths, width and devices
-points/<id>/   result.json, history.csv, embeddings.npz
+points/<id>/   result.json, history.csv, embeddings.npz; suggestions.npz, suspects.npz
 checkpoints/   parameters of finished points; whole states of those in training
 report/        tables and figures
 results.csv    tidy: one row for each point × protocol × classifier × embedding × metric
