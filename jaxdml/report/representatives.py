@@ -61,7 +61,11 @@ def representatives(
       note: is told what cannot be shown.
     """
     named = zip(summary.names(groups), groups, strict=True)
-    chosen = [(name, group, group.ok[0]) for name, group in named if group.ok]
+    # of earlier versions, which do not say how many images were scored, all were
+    scored = [(name, group, [r for r in group.ok if r.get("scored", 1)]) for name, group in named]
+    chosen = [(name, group, results[0]) for name, group, results in scored if results]
+    if len(chosen) < sum(bool(group.ok) for group in groups):
+        note("pictures show settings only that were scored on some images")
     if len(chosen) > MOST:
         note(f"pictures show {MOST} of {len(chosen)} settings")
         chosen = chosen[:MOST]

@@ -15,6 +15,7 @@ NAMES: dict[str, Callable[[str], Any]] = {
 }
 # Encoders whose layers read neighbouring pixels.
 OF_IMAGES = ("conv", "conv_small", "resnet")
+LARGE_BATCH = 1024  # no batch of so many rows is refused
 # Lists that name nothing twice.
 DIFFERENT = (*NAMES, "eval.embeddings", "eval.baselines")
 
@@ -121,6 +122,26 @@ def refuse_without_validation(values: Mapping[str, Any], name: str, count: int) 
             f"two are the least, but {name} has {count or 'none'}: set data.validation to the "
             "number of labelled training images to set apart, like 100"
         )
+
+
+def refuse_large_batches(values: Mapping[str, Any], name: str, images: int) -> None:
+    """Makes sure that no batch is far larger than a data set: a step of it would take minutes.
+
+    Args:
+      values: config path → value.
+      name: of the data set.
+      images: how many training images it has.
+
+    Raises:
+      ConfigError: if one is.
+    """
+    most = max(images, LARGE_BATCH)
+    for path in ("train.batch_size", "train.unlabelled_batch_size"):
+        if (values.get(path) or 0) > most:
+            raise ConfigError(
+                f"{path} is {values[path]}, but {name} has {images:,} training images: "
+                f"{most:,} is the most"
+            )
 
 
 def refuse_images(values: Mapping[str, Any], name: str) -> None:

@@ -175,9 +175,10 @@ class Setting(Mapping[str, Any]):
         """The setting together with the sizes of a data set that a training needs.
 
         Raises:
-          ConfigError: if the data set has vectors, and something reads images alone, or if it has
-            no images for the validations that are asked for.
+          ConfigError: if the data set has vectors, and something reads images alone; if it has no
+            images for the validations that are asked for; or if batches are far larger than it is.
         """
+        cross_checks.refuse_large_batches(self, dataset.name, len(dataset.train.y))
         cross_checks.refuse_without_validation(self, dataset.name, len(dataset.validation.y))
         if dataset.columns is not None:
             cross_checks.refuse_images(self, dataset.name)

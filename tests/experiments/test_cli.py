@@ -171,6 +171,14 @@ MISTAKES = {
         ["train", "--config=configs/digits.py", "--workdir=W", "--config.train.optimizer=sgd"],
         "there is no field train.optimizer; there is optimizer.name",
     ),
+    "an option of another library": (
+        ["train", "--config=configs/digits.py", "--workdir=W", "--config.train.early_stopping=3"],
+        "there is no field train.early_stopping; there is train.patience",
+    ),
+    "batches larger than the data set": (
+        ["train", "--config=configs/digits.py", "--workdir=W", "--config.train.batch_size=5000"],
+        "train.batch_size is 5000, but digits has 1,197 training images: 1,197 is the most",
+    ),
     "a field in the place of a flag": (
         ["train", "--config=configs/digits.py", "--workdir=W", "--epochs=3"],
         "--epochs is no flag: did you mean --config.train.epochs?",
