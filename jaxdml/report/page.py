@@ -89,8 +89,11 @@ def render(content: Content) -> str:
     sections = []  # name, heading, body
     if content.warnings:
         sections.append(("warnings", "Warnings", _warnings(content.warnings)))
-    for i, table in enumerate(content.tables, 1):
-        sections.append((f"table-{i}", table.title or f"Table {i}", _table(table)))
+    tables = [
+        (f"table-{i}", table.title or f"Table {i}", _table(table))
+        for i, table in enumerate(content.tables, 1)
+    ]
+    sections += tables[:1]  # the scores; the others come after what can be looked at
     if content.galleries:
         shown = "\n".join(map(_gallery, content.galleries))
         sections.append(("labels", "Labels: to give next, and to look at again", shown))
@@ -98,6 +101,7 @@ def render(content: Content) -> str:
         sections.append(("space", "Latent space", "" if plotly else _prose(_NO_PLOTLY)))
     if content.pictures:
         sections.append(("pictures", "Pictures", "\n".join(map(_picture, content.pictures))))
+    sections += tables[1:]
     if content.config:
         sections.append(("configuration", "Configuration", _config(content.config)))
     data: dict[str, Any] = {}

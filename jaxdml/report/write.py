@@ -7,11 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxdml.report import explorer, page
+from jaxdml.report import explorer, headline, page
 from jaxdml.report.figures import FIGURES
 from jaxdml.report.galleries import galleries
 from jaxdml.report.representatives import Calibrate, representatives
-from jaxdml.report.tables import classes, comparison, folds, guard, published, summary, table
+from jaxdml.report.tables import (
+    classes,
+    comparison,
+    folds,
+    guard,
+    published,
+    summary,
+    table,
+)
 from jaxdml.report.tables import questions as answers
 from jaxdml.runs.planning import loading
 from jaxdml.runs.scoring import baselines
@@ -129,10 +137,17 @@ def report(
         note for run_folder in run_folders for note in run_folder.plan().get("notes", ())
     )
     run_notes |= dict.fromkeys(dataset.notes if dataset is not None else ())
-    protocol_text = PROTOCOLS + SCORES * any(
-        m.protocol == "scores" for m in summary.measures(results)
+    scored_by = dict.fromkeys(m.protocol for m in summary.measures(results))
+    protocol_text = " ".join(PROTOCOLS[name] for name in scored_by if name in PROTOCOLS)
+    first = [m for m in firsts if m.protocol == "labelled"][:1] or firsts[:1]
+    came_out = [
+        sentence
+        for m in first
+        for sentence in headline.headline(results, baseline_results, shown_paths, m)
+    ]
+    about = "\n\n".join(
+        [*came_out, _about(trained, run_folders), *(f"{note}." for note in run_notes)]
     )
-    about = "\n\n".join([_about(trained), *(f"{note}." for note in run_notes)])
     configs = {
         names[run_folder]: folder.read_json(run_folder.path / "config.json")
         for run_folder in run_folders
@@ -263,21 +278,29 @@ def _lost(result: Mapping[str, Any]) -> str:
     return f"{result['point']} is left out of every mean: {result['status']}, {result['reason']}"
 
 
-def _about(results: Sequence[Mapping[str, Any]]) -> str:
+def _about(results: Sequence[Mapping[str, Any]], run_folders: Sequence[folder.Folder]) -> str:
+    """How many points there are, of what, since when; in which folders."""
     versions = {(dataset_name(r["config"]), r["config"]["model.latent_dim"]) for r in results}
     versions_text = "; ".join(
         f"{name}, {latent_dim}-D latent space" for name, latent_dim in sorted(versions)
     )
-    return f"{len(results)} point{'s' * (len(results) != 1)} on {versions_text}."
+    points = f"{len(results)} point{'s' * (len(results) != 1)} on {versions_text}."
+    places = ", ".join(f"`{run_folder.path}`" for run_folder in run_folders)
+    return f"{points} Run folder{'s' * (len(run_folders) != 1)}: {places}."
 
 
-PROTOCOLS = (
-    "`thesis`: fitted on two thirds of the test embeddings with all their labels, scored on the "
-    "other third. `labelled`: fitted on the labelled training embeddings, scored on the whole test "
-    "set. `full`: fitted on all training embeddings. `cluster`: k-means of the test embeddings. "
-    "`retrieval`: each test image's neighbours among the others."
-)
-SCORES = (
-    " `scores`: nothing is fitted; a test image gets the class with the highest class score, by "
-    "the model's class weights, or else by the nearest mean of a class's labelled embeddings."
-)
+PROTOCOLS = {
+    "thesis": "`thesis`: fitted on two thirds of the test embeddings with all their labels, scored "
+    "on the other third.",
+    "labelled": "`labelled`: fitted on the labelled training embeddings, scored on the whole test "
+    "set.",
+    "full": "`full`: fitted on all training embeddings.",
+    "cluster": "`cluster`: k-means of the test embeddings.",
+    "retrieval": "`retrieval`: each test image's neighbours among the others.",
+    "scores": "`scores`: nothing is fitted; a test image gets the class with the highest class "
+    "score, by the model's class weights, or else by the nearest mean of a class's labelled "
+    "embeddings.",
+    "propagated": "`propagated`: labels spread over a graph of all training embeddings; a test "
+    "image gets the class of its neighbours there.",
+    "transductive": "`transductive`: the same, with the test images in the graph.",
+}

@@ -150,7 +150,7 @@ def test_what_the_contents_name_is_there_once(full):
     assert len(set(names)) == len(names)
     links = [attributes["href"][1:] for attributes in full.named("a")]
     assert links[1:] == [
-        "warnings", "table-1", "table-2", "space", "pictures", "configuration",
+        "warnings", "table-1", "space", "pictures", "table-2", "configuration",
     ]  # fmt: skip
     assert set(links) <= set(names)
 

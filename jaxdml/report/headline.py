@@ -1,0 +1,78 @@
+"""What came out, in sentences: the best setting at each number of labels, and what equals it."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxdml.report.tables import comparison, summary
+from jaxdml.report.tables.summary import Group, Measure
+
+MOST = 6  # sentences
+
+
+def headline(
+    results: Sequence[Mapping[str, Any]],
+    baseline_results: Sequence[Mapping[str, Any]],
+    paths: Sequence[str],
+    measure: Measure,
+) -> list[str]:
+    """Sentences, one for each number of labels and whatever else settings have in common.
+
+    Args:
+      results: of points, as `result.json` holds them.
+      baseline_results: of pixels and their PCA, in the same form.
+      paths: the grid's.
+      measure: which score.
+    """
+    groups = [group for group in summary.groups(results, paths) if group.values(measure)]
+    leads = comparison.leading(groups, paths, measure)
+    lead_by_group = dict(zip(map(id, groups), leads or [], strict=False))
+    by_place: dict[Any, list[tuple[str, Group]]] = {}
+    for name, cells in comparison.methods(groups, paths).items():
+        for place, group in cells.items():
+            system = group.results[0]["config"]["system"]
+            by_place.setdefault(place, []).append((system if name == "this" else name, group))
+    baselines = comparison.methods(summary.groups(baseline_results, paths), paths)
+    sentences = []
+    for (space, labels), named in by_place.items():
+        name, best = max(named, key=lambda one: _mean(one[1], measure))
+        words = [*comparison.space_words(space, paths), *([labels] if labels else [])]
+        parts = [
+            f"{': '.join(filter(None, [', '.join(words), name]))} has {measure.words} "
+            f"{_mean(best, measure):.3f}, {_seeds(len(best.values(measure)))}"
+        ]
+        if len(named) > 1:
+            flags = {other: lead_by_group.get(id(group)) for other, group in named}
+            parts.append(_against(name, flags))
+        beside = [
+            f"{baseline} {_mean(cells[space, labels], measure):.3f}"
+            for baseline, cells in baselines.items()
+            if (space, labels) in cells and cells[space, labels].values(measure)
+        ]
+        if beside:
+            parts.append(f"without a network, {' and '.join(beside)}")
+        sentences.append(f"{'; '.join(parts)}.")
+    left = len(sentences) - MOST
+    return sentences[:MOST] + ([f"The table has {left} more."] if left > 0 else [])
+
+
+def _against(best: str, leads: Mapping[str, bool | None]) -> str:
+    """How the others stand to the highest mean, by the test of all pairs."""
+    count = len(leads) - 1
+    others = f"{count} other{'s' * (count != 1)}"
+    if None in leads.values():
+        return f"the highest of {count + 1}, and nothing is tested"
+    if not leads[best]:
+        return f"the highest, but not told apart from any of {others}"
+    equal = [name for name, lead in leads.items() if lead and name != best]
+    if not equal:
+        return f"better than {others}"
+    return f"better than {count - len(equal)} of {others}; not told apart from {', '.join(equal)}"
+
+
+def _mean(group: Group, measure: Measure) -> float:
+    return statistics.fmean(group.values(measure).values())
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed" + "s" * (count != 1)
