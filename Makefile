@@ -33,6 +33,10 @@ $(DOCS): $(READY)
 
 demo: $(READY)
 	@$(BIN)/python -m experiments.grid --config=configs/digits_grid.py --workdir=runs/demo
+	@echo
+	@echo "next     open runs/demo/report/report.html in a browser"
+	@echo "         name photos of your own: docs/start.md, part 3"
+	@echo "         change what is trained: configs/digits_grid.py, then make demo again"
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile
