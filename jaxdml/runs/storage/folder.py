@@ -10,7 +10,6 @@ per_class.csv  the recall of each class, a row for each accuracy × class
 """
 
 import csv
-import fcntl
 import io
 import json
 import os
@@ -23,6 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from jaxdml.options import ConfigError
+from jaxdml.runs.storage import locks
 
 SCORE_COLUMNS = ("protocol", "classifier", "embedding", "metric", "value")
 BASELINE_SCORES = "baselines.json"
@@ -68,12 +68,10 @@ class Folder:
         except OSError as error:
             raise ConfigError(f"--workdir={self.path} cannot be written: {error}") from error
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            if not locks.acquired(file, wait=False):
                 raise ConfigError(
                     f"another process works in {self.path}: wait for it, or use another --workdir"
-                ) from error
+                )
             yield
 
     @contextmanager
@@ -81,7 +79,7 @@ class Folder:
         """Waits until a chunk's checkpoints are free, and keeps other processes from them."""
         (self.checkpoints / name).mkdir(parents=True, exist_ok=True)
         with (self.checkpoints / name / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            locks.acquired(file, wait=True)
             yield
 
     def check(
