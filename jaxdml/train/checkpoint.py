@@ -3,6 +3,9 @@
 What is saved belongs to points, not to devices: it comes back onto any number of them.
 """
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,13 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+PATTERN = set("[]*?")  # letters of a path that mean something in a pattern
+
 
 def save(folder: Path, tree: Any) -> None:
     """Writes a tree of arrays, replacing what is there."""
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(folder.resolve(), tree, force=True)
+    with _plain(folder) as path, ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(path, tree, force=True)
 
 
 def restore(folder: Path, template: Any) -> Any:
@@ -27,5 +32,19 @@ def restore(folder: Path, template: Any) -> Any:
     placed = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), template
     )
-    with ocp.StandardCheckpointer() as checkpointer:
-        return jax.tree.map(np.asarray, checkpointer.restore(folder.resolve(), placed))
+    with _plain(folder) as path, ocp.StandardCheckpointer() as checkpointer:
+        return jax.tree.map(np.asarray, checkpointer.restore(path, placed))
+
+
+@contextmanager
+def _plain(folder: Path) -> Iterator[Path]:
+    """The path of a folder; by a link, where Orbax would take some of it for a pattern."""
+    path = folder.resolve()
+    if not PATTERN & set(str(path)):
+        yield path
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        link = Path(place) / "link"
+        link.symlink_to(path.parent, target_is_directory=True)
+        yield link / path.name
