@@ -13,6 +13,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ from jaxdml.runs.storage import locks
 
 SCORE_COLUMNS = ("protocol", "classifier", "embedding", "metric", "value")
 BASELINE_SCORES = "baselines.json"
+CHUNK = re.compile(r"[0-9a-f]{12}")  # the folder of a chunk's checkpoints, and what it holds
+OF_CHUNK = re.compile(r"final.*|epoch_\d+.*|progress\.json|history\.jsonl|\..*")
+
 RECALL_COLUMNS = (*SCORE_COLUMNS[:3], "class", "recall")
 
 
@@ -188,9 +192,12 @@ class Folder:
         write_json(run_folder / "result.json", result)
 
     def drop_orphans(self) -> None:
-        """Removes checkpoints that neither a result nor an unfinished training needs."""
+        """Removes checkpoints that neither a result nor an unfinished training needs.
+
+        What is in that folder besides is left alone.
+        """
         needed = {result["checkpoint"]["path"].split("/")[0] for result in self.results()}
-        for kept in self.checkpoints.glob("*"):
+        for kept in filter(_is_checkpoint, self.checkpoints.glob("*")):
             file = kept / "progress.json"
             points = read_json(file)["points"] if file.exists() else []
             done = all(self.result(identity) is not None for identity in points)
@@ -215,6 +222,13 @@ class Folder:
         if recalls:
             columns = ("point", "status", *paths, *RECALL_COLUMNS)
             write_csv(into / "per_class.csv", columns, recalls)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a folder is one of ours, and holds nothing else."""
+    if not CHUNK.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
+        return False
+    return all(OF_CHUNK.fullmatch(inside.name) for inside in path.iterdir())
 
 
 @contextmanager
