@@ -111,11 +111,10 @@ def make(
                 weights=rows.weights,
                 normalizer=normalizer,
             )
+        if result is None or jnp.shape(result) != ():
+            came = "nothing" if result is None else jnp.shape(result)
+            raise ConfigError(f"loss.name: a loss must return one number, but returns {came}")
         result = jnp.asarray(result)
-        if result.shape != ():
-            raise ConfigError(
-                f"loss.name: a loss must return one number, but returns {result.shape}"
-            )
         means = kept["means"]
         if keeps_means and "labelled" in context.batches:
             batch = context.batches["labelled"]

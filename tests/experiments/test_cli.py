@@ -321,6 +321,16 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(mistake, mistakes):
     assert all(note.startswith("note: ") for note in notes)
 
 
+def test_a_configuration_that_returns_nothing_is_told_so(command, tmp_path):
+    file = "tests/third_party/no_return.py"
+    code, _, complaint = command("train", f"--config={file}", f"--workdir={tmp_path / 'run'}")
+    assert code == 2
+    assert complaint.endswith(
+        f"error: --config={file}: get_config() must return a ConfigDict, but returns nothing: does "
+        "it lack its return statement?\n"
+    )
+
+
 def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path, command):
     config = tmp_path / "small_grid.py"
     config.write_text(

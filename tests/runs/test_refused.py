@@ -52,6 +52,7 @@ def test_a_split_without_images_is_refused_before_anything_is_trained(tmp_path, 
     ("name", "message"),
     [
         ("vector", r"loss\.name: a loss must return one number, but returns \(8,\)"),
+        ("nothing", r"loss\.name: a loss must return one number, but returns nothing"),
         ("branching", r"broken:branching branches on a number of loss, which is traced"),
     ],
 )

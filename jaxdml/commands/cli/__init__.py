@@ -174,6 +174,11 @@ def config() -> dict[str, Any]:
     flag = flags.FLAGS["config"]
     try:
         config_value = flag.value
+        if config_value is None and flag.present:
+            raise ConfigError(
+                f"--config={_config_name()}: get_config() must return a ConfigDict, but returns "
+                "nothing: does it lack its return statement?"
+            )
         if config_value is None:
             raise ConfigError(
                 "--config is missing: name a configuration file, like --config=configs/digits.py, "
