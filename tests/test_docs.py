@@ -84,10 +84,10 @@ def write_photos(folder):
 def test_commands_of_a_page_on_photos_run_one_after_the_other(name, tmp_path):
     write_photos(tmp_path)
     for line in commands("", name):
-        words = shlex.split(line)[2:]
+        words = shlex.split(line.replace("data.validation=50", "data.validation=6"))[2:]
         if words[0] == "experiments.train":
             words = [word for word in words if "train.steps" not in word]
-            words += [] if "--extend" in line else ["--config.train.steps=3"]
+            words += [] if "--extend" in line else ["--config.train.steps=20"]
         words[0] = words[0].removeprefix("experiments.")
         done = subprocess.run(
             [sys.executable, "-m", "jaxdml", *words], cwd=tmp_path, capture_output=True, text=True,
