@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from jaxdml import data
+from jaxdml.augment import INVARIANCES
 from jaxdml.configs import few
 from jaxdml.runs.planning import grid, loading, plan
 
@@ -212,6 +213,12 @@ def test_each_common_error_is_one_that_the_library_has():
     for sentence in quoted:
         parts = [part.strip() for part in sentence.split("…") if part.strip()]
         assert any(in_order(parts, text) for text in said), sentence
+
+
+def test_the_table_of_invariances_is_that_of_the_library():
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", TEXTS["own_data"], re.MULTILINE)
+    said = {name: text.replace("`", "") for name, text in rows}
+    assert {name: said.get(name) for name in INVARIANCES} == INVARIANCES
 
 
 def strings(path):

@@ -1,6 +1,6 @@
 """Classes of new images, what to label next, and which labels look wrong.
 
-    jaxdml predict --workdir=runs/one --input=photos --output=labels.csv
+    jaxdml predict --workdir=runs/one --input=photos --output=names.csv
     jaxdml predict --workdir=runs/one --suggest=20 --output=next.csv
     jaxdml predict --workdir=runs/one --suspects --output=suspects.csv
 
@@ -97,7 +97,7 @@ def _without_formulas(written: table.Table) -> table.Table:
 def _output() -> Path:
     """`--output`, after the flags are found to agree."""
     if not OUTPUT.value:
-        raise ConfigError("--output is missing: name the table to write, like --output=labels.csv")
+        raise ConfigError("--output is missing: name the table to write, like --output=names.csv")
     if Path(OUTPUT.value).suffix != ".csv":
         raise ConfigError(f"--output={OUTPUT.value} must end in .csv")
     if SUSPECTS.value and (SUGGEST.value or INPUT.value):

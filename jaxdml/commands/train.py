@@ -52,7 +52,7 @@ def main() -> None:
     if base["data.name"] == "images":
         print(
             f"\nnames for new photos: jaxdml predict --workdir={workdir} --input=FOLDER "
-            "--output=labels.csv"
+            "--output=names.csv"
         )
 
 

@@ -129,9 +129,10 @@ def each(files: Sequence[Path], function: Callable[[Path], T]) -> list[T]:
       ConfigError: naming those it fails for.
     """
     results = _attempts(files, function)
-    broken = [(file, e) for file, e in zip(files, results, strict=True) if isinstance(e, Exception)]
+    broken = {f: _why(e) for f, e in zip(files, results, strict=True) if isinstance(e, Exception)}
     if broken:
-        few = "; ".join(f"{file}: {_why(error)}" for file, error in broken[:MOST_NAMED])
+        broken |= damaged(files)  # a look at the beginning of files does not find all of them
+        few = "; ".join(f"{file}: {why}" for file, why in list(broken.items())[:MOST_NAMED])
         raise ConfigError(
             f"{len(broken)} of {len(files)} images cannot be read ({few}): repair or remove them, "
             "or leave them out by data.skip_damaged (--config.data.skip_damaged=True)"

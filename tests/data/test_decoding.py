@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdml import data
+from jaxdml.data import decoding
 from jaxdml.estimator.trained import reading
 from jaxdml.options import ConfigError
 
@@ -218,3 +219,15 @@ def test_a_photo_of_several_parts_has_no_further_frames(tmp_path):
     photos = save(tmp_path / "photos", COLOUR)
     (photos / "cat" / "a.jpg").write_bytes(buffer.getvalue())
     assert notes(photos) == []
+
+
+def test_files_that_break_off_are_counted_with_those_that_do_not_begin(tmp_path):
+    files = [tmp_path / f"{number}.png" for number in range(4)]
+    for file in files:
+        noise = np.random.default_rng(0).integers(0, 256, (40, 40)).astype(np.uint8)
+        Image.fromarray(noise).save(file)
+    files[1].write_text("no image")
+    files[2].write_bytes(files[2].read_bytes()[:-200])
+    for look in (decoding.sizes, lambda some: decoding.pixels(some, (8, 8), 1)):
+        with pytest.raises(ConfigError, match=r"2 of 4 images cannot be read \(.*1\.png.*2\.png"):
+            look(files)
