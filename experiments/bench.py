@@ -217,10 +217,10 @@ def seconds_compiling(said: str) -> float:
 
 def mean(scratch: str) -> str:
     """Mean accuracies of the first run, to see that both trained the same."""
-    from jaxdml.runs.storage import folder
+    from jaxdml.runs.storage import files
 
     scores: dict[str, list[float]] = {}
-    for row in folder.read_csv(Path(scratch) / "first" / "results.csv"):
+    for row in files.read_csv(Path(scratch) / "first" / "results.csv"):
         if row["metric"] == "accuracy":
             scores.setdefault(row["protocol"], []).append(float(row["value"]))
     return ", ".join(f"{protocol} {np.mean(found):.3f}" for protocol, found in scores.items())

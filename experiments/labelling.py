@@ -25,7 +25,7 @@ from jaxdml.commands import cli
 from jaxdml.data import labels
 from jaxdml.labelling import suggestion, suspicion
 from jaxdml.report.tables import table
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
 from jaxdml.types import Dataset
 
 SET = flags.DEFINE_enum("set", "mnist", ["mnist", "organamnist"], "Of data.")
@@ -40,7 +40,7 @@ def main() -> None:
     """Prints a line for each training, and tables of means at the end."""
     dataset = data.load(SET.value, cli.data_dir())
     file = Path(OUTPUT.value) / f"{SET.value}.csv"
-    done = folder.read_csv(file) if file.exists() else []
+    done = files.read_csv(file) if file.exists() else []
     for part in (suspects, rounds):
         for draw in range(DRAWS.value):
             if any(row["part"] == part.__name__ and int(row["draw"]) == draw for row in done):
@@ -50,7 +50,7 @@ def main() -> None:
                 new.append({"part": part.__name__, "draw": draw} | row)
                 print(" ".join(f"{key} {value}" for key, value in new[-1].items()), flush=True)
             done += [{key: str(value) for key, value in row.items()} for row in new]
-            folder.write_csv(file, COLUMNS, done)
+            files.write_csv(file, COLUMNS, done)
     print(table.markdown(summary(done)))
 
 

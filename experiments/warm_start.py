@@ -18,7 +18,7 @@ from jaxdml.commands import cli
 from jaxdml.configs import few
 from jaxdml.report.tables import statistics, table
 from jaxdml.runs.execution import execute
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files, folder
 from jaxdml.settings.fields import WARM_START, assign, flatten
 
 SET = flags.DEFINE_enum("set", "mnist", ["mnist", "organamnist"], "Of data.")
@@ -37,7 +37,7 @@ def main() -> None:
     for way in ("fresh", "half", "third", "fresh half"):
         runs[way] = trained(way, begin if way in ("half", "third") else {})
     rows = [row for way, run_folder in runs.items() for row in rows_of(way, run_folder)]
-    folder.write_csv(Path(OUTPUT.value) / f"{SET.value}.csv", COLUMNS, rows)
+    files.write_csv(Path(OUTPUT.value) / f"{SET.value}.csv", COLUMNS, rows)
     print(table.markdown(summary(rows)))
 
 

@@ -11,7 +11,7 @@ from jaxdml.options import ConfigError
 from jaxdml.priors import PRIORS
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning.points import point as point_of
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
 from jaxdml.settings import systems
 from jaxdml.settings.resolve import resolve
 
@@ -63,7 +63,7 @@ def train(options, path):
     """One point, by the call that the commands make; its result and its one row of history."""
     run_folder = execute.run(BASE | options, ({},), path, path)
     [result] = run_folder.results()
-    [row] = folder.read_csv(run_folder.point(result["point"]) / "history.csv")
+    [row] = files.read_csv(run_folder.point(result["point"]) / "history.csv")
     return result, row
 
 

@@ -29,7 +29,7 @@ from jaxdml.estimator.trained import reading
 from jaxdml.labelling.labeller import Labeller
 from jaxdml.options import ConfigError
 from jaxdml.report.tables import table
-from jaxdml.runs.storage import folder, image_tables, opening
+from jaxdml.runs.storage import files, image_tables, opening
 
 OWN = flags.FlagValues()
 POINT = flags.DEFINE_string(
@@ -63,7 +63,7 @@ def main() -> None:
         else:
             written = labeller.predicted(images)
     try:
-        folder.write(output, table.csv(_without_formulas(written)).encode())
+        files.write(output, table.csv(_without_formulas(written)).encode())
     except OSError as error:
         raise ConfigError(f"--output={output} cannot be written: {error}") from error
     print(f"{len(written.body):,} rows in {output}")

@@ -22,7 +22,7 @@ from jaxdml.commands.cli import reporting
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute, finished
 from jaxdml.runs.planning import extension, grid
-from jaxdml.runs.storage import folder, opening
+from jaxdml.runs.storage import files, folder, opening
 from jaxdml.settings.fields import WARM_START, assign
 
 OWN = flags.FlagValues()
@@ -79,7 +79,7 @@ def _further(workdir: Path) -> tuple[dict[str, Any], grid.Grid]:
     parent, steps = str(run_folder.point(result["point"])), sum(result["steps"].values())
     paths = run_folder.plan()["grid_paths"]
     over = extension.extension(setting, parent, paths, EXTEND.value, steps)
-    return folder.read_json(workdir / "config.json"), (over,)
+    return files.read_json(workdir / "config.json"), (over,)
 
 
 def run() -> NoReturn:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxdml.estimator.trained.network import TrainedNetwork
 from jaxdml.runs.execution.finished import on_stored_data
 from jaxdml.runs.planning.cohort_setup import Network
-from jaxdml.runs.storage.folder import write_npz
+from jaxdml.runs.storage.files import write_npz
 from jaxdml.types import Columns
 
 VERSION = 1

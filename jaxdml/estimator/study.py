@@ -12,7 +12,7 @@ from jaxdml.report import write
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import grid as grids
 from jaxdml.runs.planning import loading
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
 from jaxdml.settings.fields import assign, flatten
 
 
@@ -59,7 +59,7 @@ def study(
     stored_folder = execute.run(base, into, Path(run_folder), where)
     load = loading.loader(where, stored_folder.plan())
     report = write.report([stored_folder], stored_folder.report, load)
-    rows = folder.read_csv(stored_folder.path / "results.csv")
+    rows = files.read_csv(stored_folder.path / "results.csv")
     return Study(rows, report.table, stored_folder.path, report.page)
 
 

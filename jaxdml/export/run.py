@@ -18,7 +18,7 @@ from jaxdml.report.representatives import Representative, as_bytes, representati
 from jaxdml.report.tables import summary, table
 from jaxdml.runs.planning import loading, splits
 from jaxdml.runs.progress import Reporter
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files, folder
 
 TEXTS = ("epoch", "phase")  # of a history
 MOST_EMBEDDED = 2000  # test images in the projector
@@ -96,7 +96,7 @@ def _replacing(into: Path, mark: Mapping[str, str]) -> Iterator[Path]:
         if final.exists() and any(final.iterdir()) and not (final / MARK).exists():
             raise ConfigError(f"--output={into} holds something else: name a new folder")
         full.mkdir(parents=True)
-        folder.write_json(full / MARK, mark)
+        files.write_json(full / MARK, mark)
     except OSError as error:
         raise ConfigError(f"--output={into} cannot be written: {error}") from error
     try:

@@ -52,7 +52,7 @@ def folds_of(run_folder: folder.Folder, result: Mapping[str, Any]) -> list[dict[
 
     return [
         other
-        for other in run_folder.results()
+        for other in run_folder.results(whole=True)
         if other["status"] == "ok"
         and other["config"].get(FOLD) is not None
         and plain(other["config"]) == plain(result["config"])

@@ -23,7 +23,7 @@ from jaxdml.report.tables import (
 from jaxdml.report.tables import questions as answers
 from jaxdml.runs.planning import loading
 from jaxdml.runs.scoring import baselines
-from jaxdml.runs.storage import folder, questions
+from jaxdml.runs.storage import files, folder, questions
 from jaxdml.settings.base import complete
 from jaxdml.settings.fields import EXECUTION, flatten
 from jaxdml.settings.setting import dataset_name
@@ -123,12 +123,12 @@ def report(
         if old.stem in FIGURES and old.suffix in (".png", ".svg") and old not in kept:
             old.unlink(missing_ok=True)  # another process may report the same run
 
-    files = {re.sub(r"\W+", "_", one.title.partition(":")[0].lower()): one for one in tables}
-    for file_name, one in files.items():
-        folder.write(into / "tables" / f"{file_name}.csv", table.csv(one).encode())
-        folder.write(into / "tables" / f"{file_name}.tex", table.latex(one).encode())
+    by_name = {re.sub(r"\W+", "_", one.title.partition(":")[0].lower()): one for one in tables}
+    for file_name, one in by_name.items():
+        files.write(into / "tables" / f"{file_name}.csv", table.csv(one).encode())
+        files.write(into / "tables" / f"{file_name}.tex", table.latex(one).encode())
     for old in (into / "tables").iterdir():
-        if OURS.match(old.name) and old.stem not in files:
+        if OURS.match(old.name) and old.stem not in by_name:
             old.unlink(missing_ok=True)  # of an earlier report, that had more to say
 
     names = _names(run_folders)
@@ -149,7 +149,7 @@ def report(
         [*came_out, _about(trained, run_folders), *(f"{note}." for note in run_notes)]
     )
     configs = {
-        names[run_folder]: folder.read_json(run_folder.path / "config.json")
+        names[run_folder]: files.read_json(run_folder.path / "config.json")
         for run_folder in run_folders
     }
     shown_config = configs if len(run_folders) > 1 else next(iter(configs.values()))
@@ -166,7 +166,7 @@ def report(
         config=flatten(shown_config),
         warnings=[_lost(result) for result in results if result["status"] != "ok"],
     )
-    folder.write(into / "report.html", page.render(content).encode(errors=ESCAPES))
+    files.write(into / "report.html", page.render(content).encode(errors=ESCAPES))
     lines = [f"# {title}", "", about, "", protocol_text, ""]
     for one in tables[:-1]:
         lines += [f"## {one.title}", ""]
@@ -180,7 +180,7 @@ def report(
     lines += ["<details><summary>Base configuration</summary>", ""]
     lines += ["What the table's columns name differs from it; a system reads only some of it.", ""]
     lines += ["```json", json.dumps(shown_config, indent=1), "```", "", "</details>", ""]
-    folder.write(into / "report.md", "\n".join(lines).encode(errors=ESCAPES))
+    files.write(into / "report.md", "\n".join(lines).encode(errors=ESCAPES))
     return Report(
         "\n\n".join([*map(table.markdown, scores), *map(_titled, further_tables)]),
         into / "report.md",
@@ -197,15 +197,16 @@ def gathered(run_folders: Sequence[folder.Folder]) -> tuple[list[dict[str, Any]]
     in.
     """
     results = [
-        r | {"folder": run_folder} for run_folder in run_folders for r in run_folder.results()
+        r | {"folder": run_folder}
+        for run_folder in run_folders
+        for r in run_folder.results(whole=True)
     ]
     paths = [path for run_folder in run_folders for path in run_folder.plan()["grid_paths"]]
     if len(run_folders) > 1:
         names = _names(run_folders)
         results = [r | {"config": {"run": names[r["folder"]]} | r["config"]} for r in results]
         configs = [
-            complete(folder.read_json(run_folder.path / "config.json"))
-            for run_folder in run_folders
+            complete(files.read_json(run_folder.path / "config.json")) for run_folder in run_folders
         ]
         fields = dict.fromkeys(field for one in configs for field in one)
         differing = [p for p in fields if len({str(one.get(p)) for one in configs}) > 1]
@@ -225,7 +226,7 @@ def _figures(into: Path) -> set[str]:
 
 
 def _moved(file: Path, into: Path) -> Path:
-    folder.write(into / file.name, file.read_bytes())
+    files.write(into / file.name, file.read_bytes())
     return into / file.name
 
 

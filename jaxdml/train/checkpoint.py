@@ -3,6 +3,7 @@
 What is saved belongs to points, not to devices: it comes back onto any number of them.
 """
 
+import errno
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,23 @@ PATTERN = set("[]*?")  # letters of a path that mean something in a pattern
 
 
 def save(folder: Path, tree: Any) -> None:
-    """Writes a tree of arrays, replacing what is there."""
-    with _plain(folder) as path, ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(path, tree, force=True)
+    """Writes a tree of arrays, replacing what is there, and reads it back once.
+
+    Raises:
+      OSError: if it cannot be written, or what is read back is something else.
+    """
+    try:
+        with _plain(folder) as path, ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(path, tree, force=True)
+        read_back = restore(folder, tree)
+    except ValueError as error:  # as TensorStore says that a disk is full
+        raise OSError(errno.EIO, f"Cannot be written ({error})", str(folder)) from error
+    if not all(map(_same, jax.tree.leaves(tree), jax.tree.leaves(read_back))):
+        raise OSError(errno.EIO, "What was read back is not what was written", str(folder))
+
+
+def _same(one: Any, other: np.ndarray) -> bool:
+    return np.asarray(one).tobytes() == other.tobytes()
 
 
 def restore(folder: Path, template: Any) -> Any:

@@ -8,7 +8,7 @@ from jaxdml.objectives import KINDS
 from jaxdml.options import ConfigError
 from jaxdml.routines import ROUTINES
 from jaxdml.runs.execution import execute
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
 from jaxdml.settings import assembly, parts
 from jaxdml.settings.resolve import resolve
 from jaxdml.train import step, streams
@@ -116,7 +116,7 @@ def test_a_run_trains_them_and_tells_their_values(options, tmp_path):
     run_folder = execute.run(base, ({"seed": (0, 1)},), tmp_path, tmp_path)
     for result in run_folder.results():
         assert result["status"] == "ok", result["reason"]
-        history = folder.read_csv(run_folder.point(result["point"]) / "history.csv")
+        history = files.read_csv(run_folder.point(result["point"]) / "history.csv")
         for name in options["terms"]:
             values = [float(row[name]) for row in history if row[name]]
             assert values

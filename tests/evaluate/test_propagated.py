@@ -11,7 +11,7 @@ from jaxdml.graph import propagate
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import loading
 from jaxdml.runs.scoring import baselines
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
 from tests.runs.small import BASE
 
 BOTH = ("propagated", "transductive")
@@ -102,7 +102,7 @@ def test_they_are_scored_of_a_training_and_beside_it_of_its_baselines(tmp_path):
     run_folder = execute.run(options, ({},), tmp_path, tmp_path)
     [result] = run_folder.results()
     assert result["status"] == "ok", result["reason"]
-    rows = folder.read_csv(run_folder.path / "results.csv")
+    rows = files.read_csv(run_folder.path / "results.csv")
     scored_pairs = {(r["protocol"], r["classifier"]) for r in rows if r["metric"] == "accuracy"}
     assert scored_pairs == {(name, "graph") for name in BOTH}
     results = [record | {"folder": run_folder} for record in run_folder.results()]

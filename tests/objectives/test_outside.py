@@ -7,7 +7,7 @@ import pytest
 
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
 from jaxdml.settings.resolve import resolve
 
 BASE = {
@@ -29,7 +29,7 @@ def trained(tmp_path, **options):
     run_folder = execute.run(BASE | options, ({},), tmp_path, tmp_path)
     [result] = run_folder.results()
     assert result["status"] == "ok", result["reason"]
-    return result, folder.read_csv(run_folder.point(result["point"]) / "history.csv"), run_folder
+    return result, files.read_csv(run_folder.point(result["point"]) / "history.csv"), run_folder
 
 
 def test_a_system_with_a_term_that_keeps_something_and_refreshes(tmp_path):

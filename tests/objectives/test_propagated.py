@@ -11,7 +11,7 @@ from jaxdml.objectives import metric
 from jaxdml.objectives.label_sources import propagated, sources
 from jaxdml.objectives.label_sources.source import Source, SourceRefresh
 from jaxdml.runs.execution import execute
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
 from jaxdml.settings import assembly, parts
 from jaxdml.settings.resolve import resolve
 from jaxdml.train import step
@@ -188,7 +188,7 @@ def test_a_training_learns_from_the_labels_of_its_graph(tmp_path):
     run_folder = execute.run(options, ({"propagated.threshold": (0.0, 0.9)},), tmp_path, tmp_path)
     for result in run_folder.results():
         assert result["status"] == "ok", result["reason"]
-        history = folder.read_csv(run_folder.point(result["point"]) / "history.csv")
+        history = files.read_csv(run_folder.point(result["point"]) / "history.csv")
         sure = [float(row["metric.propagated.confidence"]) for row in history]
         rows = [float(row["metric.propagated.confident"]) for row in history]
         assert sure[0] == rows[0] == 0  # until the first epoch has ended

@@ -8,7 +8,7 @@ from jaxdml.report import write
 from jaxdml.runs.execution import checkpoints, execute, training
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import loading
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
 from jaxdml.train import population
 
 BASE = {
@@ -39,7 +39,7 @@ class Killed(BaseException):
 
 def histories(run_folder):
     return {
-        r["point"]: folder.read_csv(run_folder.point(r["point"]) / "history.csv")
+        r["point"]: files.read_csv(run_folder.point(r["point"]) / "history.csv")
         for r in run_folder.results()
     }
 

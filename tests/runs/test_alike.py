@@ -5,7 +5,7 @@ import pytest
 
 from jaxdml.runs.execution import execute, training
 from jaxdml.runs.planning import description, grid, loading, plan
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
 from jaxdml.settings.fields import assign
 from tests.runs.small import BASE
 
@@ -56,7 +56,7 @@ def test_what_is_shared_is_what_each_would_have_been(finished, system, tmp_path)
     same = ("scores", "status", "config", "labelled", "steps", "note")
     assert {k: result[k] for k in same} == {k: borrowed[k] for k in same}
     for run_folder in (alone, finished):
-        assert folder.read_csv(run_folder.point(result["point"]) / "history.csv")
+        assert files.read_csv(run_folder.point(result["point"]) / "history.csv")
     kept = [np.load(p.point(result["point"]) / "embeddings.npz") for p in (alone, finished)]
     for name in kept[0].files:
         np.testing.assert_array_equal(kept[0][name], kept[1][name])

@@ -1,6 +1,7 @@
 """What is kept of a run says the same as the run itself."""
 
 import csv
+import json
 import shutil
 
 import pytest
@@ -9,7 +10,7 @@ from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.runs.execution import execute, rescoring
 from jaxdml.runs.planning import loading
-from jaxdml.runs.storage import archive, folder, opening
+from jaxdml.runs.storage import archive, files, folder, opening
 from jaxdml.settings.fields import COMMON, Field
 from tests.runs.small import BASE
 
@@ -76,9 +77,10 @@ def test_an_identity_that_reads_as_a_number_is_kept_as_it_is(run_folder, tmp_pat
     shutil.copytree(run_folder.path, other.path)
     other.point(old).rename(other.point(new))
     for file in (other.path / "plan.json", other.point(new) / "result.json"):
-        file.write_text(file.read_text().replace(old, new))
+        text = json.dumps(files.read_json(file))
+        files.write_json(file, json.loads(text.replace(old, new)))
     kept = archive.keep(other, tmp_path / "kept")
-    assert new in {row["point"] for row in folder.read_csv(kept.path / "history.csv")}
+    assert new in {row["point"] for row in files.read_csv(kept.path / "history.csv")}
 
 
 def test_a_folder_of_them_is_reported_one_by_one(kept):
@@ -94,10 +96,10 @@ def test_each_point_keeps_the_configuration_that_was_trained(kept, tmp_path, mon
     assert opening.existing(kept.path).results() == before
     run_folder = tmp_path / "other"
     shutil.copytree(kept.path, run_folder)
-    points = folder.read_json(run_folder / archive.POINTS)
+    points = files.read_json(run_folder / archive.POINTS)
     lost = min(points["points"])
     del points["points"][lost]
-    folder.write_json(run_folder / archive.POINTS, points)
+    files.write_json(run_folder / archive.POINTS, points)
     with pytest.raises(ConfigError, match=f"points.json lacks the point {lost} of results.csv"):
         opening.existing(run_folder).results()
 

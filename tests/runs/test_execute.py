@@ -11,7 +11,7 @@ from jaxdml.runs.execution import checkpoints, chunk_trainer, cluster, execute, 
 from jaxdml.runs.execution.chunk_trainer import Chunk, Size
 from jaxdml.runs.planning import grid, loading
 from jaxdml.runs.planning import plan as planning
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files, folder
 from jaxdml.settings.fields import flatten
 from jaxdml.train import population
 from tests.runs.grid_run import (
@@ -29,13 +29,13 @@ from tests.third_party import shelf
 
 def test_a_run_leaves_the_files_that_others_rely_on(finished):
     names = {p.name for p in finished.path.iterdir()} - {".lock"}
-    files = {"config.json", "plan.json", "results.csv", "per_class.csv"}
-    assert names == {*files, "points", "checkpoints"}
+    whole = {"config.json", "plan.json", "results.csv", "per_class.csv"}
+    assert names == {*whole, "points", "checkpoints"}
     for point in finished.results():
-        files = {p.name for p in finished.point(point["point"]).iterdir()}
-        assert files == {"result.json", "history.csv", "embeddings.npz"}
+        names = {p.name for p in finished.point(point["point"]).iterdir()}
+        assert names == {"result.json", "history.csv", "embeddings.npz"}
         assert point["steps"] in ({"supervised": 12}, {"joint": 12})
-        history = folder.read_csv(finished.point(point["point"]) / "history.csv")
+        history = files.read_csv(finished.point(point["point"]) / "history.csv")
         assert [row["epoch"] for row in history] == ["1", "2", "3"]
     plan = json.loads((finished.path / "plan.json").read_text())
     assert plan["width"] == 1
@@ -53,7 +53,7 @@ def test_results_are_tidy(finished):
     assert {(r["protocol"], r["metric"]) for r in table} == {
         (protocol, metric) for protocol in ("thesis", "labelled") for metric in metrics
     }
-    by_class = folder.read_csv(finished.path / "per_class.csv")
+    by_class = files.read_csv(finished.path / "per_class.csv")
     assert list(by_class[0]) == [
         "point", "status", "system", "seed", "data.labels_seed",
         "protocol", "classifier", "embedding", "class", "recall",
@@ -243,10 +243,10 @@ def test_a_worker_with_fewer_devices_than_was_thought_trains_the_same(finished, 
 
 def test_a_plan_without_sizes_is_still_read(finished, tmp_path):
     shutil.copytree(finished.path, tmp_path / "old")
-    plan = json.loads((tmp_path / "old" / "plan.json").read_text())
+    plan = files.read_json(tmp_path / "old" / "plan.json")
     for entry in plan["cohorts"]:
         del entry["size"]
-    (tmp_path / "old" / "plan.json").write_text(json.dumps(plan))
+    files.write_json(tmp_path / "old" / "plan.json", plan)
     more = ({"system": ("dml",), ("seed", "data.labels_seed"): ((5, 5),)},)
     assert len(execute.run(BASE, more, tmp_path / "old", tmp_path).results()) == 5
 
@@ -256,7 +256,10 @@ def test_groups_that_share_a_point_are_trained_once(tmp_path):
     ids = [point.id for point in points]
     run_folder = folder.Folder(tmp_path)
     for name, group in (("a", ids[:2]), ("b", ids)):
-        folder.write_json(run_folder.checkpoints / name / "progress.json", {"points": group})
+        files.write_json(
+            run_folder.checkpoints / name / "progress.json",
+            {"points": group, "epoch": 1, "diverged": []},
+        )
     groups = list(checkpoints.chunks(points, frozenset(), 8, run_folder.checkpoints))
     assert [[p.id for p in group] for group in groups] == [ids[:2], ids[2:]]
     groups = list(checkpoints.chunks(points, frozenset(ids[:2]), 8, run_folder.checkpoints))

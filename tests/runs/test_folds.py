@@ -1,7 +1,5 @@
 """Without test images, parts of the labelled ones take turns; then all of them are trained on."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +16,7 @@ from jaxdml.report.tables import folds, summary
 from jaxdml.report.tables.summary import Measure
 from jaxdml.runs.execution import execute, rescoring
 from jaxdml.runs.planning import grid, loading, plan, splits
-from jaxdml.runs.storage import archive
+from jaxdml.runs.storage import archive, files
 from tests.runs.small import BASE
 
 RANDOM = np.random.default_rng(0)
@@ -236,14 +234,14 @@ def old(tmp_path, monkeypatch, data_dir):
         del result["scored"]
         for score in result["scores"]:
             score.pop("recalls", None)
-        file.write_text(json.dumps(result))
+        files.write_json(file, result)
     stored_plan = run_folder.plan()
     for field in ("notes", "places", "data_dir"):
         del stored_plan[field]
     run_folder.write_plan(stored_plan)
-    base = json.loads((run_folder.path / "config.json").read_text())
+    base = files.read_json(run_folder.path / "config.json")
     base.pop("eval.baselines", None)
-    (run_folder.path / "config.json").write_text(json.dumps(base))
+    files.write_json(run_folder.path / "config.json", base)
     return run_folder
 
 

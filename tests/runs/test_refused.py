@@ -1,7 +1,6 @@
 """What a run refuses, and that nothing is lost by it."""
 
 import dataclasses
-import json
 import shutil
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute, rescoring
+from jaxdml.runs.storage import files
 from jaxdml.settings.fields import flatten
 from jaxdml.types import Split
 from tests.runs.grid_run import BASE, GRID, run_and_die_after, trainer
@@ -71,9 +71,9 @@ def test_a_damaged_checkpoint_is_named(finished):
 def test_a_run_of_another_version_is_refused_in_one_sentence(finished, tmp_path):
     shutil.copytree(finished.path, tmp_path / "old")
     old = next((tmp_path / "old" / "points").glob("*/result.json"))
-    result = json.loads(old.read_text())
+    result = files.read_json(old)
     result["config"]["loss.shine"] = 0.123
-    old.write_text(json.dumps(result))
+    files.write_json(old, result)
     with pytest.raises(ConfigError, match="is of another version of jaxdml"):
         rescoring.rescore(tmp_path / "old", tmp_path, (), ())
 
@@ -89,9 +89,10 @@ def test_a_run_that_was_refused_before_it_began_leaves_its_folder_free(tmp_path)
         execute.run(base, ({},), tmp_path, tmp_path)
 
 
-def test_a_lost_checkpoint_is_named(tmp_path, monkeypatch):
+def test_a_lost_checkpoint_is_named_and_its_points_are_trained_again(tmp_path, monkeypatch):
     run_and_die_after(1, tmp_path / "run", monkeypatch)
     [lost] = (tmp_path / "run").glob("checkpoints/*/epoch_1")
     shutil.rmtree(lost)
-    with pytest.raises(ConfigError, match=rf"epoch_1 is missing or damaged: remove {lost.parent}"):
-        execute.run(BASE, GRID, tmp_path / "run", tmp_path)
+    with pytest.warns(UserWarning, match=rf"{lost} is missing: .*, from the first epoch"):
+        run_folder = execute.run(BASE, GRID, tmp_path / "run", tmp_path)
+    assert len(run_folder.results()) == 4

@@ -15,7 +15,7 @@ from jaxdml.report import write
 from jaxdml.report.tables.table import ImageTable, Table
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import loading
-from jaxdml.runs.storage import folder, image_tables
+from jaxdml.runs.storage import files, folder, image_tables
 from tests.runs.small import BASE
 
 SEEDS = {"seed": (0, 1)}
@@ -104,7 +104,7 @@ def test_points_that_do_not_count_are_named_and_in_no_mean(run_folder, written):
 
 def test_the_page_holds_the_configuration_and_the_tables(run_folder, written):
     page_text = text(written.page)
-    for row in json.loads((run_folder.path / "config.json").read_text()):
+    for row in files.read_json(run_folder.path / "config.json"):
         assert row.rpartition(".")[2] in page_text
     for word in ("Differences in thesis kNN accuracy", "mvae", "All scores", "Pseudo-inputs"):
         assert word in page_text

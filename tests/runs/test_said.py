@@ -13,7 +13,7 @@ from jaxdml.report import write
 from jaxdml.report.tables.sharing import shared_labels
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import description, grid, loading, plan
-from jaxdml.runs.storage import archive, folder
+from jaxdml.runs.storage import archive, files, folder
 from jaxdml.settings.resolve import resolve
 from tests.runs.small import BASE
 from tests.third_party import blobs
@@ -66,10 +66,10 @@ def test_what_no_classifier_could_learn_is_said_of_the_points_and_of_the_data(ru
 def test_the_recall_of_each_class_is_in_the_report(run_folder):
     written = write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
     assert "## Recall of each class, thesis kNN accuracy" in written.text.read_text()
-    table = folder.read_csv(
+    table = files.read_csv(
         run_folder.report / "tables" / "recall_of_each_class_thesis_knn_accuracy.csv"
     )
-    recalls = folder.read_csv(run_folder.path / "per_class.csv")
+    recalls = files.read_csv(run_folder.path / "per_class.csv")
     first = [float(r["recall"]) for r in recalls if (r["protocol"], r["class"]) == ("thesis", "0")]
     assert list(table[0].values())[1].startswith(f"{np.mean(first):.3f} ± ")
 

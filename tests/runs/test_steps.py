@@ -12,7 +12,7 @@ from jaxdml.runs.planning import cohort_setup, description, loading, splits
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.planning.points import Cohort
 from jaxdml.runs.planning.points import point as point_of
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
 from jaxdml.settings.fields import assign
 from jaxdml.settings.resolve import resolve
 from jaxdml.train import epoch, population, step, streams
@@ -63,7 +63,7 @@ def by_batch(tmp_path_factory):
     run_folder = execute.run(BASE | BY_BATCH | {"train.steps": 450}, ({},), path, path)
     [result] = run_folder.results()
     assert result["status"] == "ok", result["reason"]
-    return result, folder.read_csv(run_folder.point(result["point"]) / "history.csv")
+    return result, files.read_csv(run_folder.point(result["point"]) / "history.csv")
 
 
 def test_steps_are_epochs_of_200_and_what_is_left():

@@ -10,7 +10,7 @@ from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute, finished
 from jaxdml.runs.planning import extension, grid, loading, splits
 from jaxdml.runs.planning.points import point as point_of
-from jaxdml.runs.storage import opening
+from jaxdml.runs.storage import files, opening
 from jaxdml.settings import base as bases
 from jaxdml.settings.fields import flatten
 from jaxdml.settings.resolve import resolve
@@ -130,10 +130,13 @@ def test_a_parent_that_diverged_or_whose_network_is_gone_is_refused(parent, tmp_
     shutil.copytree(parent.path, copy)
     point_folder = copy / "points" / only(parent).name
     shutil.rmtree(copy / "checkpoints")
-    with pytest.raises(ConfigError, match="missing or damaged"):
+    with pytest.raises(
+        ConfigError, match="final is missing: the command that trained this run makes it anew"
+    ):
         finished.parent(str(point_folder))
     file = point_folder / "result.json"
-    file.write_text(file.read_text().replace('"status": "ok"', '"status": "diverged"'))
+    files.write_json(file, files.read_json(file) | {"status": "diverged"})
+    shutil.copytree(parent.path / "checkpoints", copy / "checkpoints")
     with pytest.raises(ConfigError, match="no training can begin with it"):
         finished.parent(str(point_folder))
 

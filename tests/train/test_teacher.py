@@ -9,7 +9,7 @@ from jaxdml.runs.execution import execute, rescoring
 from jaxdml.runs.planning import cohort_setup, loading
 from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.planning.points import point as point_of
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
 from jaxdml.settings import assembly
 from jaxdml.settings.resolve import resolve
 from jaxdml.train import checkpoint, epoch, step, streams, teacher
@@ -168,7 +168,7 @@ def test_training_is_the_same_whichever_is_scored(runs):
     (last, _), (average, _) = embeddings(runs["last"]), embeddings(runs["average"])
     assert last["point"] == average["point"]
     histories = [
-        folder.read_csv(runs[s].point(last["point"]) / "history.csv") for s in ("last", "average")
+        files.read_csv(runs[s].point(last["point"]) / "history.csv") for s in ("last", "average")
     ]
     assert histories[0] == histories[1]
 

@@ -14,7 +14,7 @@ from jaxdml.labelling import calibration, held_out
 from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.runs.planning import loading
-from jaxdml.runs.storage import archive, folder
+from jaxdml.runs.storage import archive, files, folder
 
 
 def write_and_print(*run_folders: folder.Folder, into: Path | None = None) -> None:
@@ -87,4 +87,4 @@ def _keep(run_folder: folder.Folder, into: Path) -> None:
         kept_report = write.report([kept], Path(temporary_folder), cli.loader(run_folder))
         for file in (kept_report.text, *kept_report.pictures):
             if file.suffix != ".svg":
-                folder.write(into / file.name, file.read_bytes())
+                files.write(into / file.name, file.read_bytes())

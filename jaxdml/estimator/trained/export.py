@@ -9,7 +9,7 @@ from jax import Array, export
 
 from jaxdml.estimator.trained.network import TrainedNetwork
 from jaxdml.options import one_of
-from jaxdml.runs.storage.folder import write as write_file
+from jaxdml.runs.storage.files import write as write_file
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 

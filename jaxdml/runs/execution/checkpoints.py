@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,9 +14,13 @@ import jax
 from jaxdml.options import ConfigError
 from jaxdml.runs.planning.cohort_setup import CohortSetup, Network
 from jaxdml.runs.planning.points import GridPoint
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files
+from jaxdml.runs.storage.files import DamageError
 from jaxdml.train import checkpoint
 from jaxdml.types import TrainState
+
+HISTORY = "history.jsonl"
+OF_PROGRESS = ("epoch", "points", "diverged")  # what progress.json holds at least
 
 
 class Saved(NamedTuple):
@@ -24,19 +29,42 @@ class Saved(NamedTuple):
     epoch: int  # the last one
     diverged: list[Any]
     history: list[dict[str, Any]]
+    checksums: dict[str, str]  # of the folders that hold its arrays; {} in an older version
 
 
 def read(saved: Path) -> Saved | None:
     """Reads what an earlier call left of a chunk: `None` if no epoch was finished.
 
+    Raises:
+      DamageError: if it is not as it was written.
+
     >>> read(Path("nowhere")) is None
     True
     """
-    if not (saved / "progress.json").exists():
+    file = saved / "progress.json"
+    if not file.exists():
         return None
-    progress = folder.read_json(saved / "progress.json")
-    done = progress["epoch"]
-    return Saved(done, progress["diverged"], progress.get("history") or _read_history(saved)[:done])
+    progress = files.read_json(file, OF_PROGRESS)
+    done, checksums = progress["epoch"], progress.get("checksums", {})
+    history = progress.get("history") or _read_history(saved, done, checksums)
+    return Saved(done, progress["diverged"], history, checksums)
+
+
+def drop_damaged(checkpoints: Path) -> None:
+    """Makes chunks begin anew whose checkpoints are damaged; a warning names each.
+
+    Args:
+      checkpoints: the folder of all checkpoints.
+    """
+    for file in checkpoints.glob("*/progress.json"):
+        try:
+            saved = read(file.parent)
+            for name, expected in saved.checksums.items() if saved else ():
+                if name != HISTORY and (why := files.damage(file.parent / name, expected)):
+                    raise DamageError(file.parent / name, why)
+        except DamageError as error:
+            warnings.warn(f"{error}, from the first epoch", stacklevel=2)
+            file.unlink(missing_ok=True)
 
 
 def restore(saved: Path, number: int, template: Any) -> Any:
@@ -66,7 +94,7 @@ def final(setup: CohortSetup, saved: Path, rows: int, average: bool) -> Network:
 
 def clean(saved: Path) -> None:
     """Drops what only resuming needed; the parameters stay."""
-    for file in ("progress.json", "history.jsonl"):
+    for file in ("progress.json", HISTORY):
         (saved / file).unlink(missing_ok=True)
     for old in saved.glob("epoch_*"):
         shutil.rmtree(old)
@@ -123,7 +151,7 @@ def chunks(
     points_by_id = {point.id: point for point in points}
     left = {point.id: point for point in points if point.id not in finished}
     for file in sorted(checkpoints.glob("*/progress.json")):
-        group = folder.read_json(file)["points"]
+        group = files.read_json(file, OF_PROGRESS)["points"]
         new = set(group) - finished
         if new and left.keys() >= new and points_by_id.keys() >= set(group):
             for identity in group:
@@ -138,9 +166,24 @@ def _damaged(path: Path) -> str:
     return f"{path} is missing or damaged: remove {path.parent} to train its points anew"
 
 
-def _read_history(saved: Path) -> list[dict[str, Any]]:
-    lines = (saved / "history.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+def _read_history(saved: Path, epochs: int, checksums: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The records of so many epochs; there may be more, of a training that was cut off."""
+    file = saved / HISTORY
+    try:
+        lines = file.read_bytes().splitlines(keepends=True)[:epochs]
+        expected = checksums.get(HISTORY)
+        if expected not in (None, hashlib.sha256(b"".join(lines)).hexdigest()):
+            raise DamageError(file, "is damaged (its checksum is another one)")
+        records = [json.loads(line) for line in lines]
+    except FileNotFoundError as error:
+        raise DamageError(file, "is missing") from error
+    except ValueError as error:
+        raise (
+            error if isinstance(error, DamageError) else DamageError(file, f"({error})")
+        ) from error
+    if len(records) < epochs:
+        raise DamageError(file, f"is damaged (it holds {len(records)} of {epochs} epochs)")
+    return records
 
 
 class Saver:
@@ -155,6 +198,7 @@ class Saver:
     ) -> None:
         self.saved, self.total, self.points = saved, total, [point.id for point in chunk]
         self.written = 0  # records of the history
+        self.digest = hashlib.sha256()  # of these
         if history:  # what was cut off may have written more than it counted
             self._write(history, "w")
         self.thread = ThreadPoolExecutor(1, "checkpoint")
@@ -201,13 +245,15 @@ class Saver:
         self, tree: Any, progress: dict[str, Any], history: list[dict[str, Any]], last: bool
     ) -> None:
         self._write(history, "a" if self.written else "w")
-        _save(self.saved, tree, progress, last)
+        _save(self.saved, tree, {**progress, "checksums": {HISTORY: self.digest.hexdigest()}}, last)
 
     def _write(self, history: Sequence[Mapping[str, Any]], mode: str) -> None:
         """Adds what is new: a thousand epochs are not written a thousand times."""
         self.saved.mkdir(parents=True, exist_ok=True)
-        with (self.saved / "history.jsonl").open(mode) as file:
-            file.writelines(f"{json.dumps(record)}\n" for record in history[self.written :])
+        lines = "".join(f"{json.dumps(record)}\n" for record in history[self.written :]).encode()
+        with (self.saved / HISTORY).open(f"{mode}b") as file:
+            file.write(lines)
+        self.digest.update(lines)
         self.written = len(history)
 
     def wait(self) -> None:
@@ -223,14 +269,14 @@ class Saver:
 def _save(saved: Path, tree: Any, progress: dict[str, Any], last: bool) -> None:
     """A checkpoint counts once progress.json names its epoch; after the last, less is kept."""
     name = f"epoch_{progress['epoch']}"
+    trees = {name: tree}
     if last:
-        checkpoint.save(saved / "final", tree.params)
         kept = {"average": tree.average, "kept": tree.kept}
-        if jax.tree.leaves(kept):
-            checkpoint.save(saved / "final_kept", kept)
-    else:
-        checkpoint.save(saved / name, tree)
-    folder.write_json(saved / "progress.json", progress)
+        trees = {"final": tree.params} | ({"final_kept": kept} if jax.tree.leaves(kept) else {})
+    for path, arrays in trees.items():
+        checkpoint.save(saved / path, arrays)
+        progress["checksums"][path] = files.checksum(saved / path)
+    files.write_json(saved / "progress.json", progress)
     for old in saved.glob("epoch_*"):
-        if last or old.name != name:
+        if old.name not in trees:
             shutil.rmtree(old)

@@ -208,13 +208,17 @@ class ChunkTrainer:
         with self.during("writing"):
             watch = training.Watch(after_epoch, stop, devices)
             trained = training.train(setup, placed, points, labelled, saved, watch, every)
+        stored = checkpoints.read(saved)
+        checksums = stored.checksums if stored else {}
+        kept = {name: value for name, value in checksums.items() if name.startswith("final")}
         rows = [row for row, point in enumerate(points) if point.id not in finished]
         waiting = set(rows)
 
         def write(row: int, embedded: EmbeddedPoint, scores: list[dict[str, Any]]) -> None:
+            place = {"path": f"{saved.name}/final", "row": row, "rows": len(points)}
             result = embedded.result | {
                 "scores": scores,
-                "checkpoint": {"path": f"{saved.name}/final", "row": row, "rows": len(points)},
+                "checkpoint": place | ({"sha256": kept} if kept else {}),
                 "seconds": round(trained.seconds / len(points), 3),
                 "devices": placed.layout.devices,
             }

@@ -16,7 +16,7 @@ from jaxdml.runs.planning import plan as planning
 from jaxdml.runs.planning.points import Cohort, GridPoint, with_stored_ids
 from jaxdml.runs.progress import Reporter
 from jaxdml.runs.scoring.scorer import Scorer
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import folder, mending
 from jaxdml.settings import base as bases
 from jaxdml.settings.fields import flatten
 
@@ -46,13 +46,16 @@ def run(
     points, paths = grid.expand(base, over), grid.paths(over)
     run_folder = folder.Folder(workdir)
     with run_folder.locked():
+        remade = mending.mend(run_folder, flatten(base), [point.id for point in points])
+        checkpoints.drop_damaged(run_folder.checkpoints)
         run_folder.check(flatten(base), bases.differing)
         load = loading.loader(data_dir, run_folder.plan())
         points = with_stored_ids(splits.with_folds(points, load), run_folder.plan()["points"])
         if any(point.setting["data.fold"] is not None for point in points):
             paths = [*paths, "data.fold"]
         finished = frozenset(p.id for p in points if run_folder.result(p.id) is not None)
-        plan = planning.plan(points if len(finished) < len(points) else (), load, finished)
+        planned = points if remade or len(finished) < len(points) else ()
+        plan = planning.plan(planned, load, finished)
         run_folder.check_data(plan.data)
         run_folder.claim(flatten(base))
         _remember(run_folder, points, paths, plan, data_dir)

@@ -121,6 +121,8 @@ def parent(path: str) -> Parent:
             f"{WARM_START}={path} is no finished point: name the folder of its files, like "
             "runs/photos/points/0123456789ab"
         )
+    if error := run_folder.damage(result):
+        raise error
     if result["status"] == "diverged" or "data" not in result:
         raise ConfigError(
             f"{WARM_START}={path}: no training can begin with it: "

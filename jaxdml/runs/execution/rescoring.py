@@ -53,7 +53,7 @@ def rescore(
     }
     only = {path: value for path, value in names_by_path.items() if value}
     with run_folder.locked():
-        results = run_folder.results()
+        results = run_folder.results(whole=True)
         points = [_scored_by(finished.stored_point(run_folder, old), only) for old in results]
         jobs = list(zip(results, points, strict=True))
         sets = {loading.described(point.setting): load(point.setting) for point in points}

@@ -75,7 +75,7 @@ def train(
     """
     began = last_saved = time.monotonic()
     layout, programs, images = placed
-    before = checkpoints.read(saved) or checkpoints.Saved(0, [], [])
+    before = checkpoints.read(saved) or checkpoints.Saved(0, [], [], {})
     done, history, setting = before.epoch, before.history, chunk[0].setting
     average = setting["eval.parameters"] == "average"
     points = early_stopping.so_far(history, len(chunk), setting["train.patience"])

@@ -18,7 +18,7 @@ from jaxdml.evaluate.protocols import PROTOCOLS, Embedded, Protocol, find_protoc
 from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.options import ConfigError, listed
 from jaxdml.runs.planning import loading, splits
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files, folder
 from jaxdml.settings.fields import COMMON, LABELLED, usual
 from jaxdml.settings.setting import source as source_of
 
@@ -87,7 +87,7 @@ def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
 def _read(file: Path) -> dict[str, Any]:
     """Reads the scores in a baselines.json; a damaged file counts as empty."""
     try:
-        entries = folder.read_json(file) if file.exists() else {}
+        entries = files.read_json(file) if file.exists() else {}
         return {
             key: {
                 "tried": list(entry["tried"]),
@@ -154,7 +154,7 @@ class _Store:
         if json.dumps(entries) != self.before:
             lines = [f"{json.dumps(key)}: {json.dumps(entry)}" for key, entry in entries.items()]
             with contextlib.suppress(OSError):  # a report may go elsewhere than into its run
-                folder.write(self.file, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+                files.write(self.file, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
         return list(self.notes)
 
     def _score(

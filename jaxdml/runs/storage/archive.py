@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from jaxdml.options import ConfigError
-from jaxdml.runs.storage import folder, questions
+from jaxdml.runs.storage import files, folder, questions
 
 POINTS = "points.json"
 COUNTS = ("scored", "scored_per_class", "folds")
@@ -32,8 +32,8 @@ NOTES = ("point", "status", "reason", "note")
 def keep(run_folder: folder.Folder, into: Path) -> "Archive":
     """Writes the archive of a run folder, of what is finished."""
     results = run_folder.results()
-    folder.write_json(into / "config.json", folder.read_json(run_folder.path / "config.json"))
-    folder.write_json(into / "classes.json", run_folder.plan()["classes"])
+    files.write_json(into / "config.json", files.read_json(run_folder.path / "config.json"))
+    files.write_json(into / "classes.json", run_folder.plan()["classes"])
     write_configurations(into, results)
     run_folder.write_results(into)
     histories = [
@@ -42,11 +42,11 @@ def keep(run_folder: folder.Folder, into: Path) -> "Archive":
         for row in run_folder.history(r["point"])
     ]
     names = dict.fromkeys(name for row in histories for name in row)
-    folder.write_csv(into / "history.csv", list(names), histories)
+    files.write_csv(into / "history.csv", list(names), histories)
     noted = [r for r in results if any(r.get(name) for name in NOTES[2:])]
     notes = [{"note": note} for note in run_folder.plan()["notes"]]
     notes += [{n: r.get(n) for n in NOTES} for r in noted]
-    folder.write_csv(into / "notes.csv", NOTES, notes)
+    files.write_csv(into / "notes.csv", NOTES, notes)
     questions.write(folder.Folder(into), questions.read(run_folder))
     counted = {
         r["point"]: {n: r[n] for n in COUNTS if n in r}
@@ -54,10 +54,10 @@ def keep(run_folder: folder.Folder, into: Path) -> "Archive":
         for r in results
     }
     if any("folds" in counts for counts in counted.values()):
-        folder.write_json(into / "folds.json", counted)
+        files.write_json(into / "folds.json", counted)
     baselines = run_folder.path / folder.BASELINE_SCORES
     if baselines.exists():
-        folder.write(into / baselines.name, baselines.read_bytes())
+        files.write(into / baselines.name, baselines.read_bytes())
     return Archive(into)
 
 
@@ -76,7 +76,7 @@ def write_configurations(into: Path, results: Sequence[Mapping[str, Any]]) -> No
     }
     lines = [f"{json.dumps(identity)}: {json.dumps(rest)}" for identity, rest in differing.items()]
     text = f'{{"shared": {json.dumps(shared)},\n"points": {{\n' + ",\n".join(lines) + "\n}}\n"
-    folder.write(into / POINTS, text.encode())
+    files.write(into / POINTS, text.encode())
 
 
 def is_archive(path: Path) -> bool:
@@ -97,7 +97,7 @@ class Archive(folder.Folder):
         columns = list(rows[0]) if rows else []
         paths = columns[2 : columns.index("protocol")] if rows else []
         points: dict[str, Any] = {r["point"]: {} for r in rows}
-        classes = folder.read_json(self.path / "classes.json")
+        classes = self._json("classes.json")
         notes = [row["note"] for row in self._rows("notes.csv") if not row["point"]]
         return super().plan() | {
             "grid_paths": paths,
@@ -106,8 +106,8 @@ class Archive(folder.Folder):
             "notes": notes,
         }
 
-    def results(self) -> list[dict[str, Any]]:
-        """As `Folder.results`, without where parameters are.
+    def results(self, whole: bool = False) -> list[dict[str, Any]]:
+        """As `Folder.results`, without where parameters are; there are no files that go with them.
 
         Raises:
           ConfigError: if a file is damaged or missing.
@@ -116,11 +116,10 @@ class Archive(folder.Folder):
         noted = {row["point"]: row for row in self._rows("notes.csv")}
         recalls: dict[tuple[str, ...], dict[str, float]] = {}
         file = self.path / "per_class.csv"
-        for row in folder.read_csv(file) if file.exists() else []:
+        for row in files.read_csv(file) if file.exists() else []:
             key = row["point"], *(row[name] for name in folder.SCORE_COLUMNS[:3]), "accuracy"
             recalls.setdefault(key, {})[row["class"]] = float(row["recall"])
-        file = self.path / "folds.json"
-        counted = folder.read_json(file) if file.exists() else {}
+        counted = self._json("folds.json") if (self.path / "folds.json").exists() else {}
         results_by_id: dict[str, dict[str, Any]] = {}
         for row in self._rows("results.csv"):
             identity = row["point"]
@@ -154,7 +153,7 @@ class Archive(folder.Folder):
 
     def configurations(self) -> dict[str, dict[str, Any]]:
         """Point → its configuration, as its result held it."""
-        stored = folder.read_json(self.path / POINTS)
+        stored = self._json(POINTS, ("shared", "points"))
         return {
             identity: dict(sorted((stored["shared"] | differing).items()))
             for identity, differing in stored["points"].items()
@@ -172,9 +171,17 @@ class Archive(folder.Folder):
         """Returns no arrays: an archive keeps no embeddings."""
         return {}
 
+    def _json(self, name: str, keys: Sequence[str] = ()) -> Any:
+        try:
+            return files.read_json(self.path / name, keys)
+        except files.DamageError as error:
+            raise ConfigError(
+                f"{error.path} {error.why}: write it anew, by --keep from the run folder"
+            ) from error
+
     def _rows(self, name: str) -> list[dict[str, str]]:
         try:
-            return folder.read_csv(self.path / name)
+            return files.read_csv(self.path / name)
         except OSError as error:
             raise ConfigError(f"{self.path / name} cannot be read: {error}") from error
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from jaxdml.options import ConfigError, listed
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage.files import writing
 
 
 def check(path: Path) -> None:
@@ -42,7 +42,7 @@ def write(path: Path, z: np.ndarray, files: Sequence[str] | None = None) -> None
     each image is a file, its name is in the array `file`, or in a first column of that name.
     """
     names = {} if files is None else {"file": np.array(files, str)}
-    with folder.writing(path) as file:
+    with writing(path) as file:
         FORMATS[path.suffix](file, z, names)
 
 
@@ -54,7 +54,7 @@ def _columns(z: np.ndarray) -> list[str]:
 
 
 def _npz(file: BinaryIO, z: np.ndarray, names: Names) -> None:
-    np.savez_compressed(file, z=z, **names)  # type: ignore[arg-type]  # as in folder.write_npz
+    np.savez_compressed(file, z=z, **names)  # type: ignore[arg-type]  # as in files.write_npz
 
 
 def _csv(file: BinaryIO, z: np.ndarray, names: Names) -> None:

@@ -1,4 +1,4 @@
-"""The run folder: what a run leaves on disk. A file appears whole or not at all.
+"""The run folder: what a run leaves on disk. A file appears whole or not at all, see `files`.
 
 config.json    the base configuration
 plan.json      points, cohorts, grid paths, width and devices
@@ -9,27 +9,33 @@ results.csv    tidy: one row for each point × protocol × classifier × embeddi
 per_class.csv  the recall of each class, a row for each accuracy × class
 """
 
-import csv
-import io
+import functools
 import json
-import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from jaxdml.options import ConfigError
-from jaxdml.runs.storage import locks
+from jaxdml.runs.storage import files, locks
+from jaxdml.runs.storage.files import DamageError
 
 SCORE_COLUMNS = ("protocol", "classifier", "embedding", "metric", "value")
 BASELINE_SCORES = "baselines.json"
 CHUNK = re.compile(r"[0-9a-f]{12}")  # the folder of a chunk's checkpoints, and what it holds
+ID = re.compile(r"[\w-]+")  # of a point
 OF_CHUNK = re.compile(r"final.*|epoch_\d+.*|progress\.json|history\.jsonl|\..*")
 
+OF_RESULT = ("point", "status", "config", "scores")  # what result.json holds at least
+OF_PLAN = ("points",)
+OF_POINT = ("history.csv", "embeddings.npz")  # whose checksums result.json holds
 RECALL_COLUMNS = (*SCORE_COLUMNS[:3], "class", "recall")
 
 
@@ -40,7 +46,13 @@ class Folder:
         self.path = path
 
     def point(self, identity: str) -> Path:
-        """Where a point's files are."""
+        """Where a point's files are.
+
+        Raises:
+          DamageError: if it is no id of a point, which the plan of a damaged run may hold.
+        """
+        if not ID.fullmatch(identity):
+            raise DamageError(self.path / "plan.json", f"holds {identity!r}, which is no point")
         return self.path / "points" / identity
 
     @property
@@ -56,8 +68,9 @@ class Folder:
     @property
     def begun(self) -> bool:
         """Whether it holds a result, or a checkpoint to go on from."""
-        files = [*self.path.glob("points/*/result.json"), *self.checkpoints.glob("*/progress.json")]
-        return (self.path / "plan.json").exists() and bool(files)
+        return any(self.path.glob("points/*/result.json")) or any(
+            self.checkpoints.glob("*/progress.json")
+        )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -104,7 +117,9 @@ class Folder:
         """
         if not self.begun:
             return
-        changed = differing(read_json(self.path / "config.json"), json.loads(json.dumps(config)))
+        changed = differing(
+            files.read_json(self.path / "config.json"), json.loads(json.dumps(config))
+        )
         if changed:
             changes = ", ".join(f"{p} {old!r} → {new!r}" for p, (old, new) in changed.items())
             raise ConfigError(
@@ -116,7 +131,7 @@ class Folder:
         """Writes the base configuration, unless the folder holds a run already."""
         if not self.begun:
             (self.path / "plan.json").unlink(missing_ok=True)
-            write_json(self.path / "config.json", config)
+            files.write_json(self.path / "config.json", config)
 
     def check_data(self, data: Mapping[str, str]) -> None:
         """Makes sure that the data sets of a run are what they were when it began.
@@ -153,30 +168,89 @@ class Folder:
             "columns": {},
             "damaged": {},
         }
-        return empty | (read_json(file) if file.exists() else {})
+        return empty | (files.read_json(file, OF_PLAN) if file.exists() else {})
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Replaces the plan."""
-        write_json(self.path / "plan.json", plan)
+        files.write_json(self.path / "plan.json", plan)
 
     def result(self, identity: str) -> dict[str, Any] | None:
-        """A point's result, if it is finished."""
-        file = self.point(identity) / "result.json"
-        return read_json(file) if file.exists() else None
+        """A point's result, if it is finished.
 
-    def results(self) -> list[dict[str, Any]]:
-        """The results of all finished points, in the plan's order."""
-        results = (self.result(identity) for identity in self.plan()["points"])
-        return [result for result in results if result is not None]
+        Raises:
+          DamageError: if it is not as it was written, or of another point.
+        """
+        file = self.point(identity) / "result.json"
+        if not file.exists():
+            return None
+        result: dict[str, Any] = files.read_json(file, OF_RESULT)
+        if result["point"] != identity:
+            raise DamageError(file, f"is of another point, {result['point']}")
+        return result
+
+    def results(self, whole: bool = False) -> list[dict[str, Any]]:
+        """The results of all finished points, in the plan's order.
+
+        A warning names each that is damaged, which is left out.
+
+        Args:
+          whole: whether the files that go with it are looked at too, as `damage` does.
+        """
+        checksum, results = functools.cache(files.checksum), []
+        for identity in self.plan()["points"]:
+            try:
+                result = self.result(identity)
+                if result is not None and whole and (error := self.damage(result, checksum)):
+                    raise error
+            except DamageError as error:
+                warnings.warn(f"point {identity} is left out: {error}", stacklevel=2)
+            else:
+                results += [] if result is None else [result]
+        return results
+
+    def damage(
+        self, result: Mapping[str, Any], checksum: Callable[[Path], str] = files.checksum
+    ) -> DamageError | None:
+        """What is damaged of the files that go with a result: losses, embeddings, networks.
+
+        Args:
+          result: as `result.json` holds it; of an older version without checksums.
+          checksum: `files.checksum`, or what remembers it: points that were trained together share
+            their networks' file.
+        """
+        if "checkpoint" not in result:  # of an archive, which has none of them
+            return None
+        point = self.point(result["point"])
+        known = result.get("files", {})
+        expected = {point / name: known.get(name) for name in OF_POINT}
+        kept = result["checkpoint"]
+        networks = self.checkpoints / Path(kept["path"]).parts[0]
+        for name in ("final", "final_kept"):
+            sums = kept.get("sha256", {"final": None})
+            expected |= {networks / name: sums[name]} if name in sums else {}
+        for path, value in expected.items():
+            if why := files.damage(path, value, checksum):
+                return DamageError(path, why)
+        return None
 
     def history(self, identity: str) -> list[dict[str, str]]:
         """A finished point's losses, epoch by epoch, as text."""
-        return read_csv(self.point(identity) / "history.csv")
+        return files.read_csv(self.point(identity) / "history.csv")
 
     def embeddings(self, identity: str) -> Mapping[str, np.ndarray]:
-        """A finished point's arrays, named as in `EmbeddedPoint`; none if the point diverged."""
-        with np.load(self.point(identity) / "embeddings.npz") as file:
-            return dict(file)
+        """A finished point's arrays, named as in `EmbeddedPoint`; none if the point diverged.
+
+        Raises:
+          DamageError: if they cannot be read.
+        """
+        path = self.point(identity) / "embeddings.npz"
+        try:
+            with path.open("rb") as opened, np.load(opened) as file:
+                return dict(file)
+        except FileNotFoundError as error:
+            raise DamageError(path, "is missing") from error
+        except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise DamageError(path, f"is damaged ({error})") from error
 
     def write_result(
         self,
@@ -187,9 +261,11 @@ class Folder:
         """Writes a finished point's files; result.json comes last: then the others are there."""
         run_folder = self.point(result["point"])
         columns = list(dict.fromkeys(name for row in history for name in row))
-        write_csv(run_folder / "history.csv", columns, history)
-        write_npz(run_folder / "embeddings.npz", embeddings)
-        write_json(run_folder / "result.json", result)
+        checksums = {
+            "history.csv": files.write_csv(run_folder / "history.csv", columns, history),
+            "embeddings.npz": files.write_npz(run_folder / "embeddings.npz", embeddings),
+        }
+        files.write_json(run_folder / "result.json", {**result, "files": checksums})
 
     def drop_orphans(self) -> None:
         """Removes checkpoints that neither a result nor an unfinished training needs.
@@ -199,7 +275,7 @@ class Folder:
         needed = {result["checkpoint"]["path"].split("/")[0] for result in self.results()}
         for kept in filter(_is_checkpoint, self.checkpoints.glob("*")):
             file = kept / "progress.json"
-            points = read_json(file)["points"] if file.exists() else []
+            points = files.read_json(file)["points"] if file.exists() else []
             done = all(self.result(identity) is not None for identity in points)
             if kept.name not in needed and done:
                 shutil.rmtree(kept)
@@ -218,10 +294,10 @@ class Folder:
                 rows.append(row)
                 by_class = score.get("recalls", {})
                 recalls += [row | {"class": c, "recall": by_class[c]} for c in by_class]
-        write_csv(into / "results.csv", ("point", "status", *paths, *SCORE_COLUMNS), rows)
+        files.write_csv(into / "results.csv", ("point", "status", *paths, *SCORE_COLUMNS), rows)
         if recalls:
             columns = ("point", "status", *paths, *RECALL_COLUMNS)
-            write_csv(into / "per_class.csv", columns, recalls)
+            files.write_csv(into / "per_class.csv", columns, recalls)
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -229,63 +305,3 @@ def _is_checkpoint(path: Path) -> bool:
     if not CHUNK.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
         return False
     return all(OF_CHUNK.fullmatch(inside.name) for inside in path.iterdir())
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which appears once all of it is there, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
-    with writing(path) as file:
-        file.write(content)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes a value as JSON, indented by one space a level, without NaN."""
-    write(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """What a JSON file holds.
-
-    Raises:
-      ConfigError: if it is damaged.
-    """
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}): remove it to make it anew") from error
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes rows as CSV. What a row lacks, `None` and NaN are empty; other columns are omitted."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, restval="", extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: "" if v is None or v != v else v for k, v in row.items()})
-    write(path, buffer.getvalue().encode())
-
-
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays by name, compressed."""
-    buffer = io.BytesIO()
-    # numpy types every further keyword as its own option allow_pickle
-    np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
-    write(path, buffer.getvalue())
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file, as text."""
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))

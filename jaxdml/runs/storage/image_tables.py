@@ -9,7 +9,7 @@ import json
 import numpy as np
 
 from jaxdml.report.tables.table import ImageTable, Table
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files, folder
 
 NAMES = ("suggestions", "suspects")
 MOST = 24  # rows of a table
@@ -28,7 +28,7 @@ def write(run_folder: folder.Folder, point: str, name: str, found: ImageTable) -
     few = [f"The first {MOST} of {count:,} are shown."] if count > MOST else []
     kept = found.table._replace(body=body, notes=[*few, *found.table.notes])
     arrays = {"table": np.array(json.dumps(kept._asdict())), "images": found.images[:MOST]}
-    folder.write_npz(run_folder.point(point) / f"{name}.npz", arrays)
+    files.write_npz(run_folder.point(point) / f"{name}.npz", arrays)
 
 
 def read(run_folder: folder.Folder, point: str, name: str) -> ImageTable | None:

@@ -31,11 +31,13 @@ def chosen(run_folder: folder.Folder, start: str) -> dict[str, Any]:
       start: of the id; empty where there is one point that is meant, see `_meant`.
 
     Raises:
-      ConfigError: if there is none, or more than one.
+      ConfigError: if there is none, or more than one, or it is damaged.
     """
     results = run_folder.results()
     matches = [r for r in results if r["point"].startswith(start)] if start else _meant(results)
     if len(matches) == 1:
+        if error := run_folder.damage(matches[0]):
+            raise error
         return matches[0]
     ids = listed(result["point"] for result in (matches or results))
     if not start:

@@ -14,7 +14,7 @@ from typing import Any
 
 from jaxdml.options import ConfigError
 from jaxdml.report.tables.questions import MARGIN, NO_PATHS
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files, folder
 from jaxdml.settings import parts
 from jaxdml.settings.fields import assign, flatten
 from jaxdml.settings.resolve import resolve as setting_of
@@ -61,7 +61,7 @@ def resolve(base: Mapping[str, Any], questions: Mapping[str, Any]) -> Questions:
 def write(run_folder: folder.Folder, questions: Questions) -> None:
     """Writes questions into the run folder; without any, removes those of an earlier call."""
     if questions:
-        folder.write_json(run_folder.path / FILE, questions)
+        files.write_json(run_folder.path / FILE, questions)
     else:
         (run_folder.path / FILE).unlink(missing_ok=True)
 
@@ -69,9 +69,12 @@ def write(run_folder: folder.Folder, questions: Questions) -> None:
 def read(run_folder: folder.Folder) -> Questions:
     """Reads the questions of a run; a run without any gives an empty dict.
 
+    Raises:
+      DamageError: if the file is damaged. Each call of `grid` writes it anew.
+
     >>> from pathlib import Path
     >>> read(folder.Folder(Path("nowhere")))
     {}
     """
     file = run_folder.path / FILE
-    return folder.read_json(file) if file.exists() else {}
+    return files.read_json(file) if file.exists() else {}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdml.options import ConfigError
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import files, folder
 
 
 class Chunk(NamedTuple):
@@ -71,7 +71,7 @@ def progress(run_folder: folder.Folder) -> Progress:
 def _chunk(saved: Path) -> Chunk | None:
     """The chunk whose checkpoints a folder holds, or `None` where they have just been cleaned."""
     try:
-        stored = folder.read_json(saved / "progress.json")
+        stored = files.read_json(saved / "progress.json")
         records = _whole_lines(saved / "history.jsonl")
     except (ConfigError, OSError):
         return None
