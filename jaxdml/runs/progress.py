@@ -1,5 +1,6 @@
 """Progress of long work: points done, loss and time left; a bar in a terminal, lines elsewhere."""
 
+import re
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 SECONDS_BETWEEN_LINES = 10.0
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class Reporter:
@@ -118,7 +120,16 @@ class Reporter:
 
     def _print(self, line: str) -> None:
         """Prints a line as it is: it may be long, and brackets in it are no markup."""
-        self.console.print(line, highlight=False, soft_wrap=True, markup=False)
+        self.console.print(printable(line), highlight=False, soft_wrap=True, markup=False)
+
+
+def printable(text: str) -> str:
+    r"""A text in which what would move a terminal's cursor, or turn its letters round, is escaped.
+
+    >>> print(printable("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def clock(seconds: float) -> str:

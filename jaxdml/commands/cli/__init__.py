@@ -1,4 +1,4 @@
-"""What the commands share: flags, and errors as one sentence with exit code 2."""
+"""What the commands share: flags, and errors as one sentence, see `ending`."""
 
 import functools
 import importlib.util
@@ -16,6 +16,7 @@ import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from jaxdml.commands.cli import ending
 from jaxdml.configs import common, fields
 from jaxdml.data.download import cache
 from jaxdml.evaluate import project
@@ -23,6 +24,7 @@ from jaxdml.options import ConfigError, coerce, listed
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.grid import Grid, thinned
 from jaxdml.runs.planning.points import GridPoint
+from jaxdml.runs.progress import printable
 from jaxdml.runs.storage import folder, questions
 from jaxdml.settings.fields import assign, flatten, meant
 
@@ -36,6 +38,7 @@ DATA_DIR = flags.DEFINE_string(
 KEEP = flags.DEFINE_string(
     "keep", None, "A folder for what is small: scores, losses, report and its pictures."
 )
+DEBUG = flags.DEFINE_bool("debug", False, "Show where an error arose.")
 PROJECTION = flags.DEFINE_enum(
     "projection", "pca", project.METHODS, "How more than two dimensions are drawn in the report."
 )
@@ -84,7 +87,7 @@ def main(
     takes: str | None = None,
     required: Sequence[str] = (),
 ) -> NoReturn:
-    """Runs a command. What the user can mend is said in one sentence, and exits with 2.
+    """Runs a command, and ends as `ending` says: what is wrong is told in one sentence.
 
     Args:
       command: is called without arguments, or with those that are no flags.
@@ -92,6 +95,7 @@ def main(
       takes: what these are, if there may be any.
       required: names of the flags that it cannot do without.
     """
+    ending.lasting_streams()
     warnings.showwarning = _one_line
     _keep_compiled()
     if command_flags is not None:
@@ -99,7 +103,7 @@ def main(
     try:
         if {"--help", "-h"} & set(sys.argv[1:]):
             print(_help(command, command_flags, required), flush=True)
-            sys.exit(0)
+            ending.end()
         rest = _parse()[1:]
         if command_flags is not None:
             command_flags.mark_as_parsed()
@@ -108,14 +112,16 @@ def main(
         project.check(PROJECTION.value)
         command(*([rest] if takes else []))
     except (ConfigError, flags.Error) as error:
-        _stop(str(error))
-    except BrokenPipeError:  # nobody reads on, as behind `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
+        _stop(str(error), ending.code_of(error))
+    except (OSError, MemoryError, jax.errors.JaxRuntimeError) as error:
+        sentence = ending.sentence(error)
+        if sentence is None:
+            raise
+        _stop(sentence, ending.code_of(error))
     except KeyboardInterrupt as stopped:
         print("\nstopped: what is finished is kept; the same command completes it", file=sys.stderr)
-        sys.exit(128 + getattr(stopped, "number", signal.SIGINT))
-    sys.exit(0)
+        ending.end(128 + getattr(stopped, "number", signal.SIGINT))
+    ending.end()
 
 
 def _help(
@@ -320,14 +326,15 @@ def _config_file() -> str:
     return _path_of_config(_config_name())
 
 
-def _stop(sentence: str) -> NoReturn:
+def _stop(sentence: str, code: int) -> NoReturn:
+    if "--debug" in sys.argv:  # flags may be what is wrong
+        ending.show_trace()
     start, traceback, rest = sentence.partition("Traceback (most recent call last):")
     if traceback:  # of a configuration file: what it raised is the last line but absl's hint
         raised = [line for line in rest.splitlines() if "Error: " in line]
         sentence = f"{start.strip()} {raised[-1].partition('Error: ')[2] if raised else ''}"
-    text = " ".join(sentence.replace("FATAL Flags parsing error:", "").split())
-    print(f"error: {text}", file=sys.stderr)
-    sys.exit(2)
+    ending.complain(sentence.replace("FATAL Flags parsing error:", ""))
+    ending.end(code)
 
 
 def _last_line(error: BaseException) -> str:
@@ -335,4 +342,4 @@ def _last_line(error: BaseException) -> str:
 
 
 def _one_line(message: Any, *_: Any, **__: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    print(f"warning: {printable(str(message))}", file=sys.stderr)

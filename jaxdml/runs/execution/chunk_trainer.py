@@ -197,6 +197,7 @@ class ChunkTrainer:
         saved = self.run_folder.checkpoints / checkpoints.chunk_name(points)
 
         def after_epoch(epochs: int, loss: float) -> None:
+            self.run_folder.require()
             on_epoch(epochs, loss)
             scorer.collect()
 
@@ -222,6 +223,7 @@ class ChunkTrainer:
                 "seconds": round(trained.seconds / len(points), 3),
                 "devices": placed.layout.devices,
             }
+            self.run_folder.require()
             with self.during("writing"):
                 self.run_folder.write_result(result, _history(trained, row), embedded.arrays)
                 waiting.discard(row)

@@ -9,6 +9,7 @@ results.csv    tidy: one row for each point × protocol × classifier × embeddi
 per_class.csv  the recall of each class, a row for each accuracy × class
 """
 
+import errno
 import functools
 import json
 import re
@@ -64,6 +65,15 @@ class Folder:
     def report(self) -> Path:
         """Where tables and figures are."""
         return self.path / "report"
+
+    def require(self) -> None:
+        """Makes sure that the folder of a run under way is still there.
+
+        Raises:
+          FileNotFoundError: if somebody has removed it.
+        """
+        if not (self.path / "plan.json").exists():
+            raise FileNotFoundError(errno.ENOENT, "Somebody has removed it", str(self.path))
 
     @property
     def begun(self) -> bool:
