@@ -4,6 +4,9 @@ What is saved belongs to points, not to devices: it comes back onto any number o
 """
 
 import errno
+import logging
+import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +17,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+OF_SYSTEM = re.compile(r"os_error_code='(\d+)'")
 PATTERN = set("[]*?")  # letters of a path that mean something in a pattern
 
 
@@ -24,11 +28,13 @@ def save(folder: Path, tree: Any) -> None:
       OSError: if it cannot be written, or what is read back is something else.
     """
     try:
-        with _plain(folder) as path, ocp.StandardCheckpointer() as checkpointer:
+        with _silent(), _plain(folder) as path, ocp.StandardCheckpointer() as checkpointer:
             checkpointer.save(path, tree, force=True)
         read_back = restore(folder, tree)
-    except ValueError as error:  # as TensorStore says that a disk is full
-        raise OSError(errno.EIO, f"Cannot be written ({error})", str(folder)) from error
+    except (OSError, ValueError) as error:  # TensorStore says in its own words that a disk is full
+        number = OF_SYSTEM.search(str(error))
+        code = int(number[1]) if number else getattr(error, "errno", None) or errno.EIO
+        raise OSError(code, os.strerror(code), str(folder)) from error
     if not all(map(_same, jax.tree.leaves(tree), jax.tree.leaves(read_back))):
         raise OSError(errno.EIO, "What was read back is not what was written", str(folder))
 
@@ -49,6 +55,17 @@ def restore(folder: Path, template: Any) -> Any:
     )
     with _plain(folder) as path, ocp.StandardCheckpointer() as checkpointer:
         return jax.tree.map(np.asarray, checkpointer.restore(path, placed))
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without the log, in which Orbax writes a traceback of what it raises besides."""
+    logger = logging.getLogger("absl")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 @contextmanager

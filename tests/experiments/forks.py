@@ -3,6 +3,7 @@
 Reads a JSON object a line from stdin, {"arguments": ["train", "--workdir=W", …]}, and prints a list
 a line: exit code, what was printed, what was complained. With {"until": GLOB, "signal": N} too, the
 command is sent that signal as soon as a path of that form exists. "path" is searched for modules.
+"fault" is what `tests.faults.injection.arm` takes; without "report" no report is written.
 """
 
 import gc
@@ -18,8 +19,9 @@ import traceback
 import warnings
 from contextlib import suppress
 
-import jaxdml.commands.cli
-import jaxdml.runs.execution.execute  # noqa: F401  the same
+import jaxdml.commands.cli.reporting
+import jaxdml.runs.execution.execute
+from tests.faults import injection
 
 # and so do those of what scores and draws
 for name in ("cluster", "decomposition", "ensemble", "linear_model", "metrics", "neighbors"):
@@ -30,7 +32,7 @@ with suppress(ImportError):  # without the extra `plot`
     importlib.import_module("matplotlib.backends.backend_svg")
 
 
-def run(arguments, until=None, signal=None, path=None):
+def run(arguments, until=None, signal=None, path=None, fault=None, report=True):
     name, *arguments = arguments
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         pid = os.fork()
@@ -38,6 +40,10 @@ def run(arguments, until=None, signal=None, path=None):
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
             sys.path[:0] = [path] if path else []
+            if not report:
+                jaxdml.commands.cli.reporting.write_and_print = lambda *_: None
+            if fault:
+                injection.arm(**fault)
             sys.argv = [f"experiments/{name}.py", *arguments]
             code = 1
             try:

@@ -113,7 +113,7 @@ def main(
         command(*([rest] if takes else []))
     except (ConfigError, flags.Error) as error:
         _stop(str(error), ending.code_of(error))
-    except (OSError, MemoryError, jax.errors.JaxRuntimeError) as error:
+    except (OSError, MemoryError, RuntimeError) as error:
         sentence = ending.sentence(error)
         if sentence is None:
             raise
@@ -159,7 +159,7 @@ def data_dir(*run_folders: folder.Folder) -> Path:
     Args:
       run_folders: run folders, of which the first counts that knows a folder which is still there.
     """
-    before = [run_folder.plan().get("data_dir") for run_folder in run_folders]
+    before = [run_folder.data_dir for run_folder in run_folders]
     run_data_dir = next((path for path in before if path and Path(path).is_dir()), None)
     chosen_dir = DATA_DIR.value or run_data_dir or os.environ.get("JAXDML_DATA") or cache()
     return Path(chosen_dir).expanduser()

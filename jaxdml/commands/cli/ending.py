@@ -102,7 +102,7 @@ def code_of(error: BaseException) -> int:
     cause = error if isinstance(error, OSError) else error.__cause__
     if isinstance(cause, OSError):
         return SYSTEM if isinstance(error, OSError) or cause.errno in OF_SYSTEM else USER
-    return SYSTEM if isinstance(error, (MemoryError, jax.errors.JaxRuntimeError)) else USER
+    return SYSTEM if isinstance(error, (MemoryError, RuntimeError)) else USER
 
 
 def sentence(error: BaseException) -> str | None:
@@ -111,7 +111,7 @@ def sentence(error: BaseException) -> str | None:
     >>> sentence(OSError(errno.ENOSPC, "No space left on device", "runs/one/plan.json"))
     'runs/one/plan.json: no space left on device; make room: what is finished is kept, and the same command goes on'
     """  # noqa: E501  one line of output
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
         return f"the memory of this machine is full; {KEPT} where there is more"
     if isinstance(error, jax.errors.JaxRuntimeError):
         if OUT_OF_MEMORY not in str(error):

@@ -13,7 +13,7 @@ import jax
 
 from jaxdml import data
 from jaxdml.options import ConfigError
-from jaxdml.runs import interrupt
+from jaxdml.runs import interrupt, provenance
 from jaxdml.runs.execution import checkpoints, sizing, training
 from jaxdml.runs.planning import cohort_setup, loading, splits
 from jaxdml.runs.planning.points import Cohort, GridPoint, Static
@@ -69,6 +69,7 @@ class ChunkTrainer:
         self.run_folder, self.load = run_folder, load
         self.spent: dict[str, float] = {}  # seconds by activity
         self._trials: dict[tuple[Static, int, int], sizing.Trial] = {}
+        self._fingerprints: dict[tuple[Static, int], str] = {}  # of the data sets of these
         self._setups: dict[tuple[Static, int], cohort_setup.CohortSetup] = {}
         self._placed: dict[tuple[Static, int, Size], Placed] = {}
         self._images: tuple[Any, Any] | None = None  # one data set's at a time, and one way
@@ -85,19 +86,20 @@ class ChunkTrainer:
         if key not in self._setups:
             setting = members.points[0].setting
             dataset = self.load(setting)
-            self._notice(setting, dataset)
+            self._fingerprints[key] = self._notice(setting, dataset)
             self._setups[key] = cohort_setup.setup_of(members, dataset)
         return self._setups[key]
 
-    def _notice(self, setting: Setting, dataset: Dataset) -> None:
-        """Warns of a data set that is not what it was when the run was planned."""
-        before = self.run_folder.plan().get("data", {}).get(loading.described(setting))
-        if before not in (None, data.fingerprint(dataset)):
+    def _notice(self, setting: Setting, dataset: Dataset) -> str:
+        """Returns a data set's fingerprint; warns where it was another when the run was planned."""
+        before, now = self.run_folder.plan()["data"], data.fingerprint(dataset)
+        if before.get(loading.described(setting), now) != now:
             warnings.warn(
                 f"{dataset.name} is not what it was when {self.run_folder.path} was trained: its "
                 "images or labels have changed",
                 stacklevel=2,
             )
+        return now
 
     def stored_network(
         self, setup: cohort_setup.CohortSetup, path: Path, rows: int, average: bool
@@ -209,6 +211,7 @@ class ChunkTrainer:
         with self.during("writing"):
             watch = training.Watch(after_epoch, stop, devices)
             trained = training.train(setup, placed, points, labelled, saved, watch, every)
+        fingerprint = self._fingerprints[chunk.members.static, chunk.members.capacity]
         stored = checkpoints.read(saved)
         checksums = stored.checksums if stored else {}
         kept = {name: value for name, value in checksums.items() if name.startswith("final")}
@@ -217,8 +220,10 @@ class ChunkTrainer:
 
         def write(row: int, embedded: EmbeddedPoint, scores: list[dict[str, Any]]) -> None:
             place = {"path": f"{saved.name}/final", "row": row, "rows": len(points)}
+            labels = provenance.labels(labelled[row], setup.dataset.train.y)
             result = embedded.result | {
                 "scores": scores,
+                "made_with": provenance.record(fingerprint, labels),
                 "checkpoint": place | ({"sha256": kept} if kept else {}),
                 "seconds": round(trained.seconds / len(points), 3),
                 "devices": placed.layout.devices,

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdml import data
 from jaxdml.report.tables import summary
-from jaxdml.runs import interrupt
+from jaxdml.runs import interrupt, provenance
 from jaxdml.runs.execution import finished
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import cohort_setup, loading, splits
@@ -90,6 +90,7 @@ def score_again(
                 scores: Scores,
                 old: Mapping[str, Any] = old,
                 embedded: EmbeddedPoint = embedded,
+                labels: str = provenance.labels(labelled, setup.dataset.train.y),
             ) -> None:
                 history = run_folder.history(old["point"])
                 arrays = dict(embedded.arrays)
@@ -99,6 +100,7 @@ def score_again(
                 result = {**old, **embedded.result, "scores": scores}
                 if result["point"] != old["point"]:
                     result["seconds"] = 0.0  # of training: they are the other's
+                    result["made_with"] = {**old.get("made_with", {}), "labels": labels}
                 run_folder.write_result(result, history, arrays)
                 progress.finished()
 

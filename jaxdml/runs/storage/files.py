@@ -20,7 +20,7 @@ import numpy as np
 
 from jaxdml.options import ConfigError, listed
 
-SEAL = re.compile(rb',?\n "sha256": "([0-9a-f]{64})"\n\}\n')
+SEAL = re.compile(rb',?\n "([^"]{6})": "([^"]{64})"\n\}\n')  # damage may be within it
 LONGEST = 2**31  # bytes of a JSON file; what is longer is none of ours
 
 
@@ -96,8 +96,10 @@ def read_json(path: Path, keys: Iterable[str] = ()) -> Any:
         seal = SEAL.fullmatch(content, max(0, len(content) - 82)) or SEAL.fullmatch(
             content, max(0, len(content) - 83)
         )
-        if seal and hashlib.sha256(content[: seal.start()]).hexdigest() != seal[1].decode():
-            raise DamageError(path, "is damaged (its checksum is another one)")
+        if seal:
+            body = hashlib.sha256(content[: seal.start()]).hexdigest()
+            if seal.groups() != (b"sha256", body.encode()):
+                raise DamageError(path, "is damaged (its checksum is another one)")
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
         if isinstance(error, DamageError):

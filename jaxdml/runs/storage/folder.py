@@ -180,6 +180,15 @@ class Folder:
         }
         return empty | (files.read_json(file, OF_PLAN) if file.exists() else {})
 
+    @property
+    def data_dir(self) -> str | None:
+        """Where the data sets lay, if it is known: a damaged plan is mended later."""
+        try:
+            directory: str | None = self.plan()["data_dir"]
+        except DamageError:
+            return None
+        return directory
+
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Replaces the plan."""
         files.write_json(self.path / "plan.json", plan)
