@@ -43,7 +43,7 @@ def get_config():
 def get_grid():
     return ({"system": ("dml", "dml_ae"), ("seed", "data.labels_seed"): ((0, 0), (1, 1))},)
 """
-ENDED = {0, 2, 3, 128 + 2, 128 + 13, 128 + 15, -9}
+ENDED = {0, 2, 3, 128 + 2, 128 + 13, 128 + 15, -9, -15}
 CRASHED = {-6, -7, -11, 127, 134}  # of what is refused memory in the midst of others' code
 FREE = "16m"  # of the disk that is filled up
 
