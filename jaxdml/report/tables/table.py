@@ -82,7 +82,7 @@ def quoted(cell: str) -> str:
     >>> quoted("=1+1"), quoted("-0.5 ± 0.1"), quoted("-1+1")
     ("'=1+1", '-0.5 ± 0.1', "'-1+1")
     """
-    formula = re.match(r"\s*[=+\-@]", cell) and not _NUMBER.fullmatch(cell)
+    formula = re.match(r"[=+\-@\t\r]", cell) and not _NUMBER.fullmatch(cell)
     return f"'{cell}" if formula else cell
 
 
