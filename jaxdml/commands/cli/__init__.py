@@ -19,11 +19,11 @@ from ml_collections import ConfigDict, config_flags
 from jaxdml.configs import common, fields
 from jaxdml.data.download import cache
 from jaxdml.evaluate import project
-from jaxdml.options import ConfigError, coerce, listed
+from jaxdml.options import ConfigError, allow, allow_all, coerce, listed
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.grid import Grid, thinned
 from jaxdml.runs.planning.points import GridPoint
-from jaxdml.runs.storage import folder, questions
+from jaxdml.runs.storage import folder, questions, within
 from jaxdml.settings.fields import assign, flatten, meant
 
 CONFIGS = Path(fields.__file__).parent
@@ -38,6 +38,9 @@ KEEP = flags.DEFINE_string(
 )
 PROJECTION = flags.DEFINE_enum(
     "projection", "pca", project.METHODS, "How more than two dimensions are drawn in the report."
+)
+TRUST = flags.DEFINE_bool(
+    "trust", False, "Import code of yours that a run folder names. Only if you trust who made it."
 )
 
 
@@ -140,10 +143,11 @@ def workdir() -> Path:
     """`--workdir`.
 
     Raises:
-      ConfigError: if it is not given.
+      ConfigError: if it is not given, or something in it leads out of it.
     """
     if not WORKDIR.value:
         raise ConfigError("--workdir is missing: name the run folder, like --workdir=runs/one")
+    within.check(Path(WORKDIR.value))
     return Path(WORKDIR.value)
 
 
@@ -199,7 +203,9 @@ def config() -> dict[str, Any]:
             f"--config={_config_name()}: get_config() must return a ConfigDict, "
             f"not {config_value!r}"
         ) from error
-    return assign(flat, _overrides())
+    flat = assign(flat, _overrides())
+    allow(flat)
+    return flat
 
 
 def note_unread(points: Sequence[GridPoint]) -> None:
@@ -227,6 +233,7 @@ def grid() -> Grid:
         )
     try:
         over: Grid = module.get_grid()
+        allow(over)
         return thinned(over) if flags.FLAGS["config"].value.get("quick") else over
     except Exception as error:  # whatever a user's file may raise
         raise ConfigError(_broken(error)) from error
@@ -238,6 +245,7 @@ def study_questions(base: Mapping[str, Any]) -> questions.Questions:
         raw_questions: dict[str, Any] = getattr(_config_module(), "get_questions", dict)()
     except Exception as error:  # whatever a user's file may raise
         raise ConfigError(_broken(error)) from error
+    allow(raw_questions)
     return questions.resolve(base, raw_questions)
 
 
@@ -283,7 +291,7 @@ def _parse() -> list[str]:
     """Reads the flags, and with `--config` the configuration file, which may raise anything."""
     arguments = [argument for argument in sys.argv if not _unset(argument)]
     try:
-        return list(flags.FLAGS(arguments))
+        rest = list(flags.FLAGS(arguments))
     except flags.UnrecognizedFlagError as error:
         paths = flatten(common.get_config().to_dict())
         near = [path for path in meant(error.flagname, paths) if path in paths]
@@ -293,6 +301,9 @@ def _parse() -> list[str]:
         raise
     except Exception as error:
         raise ConfigError(_broken(error)) from error
+    if TRUST.value:
+        allow_all()
+    return rest
 
 
 def _broken(error: Exception) -> str:
