@@ -100,14 +100,14 @@ def read(file: Path) -> list[dict[str, str]]:
     """The fits of an earlier call."""
     if not file.exists():
         return []
-    with file.open(newline="") as opened:
+    with file.open(newline="", encoding="utf-8") as opened:
         return list(csv.DictReader(opened))
 
 
 def write(file: Path, fits: list[dict[str, str]]) -> None:
     """Writes all fits so far."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", newline="") as opened:
+    with file.open("w", newline="", encoding="utf-8") as opened:
         writer = csv.DictWriter(opened, ("method", "draw", "accuracy", "seconds"))
         writer.writeheader()
         writer.writerows(fits)

@@ -25,6 +25,60 @@ class ConfigError(ValueError):
     """Something that the user can mend, said in one sentence."""
 
 
+class NotAllowedError(ConfigError):
+    """A part from outside of the library that nothing but a stored file names."""
+
+
+# Dotted paths that the user's own configuration or call has named, and `_ANY` of them.
+_ANY = object()
+_allowed: set[object] = set()
+
+
+def allow(*named: Any) -> None:
+    """Lets `find` import the parts that a configuration or a call names, from here on.
+
+    Nothing is imported because a file of data says so. Where a user's own configuration comes in,
+    it is named here; what a run folder or the file of an embedder holds is not, unless the user
+    says that he trusts it.
+
+    Args:
+      named: configurations, grids and names, however nested.
+
+    >>> allow({"loss": {"name": "operator:add"}})
+    >>> find("loss.name", "operator:add", {})(1, 2)
+    3
+    """
+    for value in named:
+        if isinstance(value, str):
+            for word in value.split(","):
+                _allowed.add(word.rpartition("=")[2].strip())  # a term may be name=module:make
+        elif isinstance(value, Mapping):
+            allow(*value.values())
+        elif isinstance(value, list | tuple | set):
+            allow(*value)
+
+
+def allow_all() -> None:
+    """Lets `find` import whatever a configuration names, from here on: the user trusts it."""
+    _allowed.add(_ANY)
+
+
+def need_allowed(path: str, name: str) -> None:
+    """Makes sure that a dotted path may be imported, see `allow`; other names pass.
+
+    Raises:
+      NotAllowedError: naming the field and the dotted path, and how to allow it.
+
+    >>> need_allowed("loss.name", "triplet")
+    """
+    dotted = "." in name or ":" in name
+    if dotted and name not in _allowed and _ANY not in _allowed:
+        raise NotAllowedError(
+            f"{path}={name} is code from outside of jaxdml, and no configuration or call of yours "
+            "names it: if you trust it, allow it by --trust, or in Python by trust=True"
+        )
+
+
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     """`value` if it is allowed.
 
@@ -80,9 +134,10 @@ def find(path: str, name: str, table: Mapping[str, Callable[..., Any]]) -> Calla
       table: the library's own parts.
 
     Raises:
+      NotAllowedError: if it is a user's own, and nobody has allowed it, see `allow`.
       ConfigError: if there is none, or its module cannot be imported.
 
-    >>> find("loss.name", "operator:add", {})(1, 2)
+    >>> find("loss.name", "plus", {"plus": sum})([1, 2])
     3
     """
     if name in table:
@@ -95,6 +150,7 @@ def find(path: str, name: str, table: Mapping[str, Callable[..., Any]]) -> Calla
             f"{path} must be one of {names}, or a dotted path like my_package.my_module:make, "
             f"but is {name!r}"
         )
+    need_allowed(path, name)
     module_name, _, attribute = name.partition(":")
     attribute = attribute or "make"
     try:

@@ -58,7 +58,7 @@ ROOMS = {
         "runs.scoring",
         "runs.execution",
     },
-    "export": {"options"},
+    "export": {"options", "runs.storage"},
     "export.run": {
         "options",
         "settings.setting",
@@ -139,6 +139,7 @@ ROOMS = {
         "export.run",
         "estimator",
         "labelling",
+        "runs",
         "runs.storage",
         "runs.planning",
         "runs.execution",
@@ -147,6 +148,7 @@ ROOMS = {
     "runs": set(),  # what all of its rooms use
     "runs.storage": {
         "options",
+        "data",
         "settings.fields",
         "settings.parts",
         "settings.resolve",
@@ -249,7 +251,7 @@ ONLY_IN = {
     "tensorboardX": {"jaxdml/export/tensorboard.py"},
     "wandb": {"jaxdml/export/wandb.py"},
     "PIL": {"jaxdml/export/projector.py", "jaxdml/data/decoding.py"},
-    "pyarrow": {"jaxdml/runs/storage/embedding_files.py", "jaxdml/data/sets/table.py"},
+    "pyarrow": {"jaxdml/export/embedding_files.py", "jaxdml/data/sets/table.py"},
     "loky": {"jaxdml/runs/scoring/scorer.py"},
     "dask": {"jaxdml/runs/execution/cluster.py"},
     "distributed": {"jaxdml/runs/execution/cluster.py"},

@@ -8,6 +8,7 @@ The pictures, PNG and SVG, go to `--output`.
 """
 
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,20 +21,23 @@ from jaxdml.augment.invariances import is_vector
 from jaxdml.commands import cli
 from jaxdml.configs import common
 from jaxdml.data.sets import table as table_files
-from jaxdml.options import ConfigError, listed
+from jaxdml.options import ConfigError, allow, listed
 from jaxdml.report import write
 from jaxdml.report.tables import table
 from jaxdml.runs.planning import loading, splits
+from jaxdml.runs.storage import files
 from jaxdml.settings.resolve import resolve
 from jaxdml.types import Dataset
 
 OWN = flags.FlagValues()
+LONGEST = 200  # bytes of a data set's name: names of files end at 255
 OUTPUT = flags.DEFINE_string("output", "runs/data", "The folder for the pictures.", flag_values=OWN)
 
 
 def main(names: list[str]) -> None:
     """Tells of the data sets that are named, or else of the configuration's."""
     base = cli.config()
+    allow(names)
     for changes in map(named, names) if names else [{}]:
         setting = resolve(base | changes)
         dataset = loading.loader(cli.data_dir())(setting)
@@ -117,13 +121,17 @@ def draw(dataset: Dataset, invariances: tuple[str, ...]) -> None:
     if is_vector(loading.image_shape(dataset)):
         print("note: no picture: images of one row or one column are not drawn")
         return
+    file_name = dataset.name.encode()[:LONGEST].decode(errors="ignore")
     drawn = {
-        dataset.name: pictures.classes(dataset),
-        f"{dataset.name}_views": views.figure(dataset, invariances),
+        file_name: pictures.classes(dataset),
+        f"{file_name}_views": views.figure(dataset, invariances),
     }
-    for name, figure in drawn.items():
-        for file in style.save(figure, Path(OUTPUT.value), name):
-            print(f"picture {file}")
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, figure in drawn.items():
+            for file in style.save(figure, Path(scratch), name):
+                into = Path(OUTPUT.value) / file.name
+                files.write(into, file.read_bytes())  # what lies there is replaced, link or not
+                print(f"picture {into}")
 
 
 def run() -> NoReturn:

@@ -22,8 +22,9 @@ from absl import flags
 from jaxdml.commands import cli
 from jaxdml.estimator import from_run
 from jaxdml.estimator.trained import reading
+from jaxdml.export import embedding_files
 from jaxdml.options import ConfigError
-from jaxdml.runs.storage import embedding_files, opening
+from jaxdml.runs.storage import opening
 
 OWN = flags.FlagValues()
 POINT = flags.DEFINE_string(

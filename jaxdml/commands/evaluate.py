@@ -14,6 +14,7 @@ from absl import flags
 
 from jaxdml.commands import cli
 from jaxdml.commands.cli import reporting
+from jaxdml.options import allow
 from jaxdml.runs.execution import rescoring
 from jaxdml.runs.storage import opening
 
@@ -32,6 +33,7 @@ EMBEDDINGS = flags.DEFINE_list(
 def main() -> None:
     """Restores every finished point, embeds the images, and scores them."""
     by = PROTOCOLS.value, CLASSIFIERS.value, EMBEDDINGS.value
+    allow(*by)
     workdir = cli.workdir()
     run_folder = rescoring.rescore(workdir, cli.data_dir(opening.existing(workdir)), *by)
     reporting.write_and_print(run_folder)

@@ -16,7 +16,7 @@ import numpy as np
 from jaxdml.data import copies
 from jaxdml.data.check import check
 from jaxdml.data.sets import arrays, digits, images, medmnist, mnist, table
-from jaxdml.options import ConfigError, find
+from jaxdml.options import ConfigError, allow, find
 from jaxdml.types import Dataset, Split
 
 __all__ = ["DATASETS", "fingerprint", "load"]
@@ -53,6 +53,7 @@ def load(name: str, data_dir: Path, *, validation: int = 0, **options: Any) -> D
     (1000, 197)
     """
     medmnist.refuse(name)
+    allow(name)
     dataset: Dataset = find("data.name", name, DATASETS)(data_dir, **options)
     check(dataset)
     if not validation:

@@ -5,6 +5,7 @@ transparent becomes white; of several frames the first counts.
 """
 
 import math
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -150,8 +151,15 @@ def _attempts(files: Sequence[Path], function: Callable[[Path], T]) -> list[T | 
             return error
 
     _pillow()[0].init()  # before threads do
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(min(32, _cores() + 4)) as pool:  # some wait for the disk
         return list(pool.map(attempt, files))
+
+
+def _cores() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _why(error: Exception) -> str:

@@ -31,6 +31,7 @@ SYSTEM = re.compile(
     r"|__MACOSX|Network Trash Folder|Temporary Items",
     re.IGNORECASE,
 )
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _OF_MACOS = "._"  # what macOS keeps beside a file on other systems' disks; no image of its own
 MOST_NAMED = 3  # files in a sentence
 
@@ -44,6 +45,7 @@ class Passed:
     back: list[Path] = field(default_factory=list)  # links to a folder that is read anyway
     system: dict[Path, int] = field(default_factory=dict)  # a folder → how many images it holds
     hidden: dict[Path, int] = field(default_factory=dict)  # a file or folder → the same
+    links: list[Path] = field(default_factory=list)  # that are read, wherever they lead
 
     def notes(self, folder: Path, name: str) -> list[str]:
         """Returns one sentence for each kind of files and folders that are passed over.
@@ -69,6 +71,9 @@ class Passed:
             lead = counted(len(self.back), "link leads", "links lead")
             lead += " back to a folder that is read anyway"
             notes.append(f"{lead}, and {_is(self.back)} left out: {few(self.back)}")
+        if outside := self._outside(folder):
+            lead = counted(len(outside), "link leads", "links lead")
+            notes.append(f"{lead} out of the folder, and what is there is read: {few(outside)}")
         for counts_by_path, why in (
             (self.system, "in folders of the system"),
             (self.hidden, "hidden"),
@@ -77,6 +82,11 @@ class Passed:
                 images = counted(sum(counts_by_path.values()), "image is", "images are")
                 notes.append(f"{images} {why}, and left out: {few(counts_by_path)}")
         return [f"{name}: {note}" for note in notes]
+
+    def _outside(self, folder: Path) -> list[Path]:
+        """The links that lead out of a folder."""
+        root = os.path.realpath(folder)
+        return [p for p in self.links if not Path(os.path.realpath(p)).is_relative_to(root)]
 
 
 def files(folder: Path, passed: Passed) -> list[Path]:
@@ -147,8 +157,11 @@ def entries(folder: Path, passed: Passed) -> tuple[list[Path], list[Path]]:
                 files.append(path)
             elif stat.S_ISDIR(mode) and _leads_back(path):
                 passed.back.append(path)
+                continue
             elif stat.S_ISDIR(mode):
                 folders.append(path)
+            if path.is_symlink():
+                passed.links.append(path)
     except OSError as error:
         raise ConfigError(f"{folder} cannot be read: {error}") from error
     return folders, files
@@ -187,12 +200,22 @@ def relative(path: Path, folder: Path) -> str:
 def text(name: str) -> str:
     r"""Returns the name of a file or folder as text that can be written anywhere.
 
-    Bytes that are no UTF-8 are written as escapes: so two files keep two names.
+    Bytes that are no UTF-8 are written as escapes, and so is what a terminal would obey: so two
+    files keep two names.
 
-    >>> text("café"), text(os.fsdecode(b"caf\xe9"))
-    ('café', 'caf\\xe9')
+    >>> text("café"), text(os.fsdecode(b"caf\xe9")), text("a\nb")
+    ('café', 'caf\\xe9', 'a\\nb')
     """
-    return os.fsencode(name).decode(errors="backslashreplace")
+    return plain(os.fsencode(name).decode(errors="backslashreplace"))
+
+
+def plain(name: str) -> str:
+    r"""Returns a name in one line: control characters and turns of direction as escapes.
+
+    >>> plain("café"), plain("\x1b[2J")
+    ('café', '\\x1b[2J')
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), name)
 
 
 def first_names(names: list[str]) -> str:

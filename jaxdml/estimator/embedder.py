@@ -15,7 +15,7 @@ from jaxdml.estimator import configuration, files, inputs, progress
 from jaxdml.estimator.trained import decoder, export
 from jaxdml.estimator.trained.network import TrainedNetwork
 from jaxdml.estimator.training import Member, steps_within, trained
-from jaxdml.options import ConfigError
+from jaxdml.options import ConfigError, allow
 from jaxdml.settings.resolve import resolve
 from jaxdml.settings.setting import Setting
 from jaxdml.train import epoch
@@ -94,6 +94,7 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         """
         dataset, self.classes_ = self._dataset(X, y)
         rows = np.flatnonzero(np.asarray(dataset.train.y) >= 0)
+        allow(self.get_params())
         try:
             setting = resolve(configuration.of(self, labelled=y is not None))
             if self.max_seconds is not None:
@@ -223,13 +224,18 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         files.save(self, Path(path))
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, *, trust: bool = False) -> Self:
         """A fitted embedder from a file that `save` has written.
 
+        Args:
+          path: of the file.
+          trust: whether code from outside of the library may be imported which the file names, like
+            a loss of one's own.
+
         Raises:
-          ValueError: if it is no such file.
+          ValueError: if it is no such file, or names code that is not to be imported.
         """
-        return files.load(cls, Path(path))
+        return files.load(cls, Path(path), trust=trust)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the embedding's dimensions, for `set_output`."""

@@ -1,22 +1,23 @@
 """A fitted embedder in one `.npz` file: arrays by name, and JSON. Nothing is unpickled."""
 
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxdml.data import npz
+from jaxdml.estimator import configuration
 from jaxdml.estimator.trained.network import TrainedNetwork
+from jaxdml.options import NotAllowedError, allow
 from jaxdml.runs.execution.finished import on_stored_data
 from jaxdml.runs.planning.cohort_setup import Network
 from jaxdml.runs.storage.files import write_npz
+from jaxdml.settings.resolve import resolve
 from jaxdml.types import Columns
 
 VERSION = 1
-DAMAGED = (zipfile.BadZipFile, zlib.error)
 OF_FIT = ("n_features_in_", "image_ndim_", "n_steps_")
 
 
@@ -49,18 +50,24 @@ def save(embedder: Any, path: Path) -> None:
     write_npz(path, arrays)
 
 
-def load(cls: Any, path: Path) -> Any:
+def load(cls: Any, path: Path, *, trust: bool = False) -> Any:
     """A fitted embedder.
 
+    Args:
+      cls: its class.
+      path: of the file.
+      trust: whether parts that it names may be imported, see `options.allow`.
+
     Raises:
-      ValueError: if it is no file that `save` has written.
+      ValueError: if it is no file that `save` has written, or names a part that nobody has allowed.
     """
     try:
-        with path.open("rb") as file, np.load(file) as held:
-            arrays = dict(held)
+        arrays = npz.read(path, npz.names(path))
         about = json.loads(str(arrays.pop("about")))
         if about["version"] != VERSION:
             raise ValueError(f"it is of the version {about['version']}")
+        if trust:
+            allow(about["parameters"], about["setting"])
         embedder = cls(**about["parameters"])
         for name in OF_FIT:
             setattr(embedder, name, about[name])
@@ -69,12 +76,15 @@ def load(cls: Any, path: Path) -> Any:
         for name in ("classes_", "labels_", "embeddings_"):
             setattr(embedder, name, arrays.pop(name))
         columns = Columns(arrays["mean"], arrays["deviation"]) if "mean" in arrays else None
+        resolve(configuration.of(embedder, labelled=True))  # for what a later `fit` would allow
         on_data = on_stored_data(about["setting"], about)
         template = on_data.template(1)  # of which the structure counts
         network = Network(
             _filled("params", template.params, arrays), _filled("kept", template.kept, arrays)
         )
-    except (OSError, ValueError, TypeError, KeyError, EOFError, *DAMAGED) as error:
+    except NotAllowedError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is no embedder that save has written ({error})") from error
     embedder._keep(TrainedNetwork(on_data, network, columns), about["n_steps_"])
     return embedder

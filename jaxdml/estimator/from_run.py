@@ -9,15 +9,15 @@ import numpy as np
 from jaxdml.estimator import configuration
 from jaxdml.estimator.embedder import SemiSupervisedEmbedder
 from jaxdml.estimator.trained.network import TrainedNetwork
-from jaxdml.options import ConfigError
+from jaxdml.options import ConfigError, allow
 from jaxdml.runs.execution import checkpoints, finished
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.cohort_setup import Network
-from jaxdml.runs.storage import folder, opening
+from jaxdml.runs.storage import folder, opening, within
 from jaxdml.settings.fields import VALIDATION
 
 
-def load(run_folder: str | Path, point: str = "") -> SemiSupervisedEmbedder:
+def load(run_folder: str | Path, point: str = "", *, trust: bool = False) -> SemiSupervisedEmbedder:
     """A trained point as a fitted `SemiSupervisedEmbedder`: it embeds, predicts and decodes.
 
     The training data are not needed.
@@ -25,14 +25,21 @@ def load(run_folder: str | Path, point: str = "") -> SemiSupervisedEmbedder:
     Args:
       run_folder: a run folder with finished points.
       point: the id of one, or the start of it; empty where there is one point.
+      trust: whether code from outside of the library may be imported which the run names, like a
+        loss of one's own.
 
     Raises:
-      ConfigError: if there is no such point, or its parameters are missing or damaged.
+      ConfigError: if there is no such point, its parameters are missing or damaged, or it names
+        code that is not to be imported.
     """
+    within.check(Path(run_folder))
     stored_folder = opening.existing(Path(run_folder))
     plan = stored_folder.plan()
     load_dataset = loading.loader(Path(plan["data_dir"] or "."), plan)
-    return of_result(stored_folder, opening.chosen(stored_folder, point), load_dataset)
+    result = opening.chosen(stored_folder, point)
+    if trust:
+        allow(result["config"])
+    return of_result(stored_folder, result, load_dataset)
 
 
 def of_result(

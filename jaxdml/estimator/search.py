@@ -14,7 +14,7 @@ from jaxdml.estimator import configuration, progress
 from jaxdml.estimator.embedder import SemiSupervisedEmbedder
 from jaxdml.estimator.trained.network import TrainedNetwork
 from jaxdml.estimator.training import Member, trained
-from jaxdml.options import ConfigError, at_least
+from jaxdml.options import ConfigError, allow, at_least
 from jaxdml.runs.planning import grid as grids
 from jaxdml.types import Dataset
 
@@ -73,6 +73,7 @@ def search(
         raise ValueError("y must have two labelled rows of a class, one of which can be held out")
     try:
         grid = [grid] if hasattr(grid, "keys") else grid
+        allow(shared.get_params(), grid)
         points = grids.expand(configuration.of(shared, labelled=True), grid)
         paths = grids.paths(grid)
         scores = _scores([point.setting for point in points], dataset, part, embedder.verbose)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdml.data.download import cache
-from jaxdml.options import ConfigError
+from jaxdml.options import ConfigError, allow
 from jaxdml.report import write
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import grid as grids
 from jaxdml.runs.planning import loading
-from jaxdml.runs.storage import files
+from jaxdml.runs.storage import files, within
 from jaxdml.settings.fields import assign, flatten
 
 
@@ -56,6 +56,8 @@ def study(
     fields = {path.replace("__", "."): value for path, value in changes.items()}
     base = assign(_base(config), fields)
     into: grids.Grid = over
+    allow(base, over)
+    within.check(Path(run_folder))
     stored_folder = execute.run(base, into, Path(run_folder), where)
     load = loading.loader(where, stored_folder.plan())
     report = write.report([stored_folder], stored_folder.report, load)

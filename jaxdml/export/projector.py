@@ -19,7 +19,7 @@ def write(embedding: Embedding, into: Path) -> None:
     np.savetxt(projector_folder / "tensors.tsv", z, fmt="%.9g", delimiter="\t")
     rows = zip(embedding.classes, embedding.rows, strict=True)
     labels = ["class\timage", *(f"{_plain(name)}\t{row}" for name, row in rows)]
-    (projector_folder / "metadata.tsv").write_text("\n".join(labels) + "\n")
+    (projector_folder / "metadata.tsv").write_text("\n".join(labels) + "\n", "utf-8")
     lines = [
         'tensor_name: "embedding"',
         'tensor_path: "projector/tensors.tsv"',
@@ -31,7 +31,7 @@ def write(embedding: Embedding, into: Path) -> None:
         side = f"single_image_dim: {tiles.shape[1]}"
         lines += ["sprite {", '  image_path: "projector/sprite.png"', f"  {side}", f"  {side}", "}"]
     config = "\n".join(["embeddings {", *(f"  {line}" for line in lines), "}"])
-    (into / "projector_config.pbtxt").write_text(config + "\n")
+    (into / "projector_config.pbtxt").write_text(config + "\n", "utf-8")
 
 
 def thumbnails(images: np.ndarray) -> np.ndarray:
@@ -74,5 +74,5 @@ def _png(image: np.ndarray) -> bytes:
 
 
 def _plain(name: str) -> str:
-    """Without what would end a cell."""
-    return " ".join(name.split())
+    """Without what would end a cell, or that a terminal would obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())

@@ -62,7 +62,7 @@ def _write_point(point: Point, into: Path) -> None:
             writer.add_scalar(f"scores/{name}", value, point.epoch)
         for title, picture in point.pictures.items():
             writer.add_image(f"images/{title}", picture, point.epoch, dataformats="HWC")
-        writer.add_text("status", f"**{point.status}** {point.message}".strip())
+        writer.add_text("status", f"**{point.status}** {_escaped(point.message)}".strip())
         writer.add_text("configuration", _table(point.config))
         _, begin, end = _hparams(_settings(point), {})
         writer.file_writer.add_summary(begin)
@@ -105,7 +105,13 @@ def _failed(end: Any) -> Any:
     return end
 
 
+def _escaped(text: str) -> str:
+    """Text as a cell of Markdown: a name in it is no link, no HTML, and no end of the cell."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return re.sub(r"([\\`<|]|(?<=\])\()", r"\\\1", " ".join(shown.split()))
+
+
 def _table(config: Mapping[str, Any]) -> str:
     """A configuration as Markdown."""
-    rows = [f"| `{path}` | {value} |" for path, value in config.items()]
+    rows = [f"| `{path}` | {_escaped(str(value))} |" for path, value in config.items()]
     return "\n".join(["| field | value |", "|:--|:--|", *rows])

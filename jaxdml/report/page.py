@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdml.report.tables.table import ImageTable, Table
+from jaxdml.report.tables.table import ImageTable, Table, visible
 
 MOST_BYTES = 2**24  # of all images together; more of them, or larger ones, are shown smaller
 MOST_GALLERY = 2**21  # of the images of a gallery
@@ -118,11 +118,10 @@ def render(content: Content) -> str:
             sheet = f' src="data:image/png;base64,{_base64(_png(_sheet(images)))}"'
     files = resources.files("jaxdml.report")
     return Template((files / "page.html").read_text("utf-8")).substitute(
-        title=html.escape(content.title),
+        title=_escaped(content.title),
         css=(files / "page.css").read_text("utf-8"),
         contents="\n".join(
-            f'<li><a href="#{name}">{html.escape(heading)}</a></li>'
-            for name, heading, _ in sections
+            f'<li><a href="#{name}">{_escaped(heading)}</a></li>' for name, heading, _ in sections
         ),
         summary=_prose(content.summary),
         sections="\n".join(_section(*section) for section in sections),
@@ -144,7 +143,7 @@ def _plotly() -> str | None:
 def _section(name: str, heading: str, body: str) -> str:
     return (
         f'<section id="{name}" aria-labelledby="{name}-heading">\n'
-        f'<h2 id="{name}-heading">{html.escape(heading)}</h2>\n{body}\n</section>'
+        f'<h2 id="{name}-heading">{_escaped(heading)}</h2>\n{body}\n</section>'
     )
 
 
@@ -164,8 +163,13 @@ def _block(text: str) -> str:
     return f"<p>{_inline(' '.join(lines))}</p>"
 
 
+def _escaped(text: str) -> str:
+    """Text as HTML, also in a quoted attribute."""
+    return html.escape(visible(text))
+
+
 def _inline(text: str) -> str:
-    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return re.sub("`([^`]+)`", r"<code>\1</code>", _escaped(text))
 
 
 def _warnings(warnings: Sequence[str]) -> str:
@@ -182,19 +186,19 @@ def _table(table: Table) -> str:
     """The table, in a frame that scrolls; its words are headings of their rows."""
     numbers = [' class="number"' * (i >= table.texts) for i in range(len(table.heading))]
     heading = "".join(
-        f'<th scope="col"{number}><button type="button">{html.escape(name)}</button></th>'
+        f'<th scope="col"{number}><button type="button">{_escaped(name)}</button></th>'
         for name, number in zip(table.heading, numbers, strict=True)
     )
     rows = []
     for row in table.body:
         cells = [
-            f'<th scope="row">{html.escape(cell)}</th>'
+            f'<th scope="row">{_escaped(cell)}</th>'
             if i == 0 and table.texts
-            else f"<td{number}>{html.escape(cell)}</td>"
+            else f"<td{number}>{_escaped(cell)}</td>"
             for i, (cell, number) in enumerate(zip(row, numbers, strict=True))
         ]
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    title = html.escape(table.title or "Table", quote=True)
+    title = _escaped(table.title or "Table")
     return "\n".join(
         [
             '<p class="tools" hidden><label>Filter <input type="search" '
@@ -216,9 +220,9 @@ def _gallery(gallery: ImageTable) -> str:
     table, items = gallery.table, []
     images = smaller(gallery.images, MOST_GALLERY)
     for row, image in zip(table.body, images, strict=True):
-        name, *cells = map(html.escape, row)
+        name, *cells = map(_escaped, row)
         pairs = "".join(
-            f"<div><dt>{html.escape(heading)}</dt><dd>{cell}</dd></div>"
+            f"<div><dt>{_escaped(heading)}</dt><dd>{cell}</dd></div>"
             for heading, cell in zip(table.heading[1:], cells, strict=True)
             if cell
         )
@@ -227,14 +231,14 @@ def _gallery(gallery: ImageTable) -> str:
             f"<strong>{name}</strong><dl>{pairs}</dl></li>"
         )
     return (
-        f'<h3>{html.escape(table.title)}</h3>\n<ol class="gallery">{"".join(items)}</ol>\n'
+        f'<h3>{_escaped(table.title)}</h3>\n<ol class="gallery">{"".join(items)}</ol>\n'
         f'<div class="notes">\n{_prose(*table.notes)}\n</div>'
     )
 
 
 def _picture(picture: Picture) -> str:
     width, height = struct.unpack(">II", picture.png[16:24])  # of the header
-    title = html.escape(picture.title, quote=True)
+    title = _escaped(picture.title)
     return (
         f'<figure class="picture"><img alt="{title}" width="{width}" height="{height}" '
         f'src="data:image/png;base64,{_base64(picture.png)}">\n'
@@ -248,10 +252,10 @@ def _config(config: Mapping[str, Any]) -> str:
     for path, value in config.items():
         section, _, name = path.rpartition(".")
         text = value if isinstance(value, str) else json.dumps(value, default=str)
-        pair = f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>"
+        pair = f"<dt>{_escaped(name)}</dt><dd>{_escaped(text)}</dd>"
         groups.setdefault(section, []).append(pair)
     lists = [
-        f"<div><h3>{html.escape(section or 'general')}</h3><dl>{''.join(pairs)}</dl></div>"
+        f"<div><h3>{_escaped(section or 'general')}</h3><dl>{''.join(pairs)}</dl></div>"
         for section, pairs in groups.items()
     ]
     return (

@@ -146,7 +146,11 @@ def report(
         for sentence in headline.headline(results, baseline_results, shown_paths, m)
     ]
     about = "\n\n".join(
-        [*came_out, _about(trained, run_folders), *(f"{note}." for note in run_notes)]
+        [
+            *came_out,
+            _about(trained, run_folders),
+            *(f"{table.visible(note)}." for note in run_notes),
+        ]
     )
     configs = {
         names[run_folder]: files.read_json(run_folder.path / "config.json")
@@ -167,16 +171,17 @@ def report(
         warnings=[_lost(result) for result in results if result["status"] != "ok"],
     )
     files.write(into / "report.html", page.render(content).encode(errors=ESCAPES))
-    lines = [f"# {title}", "", about, "", protocol_text, ""]
+    lines = [f"# {table.prose(title)}", "", table.prose(about), "", protocol_text, ""]
     for one in tables[:-1]:
-        lines += [f"## {one.title}", ""]
+        lines += [f"## {table.prose(one.title)}", ""]
         if len(one.body) > LONG:
             lines += [f"{len(one.body)} rows: see `tables/`, or `report.html`."]
         else:
             lines += [table.markdown(one)]
         lines += [""]
     for d in drawn:
-        lines += [f"## {d.title}", "", f"![{d.title}]({d.files[0].name})", "", d.caption, ""]
+        lines += [f"## {d.title}", "", f"![{d.title}]({d.files[0].name})", ""]
+        lines += [table.prose(d.caption), ""]
     lines += ["<details><summary>Base configuration</summary>", ""]
     lines += ["What the table's columns name differs from it; a system reads only some of it.", ""]
     lines += ["```json", json.dumps(shown_config, indent=1), "```", "", "</details>", ""]
@@ -231,14 +236,15 @@ def _moved(file: Path, into: Path) -> Path:
 
 
 def _titled(one: table.Table) -> str:
-    return f"{one.title}\n\n{table.markdown(one)}"
+    return f"{table.prose(one.title)}\n\n{table.markdown(one)}"
 
 
 def _names(run_folders: Sequence[folder.Folder]) -> dict[folder.Folder, str]:
     """The last part of each folder's path, or all of it where that is not enough."""
     last = [run_folder.path.resolve().name for run_folder in run_folders]
     unique = len(set(last)) == len(last)
-    return {p: name if unique else str(p.path) for p, name in zip(run_folders, last, strict=True)}
+    named = zip(run_folders, last, strict=True)
+    return {p: table.visible(name if unique else str(p.path)) for p, name in named}
 
 
 def _classes(
@@ -275,18 +281,25 @@ def _chance(
     return 1 / count if count else None
 
 
+def _code(path: Path) -> str:
+    """A path between backticks."""
+    return table.visible(str(path)).replace("`", "'")
+
+
 def _lost(result: Mapping[str, Any]) -> str:
     return f"{result['point']} is left out of every mean: {result['status']}, {result['reason']}"
 
 
 def _about(results: Sequence[Mapping[str, Any]], run_folders: Sequence[folder.Folder]) -> str:
     """How many points there are, of what, since when; in which folders."""
-    versions = {(dataset_name(r["config"]), r["config"]["model.latent_dim"]) for r in results}
+    versions = {
+        (table.visible(dataset_name(r["config"])), r["config"]["model.latent_dim"]) for r in results
+    }
     versions_text = "; ".join(
         f"{name}, {latent_dim}-D latent space" for name, latent_dim in sorted(versions)
     )
     points = f"{len(results)} point{'s' * (len(results) != 1)} on {versions_text}."
-    places = ", ".join(f"`{run_folder.path}`" for run_folder in run_folders)
+    places = ", ".join(f"`{_code(run_folder.path)}`" for run_folder in run_folders)
     return f"{points} Run folder{'s' * (len(run_folders) != 1)}: {places}."
 
 

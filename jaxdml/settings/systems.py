@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from jaxdml.options import ConfigError, find
+from jaxdml.options import ConfigError, allow, find
 
 
 class System(NamedTuple):
@@ -83,4 +83,5 @@ def system_of(name: Any) -> System:
         raise ConfigError(
             f"system={name} must return a jaxdml.settings.systems.System, but gives {system!r}"
         )
+    allow(system)  # whose code the user has allowed already
     return system

@@ -85,7 +85,7 @@ def memory(layout: Layout) -> int:
         return int(stats["bytes_limit"])
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     container = Path("/sys/fs/cgroup/memory.max")
-    limit = container.read_text().strip() if container.is_file() else "max"
+    limit = container.read_text("ascii").strip() if container.is_file() else "max"
     return min(installed, int(limit) if limit.isdigit() else installed) // int(layout.mesh.size)
 
 

@@ -45,7 +45,8 @@ def read(folder):
     numbers_by_class = {name: [] for name in classes}
     for number, label in zip(numbers, y, strict=True):
         numbers_by_class[classes[label]].append(number)
-    notes = [note for note in dataset.notes if "test image" not in note]
+    usual = "test image", "out of the folder"
+    notes = [note for note in dataset.notes if not any(words in note for words in usual)]
     return {name: sorted(rows) for name, rows in numbers_by_class.items() if rows}, notes
 
 
@@ -61,6 +62,10 @@ def test_links_to_files_and_folders_are_followed(photos, tmp_path):
     link(photos / "cat" / "more", "../../disk")  # as it lies from there
     link(photos / "dog" / "one.png", tmp_path / "one.png")
     assert read(photos) == ({"cat": [0, 1, 2, 3, 10, 11, 12], "dog": [4, 5, 6, 7, 13]}, [])
+    assert (
+        "photos: 3 links lead out of the folder, and what is there is read: cat/more, "
+        "cat/more/deep/further, dog/one.png"
+    ) in load(photos).notes
 
 
 def test_class_folders_and_parts_may_be_links(photos, tmp_path):

@@ -47,7 +47,7 @@ def test_a_run_is_scored_by_what_a_user_has_written_and_later_by_more(command, t
     assert first["tests.third_party.margin:make", "means", "nearer"] == measured
 
     by = ["--protocols=tests.third_party.halves", f"--classifiers={LOOKUP},knn"]
-    done = command("evaluate", f"--workdir={workdir}", *by)
+    done = command("evaluate", f"--workdir={workdir}", "--trust", *by)
     assert done.returncode == 0, done.stderr
     added = rows(workdir)
     assert first.items() <= added.items()
@@ -69,7 +69,7 @@ def test_a_run_is_scored_by_what_a_user_has_written_and_later_by_more(command, t
     assert "| pixels " in done.stdout
     assert "sklearn.neighbors.NearestCentroid" in done.stdout
 
-    wrong = command("evaluate", f"--workdir={workdir}", "--classifiers=sklearn.svm:Svc")
+    wrong = command("evaluate", f"--workdir={workdir}", "--trust", "--classifiers=sklearn.svm:Svc")
     assert (wrong.returncode, wrong.stderr) == (
         2,
         "error: eval.classifiers=sklearn.svm:Svc: the module sklearn.svm has no function 'Svc'\n",

@@ -174,5 +174,5 @@ def test_a_name_may_hold_what_others_read_as_a_formula(run_folder, tmp_path):
     shutil.copytree(run_folder.path, tmp_path / "x$_^$<b>")
     renamed = folder.Folder(tmp_path / "x$_^$<b>")
     report = write.report([run_folder, renamed], tmp_path / "both", loading.loader(run_folder.path))
-    assert "x$_^$<b>" in report.table
+    assert r"x$_^$\<b>" in report.table
     assert "<b>" not in report.page.read_text().partition("<main")[2].partition("<script")[0]

@@ -20,12 +20,12 @@ from jaxdml.commands.cli import ending
 from jaxdml.configs import common, fields
 from jaxdml.data.download import cache
 from jaxdml.evaluate import project
-from jaxdml.options import ConfigError, coerce, listed
+from jaxdml.options import ConfigError, allow, allow_all, coerce, listed
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.grid import Grid, thinned
 from jaxdml.runs.planning.points import GridPoint
 from jaxdml.runs.progress import printable
-from jaxdml.runs.storage import folder, questions
+from jaxdml.runs.storage import folder, questions, within
 from jaxdml.settings.fields import assign, flatten, meant
 
 CONFIGS = Path(fields.__file__).parent
@@ -41,6 +41,9 @@ KEEP = flags.DEFINE_string(
 DEBUG = flags.DEFINE_bool("debug", False, "Show where an error arose.")
 PROJECTION = flags.DEFINE_enum(
     "projection", "pca", project.METHODS, "How more than two dimensions are drawn in the report."
+)
+TRUST = flags.DEFINE_bool(
+    "trust", False, "Import code of yours that a run folder names. Only if you trust who made it."
 )
 
 
@@ -112,12 +115,12 @@ def main(
         project.check(PROJECTION.value)
         command(*([rest] if takes else []))
     except (ConfigError, flags.Error) as error:
-        _stop(str(error), ending.code_of(error))
+        ending.stop(str(error), ending.code_of(error))
     except (OSError, MemoryError, RuntimeError) as error:
         sentence = ending.sentence(error)
         if sentence is None:
             raise
-        _stop(sentence, ending.code_of(error))
+        ending.stop(sentence, ending.code_of(error))
     except KeyboardInterrupt as stopped:
         print("\nstopped: what is finished is kept; the same command completes it", file=sys.stderr)
         ending.end(128 + getattr(stopped, "number", signal.SIGINT))
@@ -146,10 +149,11 @@ def workdir() -> Path:
     """`--workdir`.
 
     Raises:
-      ConfigError: if it is not given.
+      ConfigError: if it is not given, or something in it leads out of it.
     """
     if not WORKDIR.value:
         raise ConfigError("--workdir is missing: name the run folder, like --workdir=runs/one")
+    within.check(Path(WORKDIR.value))
     return Path(WORKDIR.value)
 
 
@@ -205,7 +209,9 @@ def config() -> dict[str, Any]:
             f"--config={_config_name()}: get_config() must return a ConfigDict, "
             f"not {config_value!r}"
         ) from error
-    return assign(flat, _overrides())
+    flat = assign(flat, _overrides())
+    allow(flat)
+    return flat
 
 
 def note_unread(points: Sequence[GridPoint]) -> None:
@@ -233,6 +239,7 @@ def grid() -> Grid:
         )
     try:
         over: Grid = module.get_grid()
+        allow(over)
         return thinned(over) if flags.FLAGS["config"].value.get("quick") else over
     except Exception as error:  # whatever a user's file may raise
         raise ConfigError(_broken(error)) from error
@@ -244,6 +251,7 @@ def study_questions(base: Mapping[str, Any]) -> questions.Questions:
         raw_questions: dict[str, Any] = getattr(_config_module(), "get_questions", dict)()
     except Exception as error:  # whatever a user's file may raise
         raise ConfigError(_broken(error)) from error
+    allow(raw_questions)
     return questions.resolve(base, raw_questions)
 
 
@@ -289,7 +297,7 @@ def _parse() -> list[str]:
     """Reads the flags, and with `--config` the configuration file, which may raise anything."""
     arguments = [argument for argument in sys.argv if not _unset(argument)]
     try:
-        return list(flags.FLAGS(arguments))
+        rest = list(flags.FLAGS(arguments))
     except flags.UnrecognizedFlagError as error:
         paths = flatten(common.get_config().to_dict())
         near = [path for path in meant(error.flagname, paths) if path in paths]
@@ -299,6 +307,9 @@ def _parse() -> list[str]:
         raise
     except Exception as error:
         raise ConfigError(_broken(error)) from error
+    if TRUST.value:
+        allow_all()
+    return rest
 
 
 def _broken(error: Exception) -> str:
@@ -324,17 +335,6 @@ def _config_name() -> str:
 def _config_file() -> str:
     """Returns the path of the configuration file."""
     return _path_of_config(_config_name())
-
-
-def _stop(sentence: str, code: int) -> NoReturn:
-    if "--debug" in sys.argv:  # flags may be what is wrong
-        ending.show_trace()
-    start, traceback, rest = sentence.partition("Traceback (most recent call last):")
-    if traceback:  # of a configuration file: what it raised is the last line but absl's hint
-        raised = [line for line in rest.splitlines() if "Error: " in line]
-        sentence = f"{start.strip()} {raised[-1].partition('Error: ')[2] if raised else ''}"
-    ending.complain(sentence.replace("FATAL Flags parsing error:", ""))
-    ending.end(code)
 
 
 def _last_line(error: BaseException) -> str:

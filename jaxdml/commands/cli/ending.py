@@ -133,6 +133,13 @@ def complain(text: str) -> None:
     print(f"error: {printable(' '.join(text.split()))}", file=sys.stderr)
 
 
-def show_trace() -> None:
-    """Where the error that is handled now arose, for `--debug`."""
-    traceback.print_exc(file=sys.stderr)
+def stop(text: str, code: int) -> NoReturn:
+    """Ends the process with a sentence; with `--debug` it also says where the error arose."""
+    if "--debug" in sys.argv:  # flags may be what is wrong
+        traceback.print_exc(file=sys.stderr)
+    start, trace, rest = text.partition("Traceback (most recent call last):")
+    if trace:  # of a configuration file: what it raised is the last line but absl's hint
+        raised = [line for line in rest.splitlines() if "Error: " in line]
+        text = f"{start.strip()} {raised[-1].partition('Error: ')[2] if raised else ''}"
+    complain(text.replace("FATAL Flags parsing error:", ""))
+    end(code)

@@ -14,7 +14,7 @@ from jaxdml.labelling import calibration, held_out
 from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.runs.planning import loading
-from jaxdml.runs.storage import archive, files, folder
+from jaxdml.runs.storage import archive, files, folder, within
 
 
 def write_and_print(*run_folders: folder.Folder, into: Path | None = None) -> None:
@@ -48,6 +48,8 @@ def write_quietly(
     Raises:
       ConfigError: if it cannot be written.
     """
+    for run_folder in run_folders:
+        within.check(run_folder.path)
     into = into or run_folders[0].report
     calibrate = functools.partial(_calibrate, load)
     with _explained(into):

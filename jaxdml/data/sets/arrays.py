@@ -9,14 +9,12 @@ numbers: their columns are standardised by the training part. `y` holds their cl
 all of them labelled, and `classes`, their names.
 """
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from jaxdml.data import vectors
+from jaxdml.data import npz, vectors
 from jaxdml.data.folders import first_names
 from jaxdml.data.sets import user
 from jaxdml.options import ConfigError, listed
@@ -42,8 +40,13 @@ def make(
     npz_file = user.located("arrays", path, data_dir)
     if npz_file.is_dir():
         raise ConfigError(f"data.path={path} is a folder: data.name=images reads one")
-    arrays = read(npz_file)
     ends = {"train": "", "val": "_val", "test": "_test"}
+    array_names = {
+        "classes",
+        "range",
+        *(f"{array}{end}" for array in "xy" for end in ends.values()),
+    }
+    arrays = npz.read(npz_file, array_names)
     parts, notes = {}, []
     of_vectors = "x" in arrays and arrays["x"].ndim == 2
     for split, end in ends.items():
@@ -52,7 +55,7 @@ def make(
         if len(there) == 1 or (split == "train" and not there):
             raise ConfigError(
                 f"{npz_file} must hold {' and '.join(keys)}, one label for each image and -1 where "
-                f"there is none, but holds {listed(arrays) or 'nothing'}"
+                f"there is none, but holds {listed(npz.names(npz_file)) or 'nothing'}"
             )
         if there:
             read_x = rows_of_vectors if of_vectors else pixels
@@ -60,12 +63,7 @@ def make(
             parts[split] = Split(x, _labels(arrays[keys[1]], keys[1], npz_file))
             if not of_vectors:
                 notes += dim(x, f"{npz_file.name}: {keys[0]}", stated="range" in arrays)
-    array_names = {
-        "classes",
-        "range",
-        *(f"{array}{end}" for array in "xy" for end in ends.values()),
-    }
-    if unread := [key for key in arrays if key not in array_names]:
+    if unread := [key for key in npz.names(npz_file) if key not in array_names]:
         notes.append(f"{npz_file.name}: arrays of other names are left out: {first_names(unread)}")
     names = np.ravel(arrays["classes"]).tolist() if "classes" in arrays else None
     if not of_vectors:
@@ -74,19 +72,6 @@ def make(
     return vectors.standardised(
         user.dataset(npz_file, parts, names, test_percent, folds, notes, columns=raw)
     )
-
-
-def read(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an `.npz` file.
-
-    Raises:
-      ConfigError: if it is none, or holds objects.
-    """
-    try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise ConfigError(f"{path} must be an .npz file of plain arrays ({error})") from error
 
 
 def rows_of_vectors(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:

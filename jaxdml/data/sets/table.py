@@ -75,6 +75,8 @@ def read(file: Path) -> Any:
     """
     if file.suffix.lower() not in ENDINGS:
         raise ConfigError(f"{file} must end in {' or '.join(ENDINGS)}, which says its format")
+    if not file.is_file():
+        raise ConfigError(f"{file} is no file: name a table")
     try:
         import pyarrow.csv
         import pyarrow.parquet

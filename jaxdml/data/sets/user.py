@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdml.data import copies, labels
 from jaxdml.data.check import check
-from jaxdml.data.folders import first_names, text
+from jaxdml.data.folders import first_names, plain, text
 from jaxdml.options import ConfigError, between, listed
 from jaxdml.types import Columns, Dataset, Split
 
@@ -37,8 +37,13 @@ def located(name: str, path: str, data_dir: Path) -> Path:
         )
     user_path = Path(path).expanduser()
     for candidate in (user_path, data_dir / user_path, data_dir / user_path.name):
-        if candidate.exists():
+        if candidate.is_file() or candidate.is_dir():
             return candidate
+        if candidate.exists():
+            raise ConfigError(
+                f"data.path={path} is neither a file nor a folder, but a pipe, a socket or a "
+                "device: name a file or a folder"
+            )
     raise ConfigError(
         f"data.path={path}: there is no such file or folder here, nor in --data_dir={data_dir}"
     )
@@ -90,7 +95,7 @@ def dataset(
         train=train,
         validation=parts.get("val", empty),
         test=parts.get("test", empty),
-        classes=tuple(map(str, class_names)),
+        classes=tuple(plain(str(name)) for name in class_names),
         source="images of your own" if columns is None else "vectors of your own",
         path=path,
         notes=tuple(notes),

@@ -6,6 +6,9 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure as Figure
+from matplotlib.text import Text
+
+from jaxdml.report.tables.table import visible
 
 # Petroff 2021, "Accessible color sequences for data visualization": also in order of lightness
 _COLOURS = mpl.color_sequences["petroff10"]
@@ -48,6 +51,8 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, ...]:
     """Writes a figure as PNG and SVG, and returns where they are; the PNG comes first."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = tuple(folder / f"{name}.{ending}" for ending in FORMATS)
+    for artist in figure.findobj(Text):
+        artist.set_text("\n".join(map(visible, artist.get_text().split("\n"))))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a letter that no font has, names that need all the room
         for path in paths:

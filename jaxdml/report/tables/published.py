@@ -78,7 +78,7 @@ def cells(name: str) -> tuple[Cell, ...]:
         / f"table_{name.replace('.', '_')}.csv"
     )
     table_cells = []
-    for row in csv.DictReader(file.read_text().splitlines()):
+    for row in csv.DictReader(file.read_text("utf-8").splitlines()):
         weight = {f"routine.{p}": _number(row[p]) for p in ("alpha", "gamma") if p in row}
         setting = {
             "data.name": row["dataset"],

@@ -17,7 +17,7 @@ from typing import Any
 
 import jax
 
-from jaxdml.options import ConfigError
+from jaxdml.options import ConfigError, allow
 from jaxdml.runs import interrupt
 from jaxdml.runs.execution import checkpoints
 from jaxdml.runs.execution.chunk_trainer import Chunk, ChunkTrainer, Size
@@ -178,6 +178,7 @@ def _trainer(paths: WorkerPaths) -> ChunkTrainer:
 
 def size(paths: WorkerPaths, members: Cohort, before: Size | None) -> Size:
     """A task: chooses the size of a cohort's chunks on the devices of a worker."""
+    allow(*(point.setting for point in members.points))
     with _one_at_a_time:
         return _trainer(paths).size(members, before)
 
@@ -188,6 +189,7 @@ def carry_out(paths: WorkerPaths, chunk: Chunk, finished: Set[str]) -> float:
     Another worker that is still at it, as after a lost connection, is waited for, and what it has
     finished is not done again.
     """
+    allow(*(point.setting for point in chunk.members.points))
     losses = [float("nan")]
     trainer = _trainer(paths)
     run_folder = trainer.run_folder

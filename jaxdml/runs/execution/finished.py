@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxdml.options import ConfigError
+from jaxdml.options import ConfigError, NotAllowedError
 from jaxdml.runs.execution import checkpoints
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.cohort_setup import CohortSetup, Network
 from jaxdml.runs.planning.points import GridPoint
-from jaxdml.runs.storage import folder
+from jaxdml.runs.storage import folder, within
 from jaxdml.settings.fields import WARM_START
 from jaxdml.settings.resolve import resolve
 from jaxdml.settings.setting import Setting, SettingOnData
@@ -39,10 +39,14 @@ def stored_point(run_folder: folder.Folder, result: Mapping[str, Any]) -> GridPo
     """A finished point, by the configuration that its result holds.
 
     Raises:
-      ConfigError: if there is no such configuration any more.
+      ConfigError: if there is no such configuration any more, or it names a part that nobody has
+        allowed, see `options.allow`.
     """
+    within.inner(run_folder.path / "points", result["point"])
     try:
         return GridPoint(result["point"], resolve(result["config"]))
+    except NotAllowedError as error:
+        raise NotAllowedError(f"{run_folder.path}: {error}") from error
     except ConfigError as error:
         raise ConfigError(
             f"{run_folder.path} is of another version of jaxdml, whose configuration had other "
@@ -70,7 +74,7 @@ def stored_network(
     """
     need_networks(run_folder, result)
     kept = result["checkpoint"]
-    path = run_folder.checkpoints / kept["path"]
+    path = within.inner(run_folder.checkpoints, kept["path"])
     try:
         networks = read(path, kept["rows"], setting["eval.parameters"] == "average")
     except (OSError, ValueError) as error:
@@ -115,6 +119,7 @@ def parent(path: str) -> Parent:
     """
     point_folder = Path(path)
     run_folder = folder.Folder(point_folder.parent.parent)
+    within.check(run_folder.path)
     result = run_folder.result(point_folder.name)
     if point_folder.parent.name != "points" or result is None:
         raise ConfigError(

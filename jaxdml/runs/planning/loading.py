@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxdml import data
-from jaxdml.options import ConfigError
+from jaxdml.options import ConfigError, need_allowed
 from jaxdml.settings.fields import PATH
 from jaxdml.settings.setting import dataset_name, source
 from jaxdml.types import Columns, Dataset
@@ -96,6 +96,7 @@ def loader(data_dir: Any, *plans: Mapping[str, Any]) -> LoadDataset:
             return loaded[which]
         options = {path.removeprefix("data."): value for path, value in which}
         name, before = options.pop("name"), places.get(words)
+        need_allowed("data.name", name)  # `data.load` itself allows what it is given
         try:
             dataset = data.load(name, data_dir, **options)
         except ConfigError:

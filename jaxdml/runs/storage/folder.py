@@ -15,8 +15,6 @@ import json
 import re
 import shutil
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxdml.data import npz
 from jaxdml.options import ConfigError
 from jaxdml.runs.storage import files, locks
 from jaxdml.runs.storage.files import DamageError
@@ -91,7 +90,7 @@ class Folder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / ".lock").open("w")
+            file = (self.path / ".lock").open("w", encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"--workdir={self.path} cannot be written: {error}") from error
         with file:
@@ -105,7 +104,7 @@ class Folder:
     def chunk_locked(self, name: str) -> Iterator[None]:
         """Waits until a chunk's checkpoints are free, and keeps other processes from them."""
         (self.checkpoints / name).mkdir(parents=True, exist_ok=True)
-        with (self.checkpoints / name / ".lock").open("w") as file:
+        with (self.checkpoints / name / ".lock").open("w", encoding="utf-8") as file:
             locks.acquired(file, wait=True)
             yield
 
@@ -263,13 +262,12 @@ class Folder:
           DamageError: if they cannot be read.
         """
         path = self.point(identity) / "embeddings.npz"
+        if not path.exists():
+            raise DamageError(path, "is missing")
         try:
-            with path.open("rb") as opened, np.load(opened) as file:
-                return dict(file)
-        except FileNotFoundError as error:
-            raise DamageError(path, "is missing") from error
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise DamageError(path, f"is damaged ({error})") from error
+            return npz.read(path, npz.names(path))
+        except ConfigError as error:
+            raise DamageError(path, "is damaged") from error
 
     def write_result(
         self,

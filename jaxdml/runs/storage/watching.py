@@ -89,7 +89,7 @@ def _chunk(saved: Path) -> Chunk | None:
 
 def _whole_lines(file: Path) -> list[Mapping[str, Any]]:
     """The records of a file to which another process may be adding one."""
-    lines = file.read_text().split("\n")
+    lines = file.read_text("utf-8").split("\n")
     return [json.loads(line) for line in lines[:-1]]
 
 

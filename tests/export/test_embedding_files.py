@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+from jaxdml.export import embedding_files
 from jaxdml.options import ConfigError
-from jaxdml.runs.storage import embedding_files
 
 Z = np.random.default_rng(0).standard_normal((1003, 3), np.float32) * 10.0 ** np.arange(-6, 3, 3)
 Z = Z.astype(np.float32)
