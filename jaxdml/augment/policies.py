@@ -60,6 +60,9 @@ _WITH = {"shear": "rotate", "saturation": "colour"}
 def none(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
     """Returns a view that leaves images as they are.
 
+    Args:
+      shape, invariances: as for `weak`; neither is read.
+
     >>> import jax.numpy as jnp
     >>> none((1, 1, 1), ())(jax.random.key(0), jnp.ones((1, 1, 1, 1))).item()
     1.0
@@ -69,6 +72,10 @@ def none(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
 
 def weak(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
     """Returns a view that makes small changes of images, of the declared kinds.
+
+    Args:
+      shape: (H, W, C) of an image.
+      invariances: which kinds of change keep the class, of `INVARIANCES`.
 
     >>> import jax.numpy as jnp
     >>> weak((1, 4, 1), ("noise",))(jax.random.key(0), jnp.zeros((2, 1, 4, 1))).shape
@@ -82,6 +89,9 @@ def strong(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
 
     With both `rotate` and `quarter_turns` an image gets any angle.
 
+    Args:
+      shape, invariances: as for `weak`.
+
     >>> import jax.numpy as jnp
     >>> strong((1, 4, 1), ("noise",))(jax.random.key(0), jnp.zeros((2, 1, 4, 1))).shape
     (2, 1, 4, 1)
@@ -93,7 +103,7 @@ def strong(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
 
 
 def kind(invariances: tuple[str, ...]) -> str:
-    """Which magnitudes fit: `photographed` where brightness keeps the class, else `drawn`.
+    """Which magnitudes fit `invariances`: `photographed` with brightness, else `drawn`.
 
     >>> kind(("shift", "brightness")), kind(("shift", "rotate"))
     ('photographed', 'drawn')

@@ -48,6 +48,9 @@ def study(
       data_dir: the folder of data sets; `None`: `JAXDML_DATA`, or a cache folder.
       changes: other fields of the configuration, with `__` for a dot: `data__name="mnist"`.
 
+    Returns:
+      the rows of `results.csv`, the table of means, the run folder and the page of the report.
+
     Raises:
       ConfigError: for anything that the user can mend.
     """

@@ -28,6 +28,9 @@ def make(*, temperature: ArrayLike = 0.2, projection: int | None = None) -> Term
 
     Raises:
       ValueError: for a value out of range.
+
+    >>> {name: role.view for name, role in make().roles.items()}
+    {'first': 'strong', 'second': 'strong2'}
     """
     at_least("temperature", temperature, 1e-6)
     if projection is not None:

@@ -35,7 +35,11 @@ __all__ = ["SOURCES", "Rows", "Source", "SourceRefresh", "joined", "make_teacher
 
 
 def make_true() -> Source:
-    """Labelled images with their labels, each with the weight 1."""
+    """Labelled images with their labels, each with the weight 1.
+
+    >>> list(make_true().roles)
+    ['labelled']
+    """
 
     def rows(
         kept: Any, context: Context, embedding: Callable[[Outputs], Array], key: Array
@@ -82,6 +86,9 @@ def make_teacher(
 
     Raises:
       ValueError: for a value out of range, or an option that is not one of the above.
+
+    >>> list(make_teacher(threshold=0.9, alignment="uniform").roles)
+    ['weak', 'strong']
     """
     between("threshold", threshold, 0, 1)
     one_of("thresholds", thresholds, THRESHOLDS)
