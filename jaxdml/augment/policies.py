@@ -2,7 +2,7 @@
 
 A policy is `make(shape (H, W, C), invariances) → view`. A view gives each image random changes of
 the kinds that `invariances` names, and no others. A weak view is close to the image, so that a
-network still recognizes it; a strong one is as far from it as its class allows (FixMatch; Sohn et
+network still recognises it; a strong one is as far from it as its class allows (FixMatch; Sohn et
 al. 2020).
 
 Two kinds of images have magnitudes of their own. Where brightness keeps the class, images count as
