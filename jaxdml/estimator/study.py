@@ -1,5 +1,6 @@
 """A grid from Python: what `jaxdml grid` does, with the table and the run folder in return."""
 
+import functools
 import importlib
 import os
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdml.data.download import cache
+from jaxdml.labelling import held_out
 from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.runs.execution import execute
@@ -61,7 +63,8 @@ def study(
     into: grids.Grid = over
     stored_folder = execute.run(base, into, Path(run_folder), where)
     load = loading.loader(where, stored_folder.plan())
-    report = write.report([stored_folder], stored_folder.report, load)
+    calibrate = functools.partial(held_out.reliability, load)
+    report = write.report([stored_folder], stored_folder.report, load, calibrate=calibrate)
     rows = folder.read_csv(stored_folder.path / "results.csv")
     return Study(rows, report.table, stored_folder.path, report.page)
 

@@ -34,6 +34,7 @@ def run_folder(tmp_path_factory):
     )
     run = execute.run(BASE, grid, path / "one", path)
     suspects = Table("Suspects", ["file"], [[SUSPECT]], 1)
+    (run.path / write.COMMAND).write_text("2026-11-28 jaxdml grid --config=digits\n")
     image_tables.write(
         run, run.results()[-1]["point"], "suspects", ImageTable(suspects, np.zeros((1, 4, 4, 1)))
     )
@@ -108,6 +109,21 @@ def test_the_page_holds_the_configuration_and_the_tables(run_folder, written):
         assert row.rpartition(".")[2] in page_text
     for word in ("Differences in thesis kNN accuracy", "mvae", "All scores", "Pseudo-inputs"):
         assert word in page_text
+    assert "one: mvae, dml on " in page_text
+    for report_text in (page_text, written.text.read_text()):
+        assert "Trained on 2026-11-28 by" in report_text
+        assert "jaxdml grid --config=digits" in report_text
+
+
+def test_the_setting_with_the_highest_mean_is_shown_first(run_folder, written):
+    accuracy = {}
+    for result in run_folder.results():
+        if result["status"] == "ok":
+            accuracy.setdefault(result["config"]["system"], []).append(result["scores"][0]["value"])
+    best = max(accuracy, key=lambda system: np.mean(accuracy[system]))
+    [data] = re.findall(r'id="data">(.*?)</script>', written.page.read_text(), re.DOTALL)
+    data = json.loads(data)
+    assert data["scatters"][data["opened"]]["title"].startswith(best)
 
 
 @pytest.mark.slow
