@@ -140,7 +140,10 @@ def test_several_runs_are_compared_by_their_name(run_folder, tmp_path):
     assert "two" in (tmp_path / "both" / "tables" / "all_scores.csv").read_text()
 
 
-def test_without_the_data_what_needs_no_image_is_drawn(run_folder, tmp_path):
+def test_without_the_data_what_needs_no_image_is_drawn(run_folder, tmp_path, monkeypatch):
+    plan = run_folder.plan() | {"damaged": {"photos": ["a.png: cut off"]}}
+    monkeypatch.setattr(type(run_folder), "plan", lambda _: plan)
+
     def load(resolved):
         raise ConfigError("there is no such file")
 
@@ -148,6 +151,7 @@ def test_without_the_data_what_needs_no_image_is_drawn(run_folder, tmp_path):
     assert {path.stem for path in report.pictures} == {"latent", "curves"}
     assert SUSPECT in text(report.page)
     assert any("there is no such file" in note for note in report.notes)
+    assert "stand in `plan.json`, under `damaged`." in report.text.read_text()
 
 
 def test_the_reports_of_a_run_are_the_same_files(run_folder, written, tmp_path):
