@@ -69,7 +69,7 @@ class Protocol(NamedTuple):
       task: which embeddings each classifier of `eval.classifiers` is fitted on, and scored on.
       predict: labels i32[M] of the test images, where the protocol predicts them itself.
       measure: metric → finite value, at its best where it is largest, for anything else.
-      classifier: what results name in the place of a classifier, where none is fitted.
+      classifier: what results name in place of a classifier, where none is fitted.
       needs: some of `NEEDS`, what is read beside the test embeddings; nothing else can be read.
       folds: whether labelled images that take turns as test images are scored. There a value must
         be a mean over images, and nothing but the labelled images may be fitted on.

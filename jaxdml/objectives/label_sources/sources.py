@@ -82,7 +82,7 @@ def make_teacher(
       smoothing: s > 0, of the labelled images' shares, where they are aligned with.
       weight: λ ≥ 0, of these rows' mean loss.
       sharpness: `None`, or > 0: rows have soft labels, the teacher's probabilities to this power
-        and normalised, in the place of the most probable class; for losses that take them.
+        and normalised, in place of the most probable class; for losses that take them.
 
     Raises:
       ValueError: for a value out of range, or an option that is not one of the above.
