@@ -46,6 +46,7 @@ test-all: $(BENCH) $(DOCS)
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/codespell *.md .ci configs docs examples experiments jaxdml tests
 
 format: $(READY)
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -31,7 +31,8 @@ ROOMS = (
     "types",  # the records that all share
 )
 # name → the room that has it
-OF_ROOMS = dict.fromkeys(("SemiSupervisedEmbedder", "load", "search", "study"), "estimator")
+OF_ROOMS = dict.fromkeys(("SemiSupervisedEmbedder", "load", "search"), "estimator")
+OF_ROOMS["study"] = "estimator.study"
 __all__ = ["__version__", *OF_ROOMS, *ROOMS]
 
 

@@ -32,7 +32,7 @@ def safe_sqrt(x: Float[Array, "..."]) -> Float[Array, "..."]:
 
 @checked
 def unit(x: Float[Array, "batch dim"]) -> Float[Array, "batch dim"]:
-    """Rows scaled to length 1; a row of zeros stays, with the gradient 0.
+    """The rows of `x`, f32[B, D], scaled to length 1; a row of zeros stays, with the gradient 0.
 
     >>> unit(jnp.array([[3.0, 4.0], [0.0, 0.0]])).round(3).tolist()
     [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
@@ -44,6 +44,9 @@ def unit(x: Float[Array, "batch dim"]) -> Float[Array, "batch dim"]:
 @checked
 def squared_euclidean(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
     """‖xᵢ − xⱼ‖², f32[B, B]. Time O(B² D), memory O(B²) for the value and for its gradient.
+
+    Args:
+      x: f32[B, D].
 
     >>> squared_euclidean(jnp.array([[0.0, 0.0], [3.0, 4.0]])).tolist()
     [[0.0, 25.0], [25.0, 0.0]]
@@ -69,6 +72,9 @@ def _from_each(x: Array, y: Array) -> Array:
 def euclidean(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
     """‖xᵢ − xⱼ‖, f32[B, B], with the gradient 0 where rows are equal.
 
+    Args:
+      x: f32[B, D].
+
     >>> euclidean(jnp.array([[0.0, 0.0], [3.0, 4.0]])).tolist()
     [[0.0, 5.0], [5.0, 0.0]]
     """
@@ -82,6 +88,9 @@ def cosine(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
     It is half the squared distance of the rows scaled to length 1: never below 0, 0 for equal rows,
     and accurate for near ones, where 1 − cos would be lost to rounding. A zero row has the
     gradient 0.
+
+    Args:
+      x: f32[B, D].
 
     >>> cosine(jnp.array([[1.0, 0.0], [0.0, 2.0]])).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
@@ -99,6 +108,10 @@ def matmul(
 
     Eleven on a GPU (TF32): a cosine may be off by 10⁻³, and what divides it by a temperature, or
     takes its arc cosine, by more.
+
+    Args:
+      a: f32[N, K].
+      b: f32[K, M].
 
     >>> matmul(jnp.array([[1.0, 2.0]]), jnp.array([[3.0], [4.0]])).tolist()
     [[11.0]]

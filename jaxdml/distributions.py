@@ -22,6 +22,9 @@ def log_normal(
 ) -> Float[Array, "..."]:
     """Log N(z; mean, diag e^logvar), normalised, summed over dimensions. Other axes broadcast.
 
+    Args:
+      z, mean, logvar: f32[B, D].
+
     >>> zero = jnp.zeros((1, 2))
     >>> round(log_normal(zero, zero, zero).item(), 4)  # −log 2π
     -1.8379
@@ -35,6 +38,10 @@ def log_normal(
 def log_mixture(z: Float[Array, "batch dim"], components: Components) -> Float[Array, " batch"]:
     """Log Σ_k w_k N(z; mean_k, diag e^logvar_k). Time O(B K D).
 
+    Args:
+      z: f32[B, D].
+      components: K of them.
+
     >>> two = Components(jnp.log(jnp.array([0.5, 0.5])), jnp.zeros((2, 1)), jnp.zeros((2, 1)))
     >>> round(log_mixture(jnp.zeros((1, 1)), two).item(), 4)  # as one of them
     -0.9189
@@ -47,7 +54,12 @@ def log_mixture(z: Float[Array, "batch dim"], components: Components) -> Float[A
 
 @checked
 def sample_mixture(key: Array, count: int, components: Components) -> Float[Array, "count dim"]:
-    """Draws from a mixture, f32[count, D].
+    """The draws from a mixture, f32[N, D].
+
+    Args:
+      key: of the draws.
+      count: N.
+      components: of the mixture.
 
     >>> one = Components(jnp.zeros(1), jnp.full((1, 3), 5.0), jnp.full((1, 3), -50.0))
     >>> sample_mixture(jax.random.key(0), 2, one).round(3).tolist()

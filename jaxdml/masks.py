@@ -35,7 +35,7 @@ def one_row_at_least(
     labels: Int[Array, " batch"],
     labelled: Bool[Array, " batch"] | None = None,
 ) -> tuple[Float[Array, "rows dim"], Int[Array, " rows"], Bool[Array, " rows"]]:
-    """What `keep` gives, with the labels; in the place of an empty batch one unlabelled row.
+    """What `keep` gives, with the labels; in place of an empty batch one unlabelled row.
 
     So that a loss is 0 for an empty batch for the reason for which it is 0 without labelled rows,
     and no maximum of nothing is asked for.

@@ -209,6 +209,16 @@ ROOMS = {
         "runs.execution",
         "runs.storage",
     },
+    "estimator.study": {
+        "options",
+        "data",
+        "labelling",
+        "report",
+        "settings.fields",
+        "runs.planning",
+        "runs.execution",
+        "runs.storage",
+    },
     "labelling": {
         "types",
         "options",

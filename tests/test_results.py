@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,17 @@ def test_what_was_trained_is_a_whole_setting_still():
         for result in archived(run_folder)[:20]:
             setting, kept = resolve(result["config"]), result["config"]
             assert as_text({path: setting[path] for path in kept}) == as_text(kept)
+
+
+PAGES = sorted(ROOT.glob("experiments/results/*/README.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_a_page_begins_with_what_was_asked_and_what_came_out(page):
+    title, first, *_ = page.read_text().split("\n\n")
+    sentences = re.split(r"(?<=[.?!])\s+(?=[A-Z`])", first)
+    assert title.startswith("# ")
+    assert not re.match(r"[`|!<-]|python -m", first), "code, a table or a picture"
+    assert "python -m" not in first
+    assert 2 <= len(sentences) <= 5
+    assert max(len(sentence.split()) for sentence in sentences) <= 30

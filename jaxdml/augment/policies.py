@@ -2,7 +2,7 @@
 
 A policy is `make(shape (H, W, C), invariances) → view`. A view gives each image random changes of
 the kinds that `invariances` names, and no others. A weak view is close to the image, so that a
-network still recognizes it; a strong one is as far from it as its class allows (FixMatch; Sohn et
+network still recognises it; a strong one is as far from it as its class allows (FixMatch; Sohn et
 al. 2020).
 
 Two kinds of images have magnitudes of their own. Where brightness keeps the class, images count as
@@ -60,6 +60,9 @@ _WITH = {"shear": "rotate", "saturation": "colour"}
 def none(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
     """Returns a view that leaves images as they are.
 
+    Args:
+      shape, invariances: as for `weak`; neither is read.
+
     >>> import jax.numpy as jnp
     >>> none((1, 1, 1), ())(jax.random.key(0), jnp.ones((1, 1, 1, 1))).item()
     1.0
@@ -69,6 +72,10 @@ def none(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
 
 def weak(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
     """Returns a view that makes small changes of images, of the declared kinds.
+
+    Args:
+      shape: (H, W, C) of an image.
+      invariances: which kinds of change keep the class, of `INVARIANCES`.
 
     >>> import jax.numpy as jnp
     >>> weak((1, 4, 1), ("noise",))(jax.random.key(0), jnp.zeros((2, 1, 4, 1))).shape
@@ -82,6 +89,9 @@ def strong(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
 
     With both `rotate` and `quarter_turns` an image gets any angle.
 
+    Args:
+      shape, invariances: as for `weak`.
+
     >>> import jax.numpy as jnp
     >>> strong((1, 4, 1), ("noise",))(jax.random.key(0), jnp.zeros((2, 1, 4, 1))).shape
     (2, 1, 4, 1)
@@ -93,7 +103,7 @@ def strong(shape: tuple[int, int, int], invariances: tuple[str, ...]) -> View:
 
 
 def kind(invariances: tuple[str, ...]) -> str:
-    """Which magnitudes fit: `photographed` where brightness keeps the class, else `drawn`.
+    """Which magnitudes fit `invariances`: `photographed` with brightness, else `drawn`.
 
     >>> kind(("shift", "brightness")), kind(("shift", "rotate"))
     ('photographed', 'drawn')

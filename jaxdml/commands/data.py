@@ -4,7 +4,7 @@
     jaxdml data photos        (or photos.npz, of your own)
     jaxdml data --config=images --config.data.path=photos
 
-The pictures, PNG and SVG, go to `--output`.
+The pictures, PNG and SVG, go to `--output`, which is the folder `runs/data` unless it is named.
 """
 
 import re

@@ -3,25 +3,18 @@
 jaxdml grid --config=digits_grid --workdir=runs/grid [--dry_run]
 """
 
-from pathlib import Path
 from typing import NoReturn
 
 from absl import flags
 
 from jaxdml.commands import cli
-from jaxdml.commands.cli import reporting
-from jaxdml.runs.execution import estimate, execute
-from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
-from jaxdml.runs.planning import description, grid, plan, splits
+from jaxdml.commands.cli import planning, reporting
+from jaxdml.runs.execution import execute
+from jaxdml.runs.planning import grid
 from jaxdml.runs.storage import folder, questions
 
 OWN = flags.FlagValues()
-DRY_RUN = flags.DEFINE_bool(
-    "dry_run",
-    False,
-    "Print the plan, memory and time by a few steps of each cohort.",
-    flag_values=OWN,
-)
+DRY_RUN = planning.define_dry_run(OWN)
 SCHEDULER = flags.DEFINE_string(
     "scheduler",
     None,
@@ -37,21 +30,13 @@ def main() -> None:
     points = grid.expand(base, over)
     cli.note_unread(points)
     if DRY_RUN.value:
-        run_folder = folder.Folder(Path(cli.WORKDIR.value)) if cli.WORKDIR.value else None
-        load = cli.loader(*([run_folder] if run_folder else []))
-        points = splits.with_folds(points, load)
-        pending = [p for p in points if run_folder is None or run_folder.result(p.id) is None]
-        planned = plan.plan(pending, load)
-        print(description.describe(planned))
-        if len(pending) < len(points):
-            print(f"{len(points) - len(pending)} of {len(points)} points are finished already")
-        for line in estimate.lines(planned, ChunkTrainer(folder.Folder(Path()), load)):
-            print(line, flush=True)
+        planning.print_plan(points)
         return
     workdir = cli.workdir()
     data_dir = cli.data_dir(folder.Folder(workdir))
     run_folder = execute.run(base, over, workdir, data_dir, SCHEDULER.value)
     questions.write(run_folder, study_questions)
+    reporting.remember_command(run_folder)
     reporting.write_and_print(run_folder)
 
 

@@ -6,6 +6,9 @@
 Each job is one worker, which trains chunks of points on all devices that SLURM gives it. The run
 folder, the data and this environment must be on a file system that all nodes share. Jobs that end
 at their time limit are replaced, and their chunks go on from the last checkpoint.
+
+`--account`, `--cores`, `--memory` and `--walltime` are of each job, as SLURM has them. `--show`
+prints the job script and submits nothing.
 """
 
 import importlib.util

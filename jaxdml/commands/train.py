@@ -1,6 +1,6 @@
 """Trains, evaluates and reports one point.
 
-jaxdml train --config=digits --workdir=runs/one
+jaxdml train --config=digits --workdir=runs/one [--dry_run]
 
 A training can begin with what another has learned, as after more labels were given:
 
@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from absl import flags
 
 from jaxdml.commands import cli
-from jaxdml.commands.cli import reporting
+from jaxdml.commands.cli import planning, reporting
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute, finished
 from jaxdml.runs.planning import extension, grid
@@ -26,6 +26,7 @@ from jaxdml.runs.storage import files, folder, opening
 from jaxdml.settings.fields import WARM_START, assign
 
 OWN = flags.FlagValues()
+DRY_RUN = planning.define_dry_run(OWN)
 BEGIN = flags.DEFINE_string(
     "warm_start",
     None,
@@ -45,10 +46,14 @@ POINT = flags.DEFINE_string(
 
 def main() -> None:
     """One point: the grid of nothing but the base configuration; or a point further."""
+    base, over = _further(cli.workdir()) if EXTEND.value is not None else (_base(), ({},))
+    if DRY_RUN.value:
+        planning.print_plan(grid.expand(base, over))
+        return
     workdir = cli.workdir()
-    base, over = _further(workdir) if EXTEND.value is not None else (_base(), ({},))
-    data_dir = cli.data_dir(folder.Folder(workdir))
-    reporting.write_and_print(execute.run(base, over, workdir, data_dir))
+    run_folder = execute.run(base, over, workdir, cli.data_dir(folder.Folder(workdir)))
+    reporting.remember_command(run_folder)
+    reporting.write_and_print(run_folder)
     if base["data.name"] == "images":
         print(
             f"\nnames for new photos: jaxdml predict --workdir={workdir} --input=FOLDER "

@@ -11,7 +11,7 @@ def get_config() -> ConfigDict:
     config = ConfigDict()
     config.system = "dml_ae"  # labels: dml; images: ae, vae; both: dml_ae, dml_prior, mvae; few
     # labels: few, which has defaults of its own for fields that have no value here
-    # Terms of the objective, in the place of the system's, like ("metric", "proxies=metric", "kl"):
+    # Terms of the objective, in place of the system's, like ("metric", "proxies=metric", "kl"):
     # metric, reconstruction, kl, or a dotted path to a term of your own; name=… gives it a name
     config.terms = placeholder(tuple)
     config.seed = 0  # initial parameters, batches and samples follow from it
@@ -106,7 +106,7 @@ def get_config() -> ConfigDict:
 
     config.train = train = ConfigDict()
     train.epochs = placeholder(int)  # none set: 10
-    train.steps = placeholder(int)  # the length in steps, in the place of epochs; epochs have 200
+    train.steps = placeholder(int)  # the length in steps, in place of epochs; epochs have 200
     train.batch_size = placeholder(int)  # none set: 128
     train.unlabelled_batch_size = placeholder(int)  # of batches of all images; none set: the same
     train.learning_rate = 1e-3

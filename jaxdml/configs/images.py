@@ -8,7 +8,7 @@ r"""A folder of your own images, few of them labelled: the recipe for few labels
 An `.npz` file with `x` and `y` does as well: `--config.data.name=arrays --config.data.path=x.npz`.
 `--config=images:full` trains four times as long.
 
-Is the recipe worth it for these images? With `jaxdml grid` in the place of `jaxdml
+Is the recipe worth it for these images? With `jaxdml grid` in place of `jaxdml
 train`, the labels alone and the images alone are trained too, and the report compares
 them, raw pixels and their PCA on labelled images that none of them saw.
 """

@@ -30,8 +30,8 @@ def check(dataset: Dataset) -> None:
     if class_count < 2:
         raise ConfigError(
             f"{dataset.name}: {'one class has' if class_count else 'no class has'} labelled "
-            "training images, but two classes are the least that there is something to tell apart "
-            "in"
+            "training images, but with fewer than two classes there is nothing to tell apart: "
+            "label images of another class"
         )
 
 

@@ -56,7 +56,7 @@ def read(path: Path, files: Collection[str], splits: Sequence[str]) -> dict[str,
     if not {"file", "label"} <= set(columns):
         raise ConfigError(
             f"{path} must have the columns file and label, but has {listed(columns) or 'none'}: "
-            "name them so, or call the table by another name if it is none of labels"
+            "name them so, or give the table another name if it holds no labels"
         )
     found, missing = dict[str, Label](), list[str]()
     for row in rows:
@@ -69,7 +69,7 @@ def read(path: Path, files: Collection[str], splits: Sequence[str]) -> dict[str,
         if label.split not in (None, *splits):
             raise ConfigError(f"{path}: split must be {listed(splits)}, but is {label.split}")
         if found.setdefault(name, label) != label:
-            raise ConfigError(f"{path}: {name} stands there twice, and not with the same label")
+            raise ConfigError(f"{path}: {name} is there twice, with different labels")
     if missing:
         raise ConfigError(
             f"{path} names {len(missing):,} files that are no images of its folder: "

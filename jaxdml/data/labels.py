@@ -104,6 +104,11 @@ def folds(y: np.ndarray, count: int) -> np.ndarray:
 def missing_classes(y: np.ndarray, labelled: np.ndarray, classes: int) -> int:
     """How many classes have no labelled image.
 
+    Args:
+      y: i32[N].
+      labelled: i64[L], the rows of `y` that are labelled.
+      classes: C; labels are in [0, C).
+
     >>> missing_classes(np.array([0, 1, 2]), np.array([0, 1]), 3)
     1
     """

@@ -37,7 +37,7 @@ def of(embedder: Any, *, labelled: bool) -> dict[str, Any]:
     method = embedder.method
     if method == "few" and not labelled:
         warnings.warn(
-            "there are no labels, which the method 'few' needs: 'ae' is trained in its place",
+            "there are no labels, which the method 'few' needs: 'ae' is trained instead",
             stacklevel=3,
         )
         method = "ae"

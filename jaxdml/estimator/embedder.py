@@ -116,12 +116,12 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Embeddings f32[N, D]: of length 1 with the method `few`."""
+        """The embeddings f32[N, D] of `X`, as `fit` reads it; of length 1 with the method `few`."""
         check_is_fitted(self)
         return self.trained_.embed(self._read(X))
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the classes, f64[N, C], in the order of `classes_`.
+        """The class probabilities f64[N, C] of `X`, as `fit` reads it, in the order of `classes_`.
 
         They are the softmax of class scores: by the class weights of the loss, or by nearness to
         the mean of each class's labelled embeddings.
@@ -134,12 +134,16 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         return self.trained_.probabilities(self.transform(X), self.embeddings_, self.labels_)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row; arguments as for `predict_proba`."""
+        """The most probable class of each row of `X`, as `fit` reads it."""
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of the labelled rows whose class `predict` gives; others do not count.
+
+        Args:
+          X, y: as for `fit`.
+          sample_weight: f64[N], of the rows; `None`: 1 each.
 
         Raises:
           ValueError: if no row has a label.
@@ -154,7 +158,11 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         return float(np.average(right, weights=weights))
 
     def kneighbors(self, X: Any, n_neighbors: int = 5) -> tuple[np.ndarray, np.ndarray]:
-        """Distances f64[N, k] to the nearest labelled embeddings, and their rows in `embeddings_`.
+        """The distances f64[N, k] to the nearest labelled embeddings, and their rows there.
+
+        Args:
+          X: as for `fit`.
+          n_neighbors: k; the rows are of `embeddings_`.
 
         Raises:
           ValueError: if the encoder was fitted without labels, or with fewer than that.
@@ -171,7 +179,7 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         return distances, rows
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
-        """What the decoder makes of latents f32[N, D]: images or vectors, as X was.
+        """What the decoder makes of latents `Z`, f32[N, D]: images or vectors, as X was.
 
         Raises:
           ValueError: if the method has no decoder, or the latents have another dimension.
@@ -182,6 +190,10 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """What the decoder makes of samples of the prior.
+
+        Args:
+          n_samples: how many.
+          random_state: as for the embedder.
 
         Raises:
           ValueError: if the method has no decoder or no prior.
@@ -219,13 +231,13 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         export.write(self.trained_, Path(path), dtype)
 
     def save(self, path: str | Path) -> None:
-        """Writes the fitted embedder to one file, `.npz`, without pickle; see `load`."""
+        """Writes the fitted embedder to the `.npz` file at `path`, without pickle; see `load`."""
         check_is_fitted(self)
         files.save(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path, *, trust: bool = False) -> Self:
-        """A fitted embedder from a file that `save` has written.
+        """A fitted embedder from the file at `path` that `save` has written.
 
         Args:
           path: of the file.
@@ -238,7 +250,7 @@ class SemiSupervisedEmbedder(TransformerMixin, ClassifierMixin, BaseEstimator): 
         return files.load(cls, Path(path), trust=trust)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the embedding's dimensions, for `set_output`."""
+        """The names of the embedding's dimensions; `input_features` is not read."""
         check_is_fitted(self)
         dim = self.trained_.on_data.method.model.latent_dim
         return np.array([f"embedding{i}" for i in range(dim)], object)

@@ -1,5 +1,6 @@
 """A grid from Python: what `jaxdml grid` does, with the table and the run folder in return."""
 
+import functools
 import importlib
 import os
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdml.data.download import cache
+from jaxdml.labelling import held_out
 from jaxdml.options import ConfigError, allow
 from jaxdml.report import write
 from jaxdml.runs.execution import execute
@@ -48,6 +50,9 @@ def study(
       data_dir: the folder of data sets; `None`: `JAXDML_DATA`, or a cache folder.
       changes: other fields of the configuration, with `__` for a dot: `data__name="mnist"`.
 
+    Returns:
+      the rows of `results.csv`, the table of means, the run folder and the page of the report.
+
     Raises:
       ConfigError: for anything that the user can mend.
     """
@@ -60,7 +65,8 @@ def study(
     within.check(Path(run_folder))
     stored_folder = execute.run(base, into, Path(run_folder), where)
     load = loading.loader(where, stored_folder.plan())
-    report = write.report([stored_folder], stored_folder.report, load)
+    calibrate = functools.partial(held_out.reliability, load)
+    report = write.report([stored_folder], stored_folder.report, load, calibrate=calibrate)
     rows = files.read_csv(stored_folder.path / "results.csv")
     return Study(rows, report.table, stored_folder.path, report.page)
 

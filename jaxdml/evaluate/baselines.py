@@ -13,10 +13,10 @@ Features = Callable[[np.ndarray], np.ndarray]  # images [N, H, W, C] → f32[N, 
 
 
 def pixels(train: np.ndarray) -> Features:
-    """Images as they are, flat, in [0, 1].
+    """The images as they are, flat, in [0, 1].
 
     Args:
-      train: the training images, u8 or float in [0, 1]; they are not read.
+      train: the training images, u8[N, H, W, C] or float in [0, 1]; they are not read.
 
     >>> pixels(np.zeros((0, 1, 2, 1)))(np.full((1, 1, 2, 1), 255, np.uint8))
     array([[1., 1.]], dtype=float32)
@@ -33,8 +33,8 @@ def pca(train: np.ndarray) -> Features:
     """The first fifty principal components of the pixels, or as many as there are.
 
     Args:
-      train: the training images, at least one: it is fitted on ten thousand of them at most,
-        always the same ones.
+      train: u8[N, H, W, C] or float in [0, 1], at least one image: it is fitted on ten thousand
+        of them at most, always the same ones.
 
     >>> pca(np.eye(4).reshape(4, 2, 2, 1))(np.zeros((3, 2, 2, 1))).shape
     (3, 4)

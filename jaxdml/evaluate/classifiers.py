@@ -117,7 +117,9 @@ def _seeded(name: str, model: Any) -> Any:
 
 
 def check_classifier(name: str) -> None:
-    """Makes sure that there is such a classifier. scikit-learn is imported only for a dotted path.
+    """Makes sure that there is a classifier called `name`.
+
+    scikit-learn is imported only for a dotted path.
 
     Raises:
       ConfigError: if there is none.
@@ -129,7 +131,7 @@ def check_classifier(name: str) -> None:
 
 
 def required(make: Callable[..., Any]) -> list[str]:
-    """The arguments without which a function cannot be called.
+    """The arguments without which the function `make` cannot be called.
 
     >>> required(lambda a, b=1, *c, d, e=2: None)
     ['a', 'd']
@@ -149,10 +151,16 @@ def predict(
     labels: Int[np.ndarray, " rows"],
     scored: Float[np.ndarray, "scored dim"],
 ) -> np.ndarray:
-    """Labels i32[M] of embeddings [M, D], by a classifier that is fitted on [N, D] and i32[N].
+    """The labels i32[M] of embeddings, by a classifier that is fitted on others.
 
     Where all labels are the same one, so is every answer: some classifiers refuse such a fit. That
     an iteration ends at its bound is how these classifiers are defined, and no warning.
+
+    Args:
+      model: has `fit(z, y)` and `predict(z)`.
+      fit: f32[N, D].
+      labels: i32[N], of `fit`.
+      scored: f32[M, D].
 
     Raises:
       ValueError: for shapes that do not agree.

@@ -30,6 +30,14 @@ def encoder(model: Model, batch_size: int = 1000) -> Encode:
     Args:
       model: its `encode` is used.
       batch_size: images at a time; fewer where they are large.
+
+    >>> from jaxdml.models.mlp import make
+    >>> from jaxdml.types import ModelSpec
+    >>> model = make(ModelSpec((2, 2, 1), 2, stochastic=False, decoder=False), latent_dim=3)
+    >>> params = {"model": model.init(jax.random.key(0))}
+    >>> mean, logvar = encoder(model)(params["model"], np.zeros((5, 2, 2, 1), np.uint8))
+    >>> mean.shape, logvar
+    ((5, 3), None)
     """
 
     @jax.jit
@@ -68,6 +76,11 @@ def draw(
 
     Where the variance overflows, so does the sample.
 
+    Args:
+      mean: f32[N, D].
+      logvar: f32[N, D].
+      seed: whole numbers.
+
     Raises:
       ValueError: for shapes that do not agree.
 
@@ -81,7 +94,7 @@ def draw(
 
 @checked
 def defect(embeddings: Float[np.ndarray, "rows dim"]) -> str | None:
-    """What makes embeddings impossible to score, or `None`.
+    """What makes `embeddings` f32[N, D] impossible to score, or `None`.
 
     They are constant if no coordinate varies by more than rounding: a classifier would then answer
     with one class, and its accuracy would look like a result.

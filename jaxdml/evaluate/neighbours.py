@@ -16,7 +16,7 @@ ENTRIES = 2**26  # distances held at once
 
 @checked
 def nearest(z: Float[np.ndarray, "rows dim"], k: int) -> np.ndarray:
-    """Rows i32[N, k] of the k embeddings nearest to each of f32[N, D], but for itself.
+    """The rows i32[N, k] of the `k` embeddings nearest to each of `z`, f32[N, D], but for itself.
 
     Where there are fewer than k others, all of them.
 
@@ -33,9 +33,15 @@ def nearest(z: Float[np.ndarray, "rows dim"], k: int) -> np.ndarray:
 def among(
     z: Float[np.ndarray, "rows dim"], others: Float[np.ndarray, "others dim"], k: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distances f64[N, k] of f32[N, D] to the k nearest of f32[M, D], and the rows of these.
+    """The distances to the nearest of other embeddings, and the rows of these.
 
-    Where there are fewer than k, all of them.
+    Args:
+      z: f32[N, D].
+      others: f32[M, D].
+      k: how many; where there are fewer, all of them.
+
+    Returns:
+      f64[N, k] and i64[N, k].
 
     >>> among(np.array([[1.0]]), np.array([[0.0], [3.0]]), 1)
     (array([[1.]]), array([[0]]))
@@ -48,12 +54,12 @@ def among(
 
 
 class KNeighbors:
-    """As scikit-learn's `KNeighborsClassifier(k)`: uniform votes, Euclidean distance, ties to the
-    smallest label.
+    """The classifier `KNeighborsClassifier(k)` of scikit-learn, on an accelerator.
 
-    The device proposes candidates in float32; their distances are computed again in float64. A row
-    for which float32 cannot tell that nothing else is as near is compared with everything. So only
-    exactly equal distances at the k-th place may be resolved in another way.
+    Votes are uniform, distances Euclidean, and ties go to the smallest label. The device proposes
+    candidates in float32; their distances are computed again in float64. A row for which float32
+    cannot tell that nothing else is as near is compared with everything. So only exactly equal
+    distances at the k-th place may be resolved in another way.
 
     Args:
       k: neighbours, at least 1.
@@ -67,7 +73,7 @@ class KNeighbors:
 
     @checked
     def fit(self, z: Float[np.ndarray, "rows dim"], y: Int[np.ndarray, " rows"]) -> Self:
-        """Keeps the embeddings f32[N, D], N ≥ k, and their labels i32[N].
+        """Keeps the embeddings `z` f32[N, D], N ≥ k, and their labels `y` i32[N].
 
         Raises:
           ValueError: for shapes that do not agree.
@@ -77,7 +83,7 @@ class KNeighbors:
 
     @checked
     def predict(self, z: Float[np.ndarray, "rows dim"]) -> np.ndarray:
-        """Labels i32[M] of embeddings f32[M, D].
+        """The labels i32[M] of embeddings `z` f32[M, D].
 
         Raises:
           ValueError: for embeddings of other dimensions than those of `fit`.

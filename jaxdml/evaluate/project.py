@@ -21,7 +21,7 @@ class Plane(NamedTuple):
 
 
 def check(method: str) -> None:
-    """Makes sure that there is such a method, and that it is installed.
+    """Makes sure that there is such a `method`, and that it is installed.
 
     Raises:
       ValueError, ConfigError: if it is not so.
@@ -35,7 +35,7 @@ def check(method: str) -> None:
 
 
 def plane(*embeddings: np.ndarray, method: str = "pca") -> Plane:
-    """Embeddings of D dimensions in the plane.
+    """The embeddings of D dimensions in the plane.
 
     Two dimensions stay as they are, and one gets a second that is 0.
 

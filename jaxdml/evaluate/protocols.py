@@ -69,7 +69,7 @@ class Protocol(NamedTuple):
       task: which embeddings each classifier of `eval.classifiers` is fitted on, and scored on.
       predict: labels i32[M] of the test images, where the protocol predicts them itself.
       measure: metric → finite value, at its best where it is largest, for anything else.
-      classifier: what results name in the place of a classifier, where none is fitted.
+      classifier: what results name in place of a classifier, where none is fitted.
       needs: some of `NEEDS`, what is read beside the test embeddings; nothing else can be read.
       folds: whether labelled images that take turns as test images are scored. There a value must
         be a mean over images, and nothing but the labelled images may be fitted on.
@@ -93,7 +93,7 @@ class Protocol(NamedTuple):
 
 
 def thesis(embedded: Embedded) -> Task:
-    """Returns the task to fit on two thirds of the test set and to score the rest.
+    """Returns the task of `embedded`: to fit on two thirds of the test set, and score the rest.
 
     Of MNIST's 10,000 test images these are 6,666 and 3,334.
 
@@ -113,7 +113,7 @@ def thesis(embedded: Embedded) -> Task:
 
 
 def labelled(embedded: Embedded) -> Task:
-    """Returns the task to fit on the labelled training images and to score the whole test set.
+    """Returns the task of `embedded`: to fit on labelled images, and score the whole test set.
 
     The neighbours of kNN are at most as many as the images of the smallest class.
 
@@ -127,7 +127,7 @@ def labelled(embedded: Embedded) -> Task:
 
 
 def full(embedded: Embedded) -> Task:
-    """Returns the task to fit on all training images and to score the whole test set.
+    """Returns the task of `embedded`: to fit on all training images, and score the test set.
 
     >>> z, y = np.zeros((3, 1)), np.arange(3)
     >>> len(full(Embedded(z[:1], y[:1], z[:2], y[:2], z, y)).fit)
@@ -140,7 +140,7 @@ def full(embedded: Embedded) -> Task:
 
 
 def highest(scores: np.ndarray) -> np.ndarray:
-    """Returns the class with the highest score, i64[M], of f32[M, C]; of equal ones the first.
+    """Returns the class with the highest of `scores` f32[M, C], i64[M]; of equal ones the first.
 
     >>> highest(np.array([[0.0, 2.0, 1.0]]))
     array([1])
@@ -235,7 +235,7 @@ def _user_protocol(name: str) -> Protocol:
 
 
 def needed(names: Sequence[str]) -> frozenset[str]:
-    """All that some protocols read beside the test embeddings: some of `NEEDS`.
+    """All that the protocols called `names` read beside the test embeddings: some of `NEEDS`.
 
     >>> sorted(needed(["thesis", "full"]))
     ['train', 'train_labels']
@@ -244,7 +244,7 @@ def needed(names: Sequence[str]) -> frozenset[str]:
 
 
 def what_it_needs(name: str, embedded: Embedded) -> Embedded:
-    """Returns the embeddings with each optional field that the protocol does not need as `None`.
+    """Returns `embedded`, with `None` in each field that the protocol `name` does not need.
 
     Raises:
       ValueError: if what it needs is missing.
@@ -264,7 +264,7 @@ def what_it_needs(name: str, embedded: Embedded) -> Embedded:
 
 
 def unscorable(name: str, embedded: Embedded) -> str | None:
-    """Returns why the scores of a protocol would say nothing, or `None`.
+    """Returns why scores of the protocol `name` on `embedded` would say nothing, or `None`.
 
     >>> z, y = np.zeros((3, 1)), np.arange(3)
     >>> unscorable("retrieval", Embedded(z, y, z, y))

@@ -178,7 +178,7 @@ def _embedded(
 
 
 def in_range(embedded: Embedded) -> Embedded:
-    """Returns the embeddings, scaled by a power of two if their spread is outside 10⁻³ to 10³.
+    """Returns `embedded`, scaled by a power of two if its spread is outside 10⁻³ to 10³.
 
     Trees, networks and float32 have a unit: far from it they fail, or answer with one class, which
     would look like a result. A power of two changes no ratio of distances, and no bit within range.

@@ -48,6 +48,14 @@ def class_scores(graph: sparse.csr_array, targets: np.ndarray) -> np.ndarray:
 
     A row's margin is the difference of its two largest values; u has no scale of its own. A class
     without a label in a row's component has −∞.
+
+    Args:
+      graph: symmetric weights f64[N, N].
+      targets: Y f64[N, C], as for `flow`.
+
+    >>> line = sparse.csr_array(np.array([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]]))
+    >>> class_scores(line, np.array([[1.0, 0], [0, 0], [0, 1]])).argmax(axis=1)[[0, 2]].tolist()
+    [0, 1]
     """
     components = _components(graph)
     there = _sums(components, targets)[components] > 0

@@ -46,7 +46,7 @@ def propagate(
     neighbours: int = 10,
     shares: np.ndarray | None = None,
 ) -> Propagated:
-    """Labels of all embeddings, from those of a few.
+    """The labels of all embeddings, from those of a few.
 
     A row is only given a class that has a labelled row in its component of the graph. In a
     component without a labelled row no row has a label; in one whose labels are all of one class

@@ -15,7 +15,7 @@ TOLERANCE = 1e-10  # far from all labels F is small, but still tells the classes
 
 
 def spread(graph: sparse.csr_array, targets: np.ndarray, *, a: float = 0.99) -> np.ndarray:
-    """Scores F f64[N, C], at least 0. A row that no label reaches has 0.
+    """The scores F f64[N, C], at least 0. A row that no label reaches has 0.
 
     Args:
       graph: symmetric weights f64[N, N].
@@ -40,6 +40,15 @@ def spread(graph: sparse.csr_array, targets: np.ndarray, *, a: float = 0.99) -> 
 
 
 def class_scores(graph: sparse.csr_array, targets: np.ndarray) -> np.ndarray:
-    """The logarithm of F, f64[N, C]; −∞ for a class that does not reach a row."""
+    """The logarithm of F, f64[N, C]; −∞ for a class that does not reach a row.
+
+    Args:
+      graph: symmetric weights f64[N, N].
+      targets: Y f64[N, C], as for `spread`.
+
+    >>> line = sparse.csr_array(np.array([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]]))
+    >>> class_scores(line, np.array([[1.0, 0], [0, 0], [0, 1]])).argmax(axis=1)[[0, 2]].tolist()
+    [0, 1]
+    """
     scores = spread(graph, targets)
     return np.log(scores, where=scores > 0, out=np.full(scores.shape, -np.inf))

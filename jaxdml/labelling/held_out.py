@@ -7,6 +7,8 @@ import numpy as np
 
 from jaxdml.estimator import from_run
 from jaxdml.estimator.embedder import SemiSupervisedEmbedder
+from jaxdml.labelling import calibration
+from jaxdml.options import ConfigError
 from jaxdml.runs.planning import loading
 from jaxdml.runs.storage import folder
 
@@ -42,6 +44,28 @@ def of_point(
     if not parts:
         return HeldOut(np.empty((0, 1)), np.empty(0, np.int32))
     return HeldOut(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def reliability(
+    load_dataset: loading.LoadDataset, result: Mapping[str, Any]
+) -> dict[str, np.ndarray] | None:
+    """How far confidence and accuracy agree on images that a point did not learn from.
+
+    `None` where too few were held out, or the point's parameters are not here.
+
+    Args:
+      load_dataset: as for `from_run.of_result`.
+      result: of the point, with its `folder`.
+    """
+    try:
+        held = of_point(result["folder"], result, load_dataset)
+    except ConfigError:
+        return None
+    found = calibration.before_and_after(*held)
+    if found is None:
+        return None
+    names = ("as the network says", "with a temperature")
+    return {name: np.stack(bins) for name, bins in zip(names, found, strict=True)}
 
 
 def folds_of(run_folder: folder.Folder, result: Mapping[str, Any]) -> list[dict[str, Any]]:

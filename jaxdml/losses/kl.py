@@ -106,6 +106,11 @@ def unnormalised(
 
     Raises:
       ValueError: for no samples, or shapes that do not agree.
+
+    >>> one = Components(jnp.zeros(1), jnp.zeros((1, 2)), jnp.zeros((1, 2)))
+    >>> z = jnp.zeros((1, 2))
+    >>> unnormalised(jax.random.key(0), z, z, one).tolist()  # p = q
+    [0.0]
     """
     weights = jnp.exp(components.log_weights)
 
@@ -131,12 +136,24 @@ def printed(
 
     Minimised, it is unbounded below: it pushes z away from the prior for ever. It is kept to study
     what it does.
+
+    Args:
+      key, mean, logvar, components, samples: as for `unnormalised`.
+
+    >>> one = Components(jnp.zeros(1), jnp.zeros((1, 2)), jnp.zeros((1, 2)))
+    >>> abs(printed(jax.random.key(0), jnp.zeros((1, 2)), jnp.zeros((1, 2)), one)).tolist()  # p = q
+    [0.0]
     """
     return -unnormalised(key, mean, logvar, components, samples=samples)
 
 
 def make_analytic() -> Callable[..., Array]:
-    """`kl.name = "analytic"`: exact, for the unit prior only."""
+    """`kl.name = "analytic"`: exact, for the unit prior only.
+
+    >>> estimate = make_analytic()
+    >>> estimate(None, jnp.ones((1, 2)), jnp.zeros((1, 2)), None, None).tolist()
+    [1.0]
+    """
     return lambda key, mean, logvar, log_prob, components: analytic(mean, logvar)
 
 

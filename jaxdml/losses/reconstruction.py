@@ -158,6 +158,9 @@ def make_gaussian(*, variance: str = "learned") -> Learned | Callable[..., Array
 
     Args:
       variance: `learned` with everything else, from 1 on; or the batch's `optimal` one.
+
+    >>> make_gaussian(variance="optimal") is optimal_gaussian
+    True
     """
     one_of("variance", variance, ("learned", "optimal"))
     if variance == "optimal":

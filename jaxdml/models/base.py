@@ -22,6 +22,18 @@ def model(
 
     Without a log-variance z is the mean. What a loss does not read costs nothing: the compiler
     drops it.
+
+    Args:
+      init: a key → parameters.
+      encode: `(params, x, y)` → mean f32[B, D], log-variance f32[B, D] or `None`.
+      decode: `(params, z, y)` → f32[B, H, W, C], or `None`.
+      latent_dim: D.
+
+    >>> def encode(params, x, y=None):
+    ...     return x.reshape(len(x), -1) * params, None
+    >>> one = model(lambda key: jnp.ones(()), encode, lambda params, z, y=None: None, 4)
+    >>> one.apply(jnp.ones(()), jnp.ones((1, 2, 2, 1)), jax.random.key(0)).z.tolist()
+    [[1.0, 1.0, 1.0, 1.0]]
     """
 
     def apply(params: Params, x: Array, key: Array, y: Array | None = None) -> Outputs:

@@ -1,6 +1,7 @@
-"""The small convolutional network of the code that came before the thesis, by the same group:
-`Tutorials/vae/convEncoders/VampPrior.py` in https://github.com/quinngroup/Generative-Models, at
-commit 7e584cc. Its layers, for 28 × 28 pixels:
+"""The small convolutional network of the code that came before the thesis, by the same group.
+
+It is `Tutorials/vae/convEncoders/VampPrior.py` in https://github.com/quinngroup/Generative-Models,
+at commit 7e584cc. Its layers, for 28 × 28 pixels:
 
 - encoder: convolutions without padding of 8 features (3 × 3), 16 (2 × 2), 32 and 64 (3 × 3 each),
   the first two with 2 × 2 max-pooling after them, to 2 × 2 × 64; then a dense layer;

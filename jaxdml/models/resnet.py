@@ -32,10 +32,10 @@ LARGEST = 64  # pixels in a direction after a stem whose stride is chosen from t
 
 
 class NormReLU(nn.Module):
-    """Each group of channels of an image is shifted and scaled to mean 0 and variance 1; then a
-    scale and a shift for each channel, and ReLU.
+    """Group normalisation, then a scale and a shift for each channel, and ReLU.
 
-    The number of groups is the greatest common divisor of `groups` and the number of channels.
+    Each group of channels of an image is shifted and scaled to mean 0 and variance 1. The number of
+    groups is the greatest common divisor of `groups` and the number of channels.
     """
 
     groups: int

@@ -24,10 +24,13 @@ def make(*, temperature: ArrayLike = 0.2, projection: int | None = None) -> Term
     Args:
       temperature: τ > 0, see `losses.nt_xent`.
       projection: features of a hidden layer with ReLU, and of a linear layer behind it, whose
-        output is contrasted in the place of the embedding; the term learns both. `None`: no layers.
+        output is contrasted in place of the embedding; the term learns both. `None`: no layers.
 
     Raises:
       ValueError: for a value out of range.
+
+    >>> {name: role.view for name, role in make().roles.items()}
+    {'first': 'strong', 'second': 'strong2'}
     """
     at_least("temperature", temperature, 1e-6)
     if projection is not None:

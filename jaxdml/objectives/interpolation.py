@@ -31,6 +31,9 @@ def make(*, concentration: ArrayLike = 1.0, ramp_steps: ArrayLike | None = None)
 
     Raises:
       ValueError: for a value out of range.
+
+    >>> float(make(ramp_steps=100).weight(50))
+    0.5
     """
     at_least("concentration", concentration, 1e-3)
     if ramp_steps is not None:
@@ -68,6 +71,10 @@ def make(*, concentration: ArrayLike = 1.0, ramp_steps: ArrayLike | None = None)
 
 def partners(key: Array, valid: Array) -> Array:
     """A random permutation of the valid rows, i32[B]; what stands in other rows means nothing.
+
+    Args:
+      key: of the draw.
+      valid: bool[B].
 
     >>> partners(jax.random.key(0), jnp.array([False, True, False]))[1].item()
     1

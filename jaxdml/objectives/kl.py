@@ -24,7 +24,7 @@ def make(
     schedule: str = "constant",
     schedule_steps: ArrayLike = 1000.0,
 ) -> Term:
-    """The divergence from a prior as a term, with the weight β.
+    """The divergence β · max(λ, KL(q(z|x) ‖ p(z))) from a prior as a term.
 
     Its metrics are `mean`, the average |μ|, and `std`, the average σ, over rows and dimensions.
 
@@ -41,6 +41,12 @@ def make(
 
     Raises:
       ValueError: for a value out of range.
+      ConfigError: in a step, where the encoder gives no log-variance.
+
+    >>> from jaxdml.losses.kl import make_analytic
+    >>> from jaxdml.priors import unit
+    >>> float(make(make_analytic(), unit.make, beta=4.0, schedule="warmup").weight(500))
+    2.0
     """
     at_least("beta", beta, 0)
     at_least("free_bits", free_bits, 0)

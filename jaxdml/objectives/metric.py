@@ -57,6 +57,11 @@ def make(
     Raises:
       ValueError: for an option that is not one of the above.
       ConfigError: if the loss takes no weights, or no soft labels, and a source needs them.
+
+    >>> from jaxdml.losses.triplet import triplet
+    >>> from jaxdml.objectives.label_sources.sources import make_true
+    >>> make(triplet, {"true": make_true()}, scored=False).kind
+    'supervised'
     """
     one_of("on", on, ("sample", "mean"))
     one_of("normalizer", normalizer, ("rows", "weights"))

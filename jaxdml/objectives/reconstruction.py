@@ -13,6 +13,10 @@ def make(loss: Loss) -> Term:
 
     Args:
       loss: a function of images and reconstructions, or a `Learned` one.
+
+    >>> from jaxdml.losses.reconstruction import mse
+    >>> make(mse).needs
+    ('decoder',)
     """
     learned_loss = learned(loss)
 

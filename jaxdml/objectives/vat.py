@@ -49,6 +49,9 @@ def make(
 
     Raises:
       ValueError: for a value out of range.
+
+    >>> make(radius=0.5, entropy=1.0).needs
+    ('class_scores',)
     """
     at_least("radius", radius, 0)
     at_least("xi", xi, 1e-12)
@@ -94,6 +97,12 @@ def adversarial(
 
     Returns:
       f32[B, H, W, C]; an image whose gradient is 0 keeps the direction that it had.
+
+    >>> towards = jnp.array([3.0, 4.0]).reshape(1, 1, 2, 1)  # the divergence grows along it alone
+    >>> start = jnp.array([1.0, 0.0]).reshape(1, 1, 2, 1)
+    >>> grow = lambda r: (r * towards).sum(axis=(1, 2, 3)) ** 2
+    >>> [round(v, 3) for v in adversarial(grow, start, 0.1, 1).ravel().tolist()]
+    [0.6, 0.8]
     """
 
     def total(change: Array) -> Array:
@@ -109,7 +118,7 @@ def adversarial(
 
 
 def unit(x: Array) -> Array:
-    """Images scaled to the L2 norm 1, however small they are; an image of zeros stays.
+    """The images `x`, f32[B, H, W, C], scaled to the L2 norm 1; an image of zeros stays.
 
     >>> unit(jnp.array([3e-30, 4e-30, 0.0, 0.0]).reshape(2, 1, 2, 1))[..., 0].round(3).tolist()
     [[[0.6000000238418579, 0.800000011920929]], [[0.0, 0.0]]]
@@ -121,7 +130,10 @@ def unit(x: Array) -> Array:
 
 
 def divergence(log_p: Array, log_q: Array) -> Array:
-    """KL(p ‖ q) in nats, f32[B], of log-probabilities f32[B, C]; a class with p = 0 adds nothing.
+    """KL(p ‖ q) in nats, f32[B]; a class with p = 0 adds nothing.
+
+    Args:
+      log_p, log_q: log-probabilities f32[B, C].
 
     >>> half, sure = jnp.log(jnp.array([[0.5, 0.5]])), jnp.log(jnp.array([[1.0, 0.0]]))
     >>> float(divergence(half, half)[0]), round(float(divergence(sure, half)[0]), 4)
@@ -132,7 +144,7 @@ def divergence(log_p: Array, log_q: Array) -> Array:
 
 
 def entropies(log_p: Array) -> Array:
-    """−Σ p log p in nats, f32[B], of log-probabilities f32[B, C].
+    """−Σ p log p in nats, f32[B], of log-probabilities `log_p`, f32[B, C].
 
     >>> entropies(jnp.log(jnp.array([[0.5, 0.5], [1.0, 0.0]]))).round(4).tolist()
     [0.6930999755859375, -0.0]

@@ -23,7 +23,11 @@ from jaxdml.types import Components, Params, Prior
 
 @functools.cache
 def directions(count: int, dim: int) -> np.ndarray:
-    """Unit vectors, evenly spread, f64[count, dim]; the same on every call.
+    """Unit vectors, evenly spread, f64[N, D]; the same on every call.
+
+    Args:
+      count: N.
+      dim: D.
 
     Raises:
       ValueError: for more than two points on a line.
@@ -102,6 +106,9 @@ def make_learned(
     """Σ_k w_k N(z; m_k, diag s_k²) with learned weights, means and widths, `learned_mixture`.
 
     Its first values are those of `make`, with the same options.
+
+    Args:
+      latent_dim, classes, components, radius, component_std: as for `make`.
 
     >>> import jax
     >>> prior = make_learned(2, 10, components=3)

@@ -9,6 +9,10 @@ from jaxdml.types import Components, Prior
 def make(latent_dim: int, classes: int) -> Prior:
     """p(z) = N(0, I), as `prior.name = "unit"` selects it.
 
+    Args:
+      latent_dim: D.
+      classes: not read.
+
     >>> import jax.numpy as jnp
     >>> prior = make(2, 10)
     >>> round(prior.log_prob({}, jnp.zeros((1, 2)), None).item(), 4)  # −log 2π

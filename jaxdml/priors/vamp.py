@@ -62,7 +62,7 @@ def make(
 
 @jax.custom_vjp
 def bounded(x: Array) -> Array:
-    """X clipped to [0, 1], with a gradient that is cut only where descent would lead outwards.
+    """`x`, f32[…], clipped to [0, 1]; its gradient is cut only where descent would lead outwards.
 
     Plain clipping has no gradient outside of [0, 1], so that a value that momentum carries there
     would never come back.

@@ -3,6 +3,8 @@
 There are test images, labelled training images, and some training images without a label.
 """
 
+import math
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from jaxdml.evaluate import neighbours, project
 from jaxdml.report import page
 from jaxdml.report.representatives import Representative, Unlabelled, as_bytes
+from jaxdml.report.tables.summary import Measure
 from jaxdml.runs.planning import splits
 from jaxdml.types import Dataset
 
@@ -22,6 +25,12 @@ def plane(point: Representative, method: str) -> project.Plane:
     return project.plane(
         point.arrays["test"], point.arrays["labelled"], _unlabelled(point).embeddings, method=method
     )
+
+
+def best(points: Sequence[Representative], measure: Measure) -> int:
+    """Which of the settings has the highest mean; of equal ones the first, and 0 where none has."""
+    means = [statistics.fmean(p.group.values(measure).values() or [-math.inf]) for p in points]
+    return means.index(max(means)) if means else 0
 
 
 def scatters(

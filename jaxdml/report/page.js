@@ -26,7 +26,10 @@ function sortable(table) {
   const original = [...body.rows];
   const heads = [...table.tHead.rows[0].cells];
   const next = { none: "ascending", ascending: "descending", descending: "none" };
-  heads.forEach((head, column) =>
+  heads.forEach((head, column) => {
+    const parts = head.textContent.split("_");
+    const words = parts.flatMap((part) => ["_", element("wbr"), part]);
+    head.firstElementChild.replaceChildren(...words.slice(2)); // a long name breaks behind its _
     head.firstElementChild.addEventListener("click", () => {
       const order = next[head.getAttribute("aria-sort") ?? "none"];
       for (const other of heads) other.removeAttribute("aria-sort");
@@ -38,8 +41,8 @@ function sortable(table) {
         rows.sort((a, b) => compare(text(a), text(b), sign));
       }
       body.append(...rows);
-    }),
-  );
+    });
+  });
 }
 
 /** Rows that hold every word that was typed. */
@@ -66,6 +69,26 @@ for (const table of document.querySelectorAll(".frame table")) {
   sortable(table);
   filterable(table.closest("section"));
 }
+
+// ---- pictures -----------------------------------------------------------------------------------
+
+/** A click shows a picture as large as the window, or as it was drawn; another one closes it. */
+function enlargeable(picture) {
+  const button = element("button", { type: "button", className: "enlarge", title: "Enlarge" });
+  picture.replaceWith(button);
+  button.append(picture);
+  button.addEventListener("click", () => {
+    const { src, alt } = picture;
+    const close = element("button", { type: "button", autofocus: true }, "Close");
+    const dialog = element("dialog", { ariaLabel: alt }, close, element("img", { src, alt }));
+    dialog.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+for (const picture of document.querySelectorAll(".picture img")) enlargeable(picture);
 
 // ---- theme --------------------------------------------------------------------------------------
 
@@ -149,7 +172,7 @@ function mostFrequent(classes, scatters) {
   return order.slice(0, MOST_CLASSES).sort((a, b) => a - b);
 }
 
-function explore({ classes, scatters, names, across, size }) {
+function explore({ classes, scatters, opened, names, across, size }) {
   byId("space").append(byId("explorer").content.cloneNode(true));
   const plot = byId("plot");
   const only = new Set(); // classes; none: all are shown
@@ -458,7 +481,8 @@ function explore({ classes, scatters, names, across, size }) {
   setting.append(...scatters.map(({ title }, i) => element("option", { value: i }, title)));
   setting.addEventListener("change", () => load(Number(setting.value)));
   legend();
-  load(0);
+  setting.value = opened;
+  load(opened);
   plot.on("plotly_hover", hover);
   plot.on("plotly_unhover", () => (byId("tip").hidden = true));
   plot.on("plotly_click", ({ points: [{ customdata: row }] }) => {

@@ -67,11 +67,13 @@ class Content(NamedTuple):
 
     title: str
     summary: str = ""  # sentences, as paragraphs or Markdown lists; so are the notes of a table
+    notes: str = ""  # how to read the scores, in the same form; they come after these
     tables: Sequence[Table] = ()
     galleries: Sequence[ImageTable] = ()  # u8; what was found of labels
     pictures: Sequence[Picture] = ()
     scatters: Sequence[Scatter] = ()
     explored: Explored = Explored()
+    opened: int = 0  # which of the scatters is shown first
     classes: Sequence[str] = ()  # the name of class i
     config: Mapping[str, Any] = MappingProxyType({})  # path → value
     warnings: Sequence[str] = ()  # to be read before the scores: points that diverged or failed
@@ -94,6 +96,8 @@ def render(content: Content) -> str:
         for i, table in enumerate(content.tables, 1)
     ]
     sections += tables[:1]  # the scores; the others come after what can be looked at
+    if content.notes:
+        sections.append(("notes", "Notes", _prose(content.notes)))
     if content.galleries:
         shown = "\n".join(map(_gallery, content.galleries))
         sections.append(("labels", "Labels: to give next, and to look at again", shown))
@@ -111,6 +115,7 @@ def render(content: Content) -> str:
             "classes": list(content.classes),
             "scatters": [_scatter(s) for s in content.scatters],
             "names": list(content.explored.names),
+            "opened": content.opened,
         }
         if images is not None and len(images):
             images = smaller(images)

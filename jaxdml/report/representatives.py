@@ -65,7 +65,7 @@ def representatives(
     scored = [(name, group, [r for r in group.ok if r.get("scored", 1)]) for name, group in named]
     chosen = [(name, group, results[0]) for name, group, results in scored if results]
     if len(chosen) < sum(bool(group.ok) for group in groups):
-        note("pictures show settings only that were scored on some images")
+        note("pictures show only settings that were scored on some images")
     if len(chosen) > MOST:
         note(f"pictures show {MOST} of {len(chosen)} settings")
         chosen = chosen[:MOST]

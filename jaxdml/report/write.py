@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxdml.options import listed
 from jaxdml.report import explorer, headline, page
 from jaxdml.report.figures import FIGURES
 from jaxdml.report.galleries import galleries
@@ -36,6 +37,7 @@ NO_SETTING = (
     *(f"eval.{name}" for name in ("protocols", "classifiers", "embeddings", "baselines")),
 )
 ESCAPES = "backslashreplace"  # of paths in the configuration that are no UTF-8
+COMMAND = "command.txt"  # of a run folder: the day and the command that trained it last
 LONG = 150  # rows: longer tables are on the page and in their files only
 
 
@@ -132,7 +134,7 @@ def report(
             old.unlink(missing_ok=True)  # of an earlier report, that had more to say
 
     names = _names(run_folders)
-    title = " and ".join(names.values())
+    title = f"{' and '.join(names.values())}: {_what(trained)}"
     run_notes = dict.fromkeys(
         note for run_folder in run_folders for note in run_folder.plan().get("notes", ())
     )
@@ -145,13 +147,10 @@ def report(
         for m in first
         for sentence in headline.headline(results, baseline_results, shown_paths, m)
     ]
-    about = "\n\n".join(
-        [
-            *came_out,
-            _about(trained, run_folders),
-            *(f"{table.visible(note)}." for note in run_notes),
-        ]
-    )
+    about = "\n\n".join([*came_out, _about(trained, run_folders)])
+    if any(run_folder.plan().get("damaged") for run_folder in run_folders):
+        run_notes["All files that are left out stand in `plan.json`, under `damaged`"] = None
+    said = [f"{table.visible(note)}." for note in run_notes]
     configs = {
         names[run_folder]: files.read_json(run_folder.path / "config.json")
         for run_folder in run_folders
@@ -160,25 +159,28 @@ def report(
     scatters, explored = explorer.scatters(embedded, planes, dataset)
     content = page.Content(
         title=title,
-        summary=f"{about}\n\n{protocol_text}",
+        summary=about,
+        notes="\n\n".join([protocol_text, *said]),
         tables=tables,
         galleries=galleries(trained),
         pictures=[page.Picture(d.title, d.caption, d.files[0].read_bytes()) for d in drawn],
         scatters=scatters,
         explored=explored,
+        opened=explorer.best(embedded, first[0]) if first else 0,
         classes=named,
         config=flatten(shown_config),
         warnings=[_lost(result) for result in results if result["status"] != "ok"],
     )
     files.write(into / "report.html", page.render(content).encode(errors=ESCAPES))
-    lines = [f"# {table.prose(title)}", "", table.prose(about), "", protocol_text, ""]
-    for one in tables[:-1]:
+    lines = [f"# {table.prose(title)}", "", table.prose(about), ""]
+    for number, one in enumerate(tables[:-1]):
         lines += [f"## {table.prose(one.title)}", ""]
         if len(one.body) > LONG:
             lines += [f"{len(one.body)} rows: see `tables/`, or `report.html`."]
         else:
             lines += [table.markdown(one)]
-        lines += [""]
+        section = ["## Notes", "", protocol_text, "", table.prose("\n\n".join(said)), ""]
+        lines += ["", *(section if number == 0 else [])]
     for d in drawn:
         lines += [f"## {d.title}", "", f"![{d.title}]({d.files[0].name})", ""]
         lines += [table.prose(d.caption), ""]
@@ -281,13 +283,21 @@ def _chance(
     return 1 / count if count else None
 
 
-def _code(path: Path) -> str:
-    """A path between backticks."""
-    return table.visible(str(path)).replace("`", "'")
+def _code(text: object) -> str:
+    """A text to stand between backticks."""
+    return table.visible(str(text)).replace("`", "'")
 
 
 def _lost(result: Mapping[str, Any]) -> str:
     return f"{result['point']} is left out of every mean: {result['status']}, {result['reason']}"
+
+
+def _what(results: Sequence[Mapping[str, Any]]) -> str:
+    """Which systems were trained on which data sets, in a few words."""
+    systems = list(dict.fromkeys(r["config"]["system"] for r in results))
+    sets = sorted({dataset_name(r["config"]) for r in results})
+    named = listed(systems) if len(systems) <= 3 else f"{len(systems)} systems"
+    return f"{named} on {listed(sets)}"
 
 
 def _about(results: Sequence[Mapping[str, Any]], run_folders: Sequence[folder.Folder]) -> str:
@@ -299,6 +309,9 @@ def _about(results: Sequence[Mapping[str, Any]], run_folders: Sequence[folder.Fo
         f"{name}, {latent_dim}-D latent space" for name, latent_dim in sorted(versions)
     )
     points = f"{len(results)} point{'s' * (len(results) != 1)} on {versions_text}."
+    if len(run_folders) == 1 and (file := run_folders[0].path / COMMAND).exists():
+        day, _, command = file.read_text("utf-8").strip().partition(" ")
+        points += f" Trained on {_code(day)} by `{_code(command)}`."
     places = ", ".join(f"`{_code(run_folder.path)}`" for run_folder in run_folders)
     return f"{points} Run folder{'s' * (len(run_folders) != 1)}: {places}."
 

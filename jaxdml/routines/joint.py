@@ -24,6 +24,10 @@ def make(
 
     Raises:
       ValueError: for an option that is not one of the above.
+
+    >>> terms = (Term("metric", "supervised", {}, print),), (Term("ae", "unsupervised", {}, print),)
+    >>> [term.weight(0) for term in make(*terms, alpha=0.25).phases[0].terms]
+    [0.75, 0.25]
     """
     between("alpha", alpha, 0, 1)
     one_of("labelled_steps", labelled_steps, ("match",))
@@ -37,7 +41,16 @@ def make_gamma(
     gamma: ArrayLike = 1.0,
     labelled_steps: str = "match",
 ) -> Routine:
-    """L_U + γ L_S on every step (the thesis's Table 6.6), with γ ≥ 0; otherwise as `make`."""
+    """L_U + γ L_S on every step (the thesis's Table 6.6).
+
+    Args:
+      metric, unsupervised, labelled_steps: as for `make`.
+      gamma: γ ≥ 0.
+
+    >>> terms = (Term("metric", "supervised", {}, print),), (Term("ae", "unsupervised", {}, print),)
+    >>> make_gamma(*terms, gamma=2.0).phases[0].terms[0].weight(0)
+    2.0
+    """
     at_least("gamma", gamma, 0)
     one_of("labelled_steps", labelled_steps, ("match",))
     return _together(weigh(gamma, metric), unsupervised)

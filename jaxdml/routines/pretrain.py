@@ -14,7 +14,7 @@ def make(
     pretrain_epochs: int = 5,
     labelled_steps: str = "match",
 ) -> Routine:
-    """Epochs of L_U alone, then epochs of L_S alone.
+    """First epochs of L_U alone, then epochs of L_S alone.
 
     What only L_U reads (a decoder, a prior) stands still once fine-tuning begins.
 
@@ -48,7 +48,16 @@ def make_joint(
     alpha: ArrayLike = 0.5,
     pretrain_epochs: int = 5,
 ) -> Routine:
-    """Epochs of L_U alone, then of (1−α) L_S + α L_U on every step; otherwise as `make`."""
+    """First epochs of L_U alone, then (1−α) L_S + α L_U on every step.
+
+    Args:
+      metric, unsupervised, pretrain_epochs: as for `make`.
+      alpha: α in [0, 1].
+
+    >>> terms = (Term("metric", "supervised", {}, print),), (Term("ae", "unsupervised", {}, print),)
+    >>> [phase.name for phase in make_joint(*terms).phases]
+    ['pretrain', 'finetune']
+    """
     between("alpha", alpha, 0, 1)
     terms = weigh(1 - alpha, metric) + weigh(alpha, unsupervised)
     return _then(Phase("finetune", terms), unsupervised, pretrain_epochs)

@@ -12,6 +12,9 @@ def make_supervised(metric: tuple[Term, ...], *, labelled_steps: str = "match") 
       metric: the terms of L_S.
       labelled_steps: an epoch is as long as a pass over all images, its batches drawn with
         replacement (`match`), or one pass over the labelled ones (`pass`).
+
+    >>> make_supervised((Term("metric", "supervised", {}, print),)).phases[0].name
+    'supervised'
     """
     one_of("labelled_steps", labelled_steps, LABELLED_STEPS)
     phase = Phase("supervised", metric, LENGTH[labelled_steps])
@@ -19,5 +22,9 @@ def make_supervised(metric: tuple[Term, ...], *, labelled_steps: str = "match") 
 
 
 def make_unsupervised(unsupervised: tuple[Term, ...]) -> Routine:
-    """Every step minimises L_U, on all images without labels."""
+    """Every step minimises L_U, the terms `unsupervised`, on all images without labels.
+
+    >>> make_unsupervised((Term("ae", "unsupervised", {}, print),)).pattern(1)
+    (0,)
+    """
     return Routine((Phase("unsupervised", unsupervised),), lambda epoch: (0,))

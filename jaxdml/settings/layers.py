@@ -122,7 +122,7 @@ def placed(term: Term, *, view: str | None = None, weight: ArrayLike | None = No
 
 
 def viewed(roles: Mapping[str, Role], view: str) -> dict[str, Role]:
-    """The roles, with `view` in the place of each view that is `plain`.
+    """The roles, with `view` in place of each view that is `plain`.
 
     >>> viewed({"images": Role("all")}, "weak")["images"].view
     'weak'

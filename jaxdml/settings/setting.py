@@ -206,7 +206,7 @@ class SettingOnData:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def assemble(self, numbers: Mapping[str, Any]) -> Method:
-        """The method with these numbers in the place of the setting's; they may be traced."""
+        """The method with these numbers in place of the setting's; they may be traced."""
         values = {**self.setting, **numbers}
         return assembly.assemble(values, self.image_shape, self.classes, self.invariances)
 

@@ -67,10 +67,13 @@ SYSTEMS: dict[str, System] = {
 
 
 def system_of(name: Any) -> System:
-    """The system that `config.system` names.
+    """The system called `name`, as `config.system` names it.
 
     Raises:
       ConfigError: if there is none.
+
+    >>> system_of("dml_ae").terms
+    ('metric', 'reconstruction')
     """
     if isinstance(name, str) and name in SYSTEMS:
         return SYSTEMS[name]

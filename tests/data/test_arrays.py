@@ -186,7 +186,7 @@ MISTAKES = {
     ),
     "a class that nothing is of": (
         {"classes": np.array(["a", "b", "c", "d"])},
-        "own.npz: no image is of class d: name only classes that there is an image of",
+        "own.npz: no image is of class d: name only classes that have an image",
     ),
     "a gap": (
         {"y": np.where(Y == 1, 2**31 - 1, Y)},

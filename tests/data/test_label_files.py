@@ -80,7 +80,7 @@ def test_a_column_or_a_folder_says_the_part(photos):
         (["day 0/1.png,cat"], "name,label", "must have the columns file and label, but has name"),
         ([], "", "must have the columns file and label, but has none"),
         (["gone.png,cat", ",dog"], "file,label", "names 2 files that are no images .*: gone.png"),
-        (["loose.png,a", "loose.png,b"], "file,label", "stands there twice, and not with the same"),
+        (["loose.png,a", "loose.png,b"], "file,label", "is there twice, with different labels"),
         (["loose.png,"], "file,label", "gives no image a label"),
         (["loose.png,a,tset"], "file,label,split", "split must be .*, but is tset"),
         (["loose.png,,test", "day 0/1.png,a,"], "file,label,split", "no label, but it is of test"),

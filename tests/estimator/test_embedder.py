@@ -187,7 +187,7 @@ def test_a_decoder_gives_back_what_x_was(x):
 
 
 def test_without_labels_it_learns_from_x_and_says_what_it_cannot_do():
-    with pytest.warns(UserWarning, match="the method 'few' needs: 'ae' is trained in its place"):
+    with pytest.warns(UserWarning, match="the method 'few' needs: 'ae' is trained instead"):
         one = embedder().fit(VECTORS)
     assert one.transform(VECTORS).shape == (90, 4)
     for ask in (one.predict, one.predict_proba, one.kneighbors):

@@ -12,6 +12,7 @@ import pytest
 import jaxdml
 from jaxdml.data import vectors
 from jaxdml.estimator.trained import reading
+from jaxdml.labelling import calibration
 from jaxdml.options import ConfigError
 from tests.estimator.small import IMAGES, KIND, SMALL, VECTORS, WORDS, Y
 
@@ -49,7 +50,9 @@ def studied(request, tmp_path_factory):
     data = request.param(folder)
     few = data.get("system", "few")
     grid = ({"system": (few,)}, {"system": ("vae",)})
-    found = jaxdml.study(BASE | data, grid, run_folder=folder / "run", data_dir=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "FEWEST", 1)
+        found = jaxdml.study(BASE | data, grid, run_folder=folder / "run", data_dir=folder)
     shutil.copy(folder / data["data.path"], folder / "elsewhere")
     (folder / data["data.path"]).unlink()  # what was trained needs its data no longer
     return found, request.param is table
@@ -66,7 +69,7 @@ def test_a_study_has_a_table_a_folder_and_a_page(studied):
     assert found.page.is_file()
     assert ("data:image/png" in page) or of_vectors
     figures = {file.stem for file in found.page.parent.glob("*.png")}
-    assert "latent" in figures
+    assert {"latent", "reliability"} <= figures
     assert ("reconstructions" in figures) == (not of_vectors)
 
 

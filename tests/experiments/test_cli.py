@@ -352,10 +352,14 @@ def test_a_grid_says_its_plan_and_a_second_call_trains_nothing(tmp_path, command
     )
     quick = command("grid", *flags, "--dry_run", "--config.quick=True")
     assert "1 point, 1 epochs of batches of 64" in quick.stdout
+    one = command("train", *flags, "--dry_run")
+    assert "1 point, 1 epochs of batches of 128" in one.stdout
     assert not (tmp_path / "run").exists()
     first, second = command("grid", *flags), command("grid", *flags)
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert second.stdout == first.stdout
+    said = (tmp_path / "run" / "command.txt").read_text()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d jaxdml grid --config=\S+ --workdir=\S+\n", said)
     assert "2/2 points" in first.stderr
     assert re.search(r"note: 2 compiled programs; compiling [\d.]+ s, training", first.stderr)
     assert second.stderr == ""

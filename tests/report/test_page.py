@@ -65,6 +65,7 @@ SCORES = Table(
 FULL = {
     "title": "digits",
     "summary": "Four points.\n\n`thesis` first.",
+    "notes": "How to read them.",
     "tables": [SCORES, Table("Times", ["system", "s"], [["ae", "1"]], 1)],
     "pictures": [page.Picture("Losses", "By `epoch`.", png())],
     "scatters": [scatter(), scatter("dml\naccuracy 0.9", 20)],
@@ -111,6 +112,7 @@ def test_all_text_is_escaped():
     evil = {
         "title": EVIL,
         "summary": EVIL,
+        "notes": EVIL,
         "tables": [Table(EVIL, [EVIL, EVIL], [[EVIL, EVIL]], 1, [EVIL, f"- {EVIL}"])],
         "pictures": [page.Picture(EVIL, EVIL, png())],
         "scatters": [scatter(EVIL)._replace(space=EVIL)],
@@ -150,7 +152,7 @@ def test_what_the_contents_name_is_there_once(full):
     assert len(set(names)) == len(names)
     links = [attributes["href"][1:] for attributes in full.named("a")]
     assert links[1:] == [
-        "warnings", "table-1", "space", "pictures", "table-2", "configuration",
+        "warnings", "table-1", "notes", "space", "pictures", "table-2", "configuration",
     ]  # fmt: skip
     assert set(links) <= set(names)
 
@@ -171,6 +173,12 @@ def test_notes_are_paragraphs_and_lists():
     text = page.render(page.Content(**FULL))
     assert "<p>Mean ± standard deviation.</p>\n<p>Left out:</p>" in text
     assert "<ul><li>a: diverged</li><li>b: failed</li></ul>" in text
+
+
+def test_notes_come_after_the_scores_and_before_what_is_to_be_looked_at(full):
+    ids = [attributes["id"] for _, attributes in full.elements if "id" in attributes]
+    order = [ids.index(name) for name in ("table-1", "notes", "space", "pictures")]
+    assert order == sorted(order)
 
 
 def test_many_warnings_are_folded():
@@ -351,6 +359,31 @@ def test_the_plot_follows_the_theme_and_the_width(visit):
     opened.set_viewport_size({"width": 360, "height": 700})
     opened.locator("#plot .main-svg[width^='3']").first.wait_for()
     assert opened.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_the_setting_that_is_named_is_shown_first(visit):
+    opened = visit(opened=1)
+    assert opened.locator("#axes").text_content().startswith("dml, accuracy 0.9.")
+    assert opened.get_by_label("Setting").input_value() == "1"
+
+
+def test_a_picture_is_enlarged_and_closed_again(visit):
+    opened = visit(scatters=[], pictures=[page.Picture("Losses", "By `epoch`.", png())])
+    opened.get_by_role("button", name="Losses").click()
+    large = opened.get_by_role("dialog").get_by_role("img")
+    assert large.bounding_box()["width"] > opened.locator(".picture img").bounding_box()["width"]
+    opened.keyboard.press("Escape")
+    assert opened.locator("dialog").count() == 0
+
+
+def test_scores_are_in_sight_on_a_phone(visit):
+    heading = ["system", "labelled_percent", "routine", "n", "thesis kNN accuracy"]
+    body = [["dml_ae", "10", "alternate", "3", "0.513 ± 0.018"]]
+    opened = visit(scatters=[], tables=[Table("Scores", heading, body, 4)])
+    opened.set_viewport_size({"width": 400, "height": 900})
+    box = opened.locator("#table-1 td.number").bounding_box()
+    assert box["x"] + box["width"] <= 400
+    assert opened.evaluate("document.documentElement.scrollWidth") == 400
 
 
 def test_images_may_be_missing(visit):

@@ -34,6 +34,7 @@ def run_folder(tmp_path_factory):
     )
     run = execute.run(BASE, grid, path / "one", path)
     suspects = Table("Suspects", ["file"], [[SUSPECT]], 1)
+    (run.path / write.COMMAND).write_text("2026-11-28 jaxdml grid --config=digits\n")
     image_tables.write(
         run, run.results()[-1]["point"], "suspects", ImageTable(suspects, np.zeros((1, 4, 4, 1)))
     )
@@ -108,6 +109,21 @@ def test_the_page_holds_the_configuration_and_the_tables(run_folder, written):
         assert row.rpartition(".")[2] in page_text
     for word in ("Differences in thesis kNN accuracy", "mvae", "All scores", "Pseudo-inputs"):
         assert word in page_text
+    assert "one: mvae, dml on " in page_text
+    for report_text in (page_text, written.text.read_text()):
+        assert "Trained on 2026-11-28 by" in report_text
+        assert "jaxdml grid --config=digits" in report_text
+
+
+def test_the_setting_with_the_highest_mean_is_shown_first(run_folder, written):
+    accuracy = {}
+    for result in run_folder.results():
+        if result["status"] == "ok":
+            accuracy.setdefault(result["config"]["system"], []).append(result["scores"][0]["value"])
+    best = max(accuracy, key=lambda system: np.mean(accuracy[system]))
+    [data] = re.findall(r'id="data">(.*?)</script>', written.page.read_text(), re.DOTALL)
+    data = json.loads(data)
+    assert data["scatters"][data["opened"]]["title"].startswith(best)
 
 
 @pytest.mark.slow
@@ -124,7 +140,10 @@ def test_several_runs_are_compared_by_their_name(run_folder, tmp_path):
     assert "two" in (tmp_path / "both" / "tables" / "all_scores.csv").read_text()
 
 
-def test_without_the_data_what_needs_no_image_is_drawn(run_folder, tmp_path):
+def test_without_the_data_what_needs_no_image_is_drawn(run_folder, tmp_path, monkeypatch):
+    plan = run_folder.plan() | {"damaged": {"photos": ["a.png: cut off"]}}
+    monkeypatch.setattr(type(run_folder), "plan", lambda _: plan)
+
     def load(resolved):
         raise ConfigError("there is no such file")
 
@@ -132,6 +151,7 @@ def test_without_the_data_what_needs_no_image_is_drawn(run_folder, tmp_path):
     assert {path.stem for path in report.pictures} == {"latent", "curves"}
     assert SUSPECT in text(report.page)
     assert any("there is no such file" in note for note in report.notes)
+    assert "stand in `plan.json`, under `damaged`." in report.text.read_text()
 
 
 def test_the_reports_of_a_run_are_the_same_files(run_folder, written, tmp_path):

@@ -1,16 +1,16 @@
 """The report of a run, written and said."""
 
 import functools
+import shlex
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from jaxdml.commands import cli
-from jaxdml.labelling import calibration, held_out
+from jaxdml.labelling import held_out
 from jaxdml.options import ConfigError
 from jaxdml.report import write
 from jaxdml.runs.planning import loading
@@ -35,6 +35,22 @@ def write_and_print(*run_folders: folder.Folder, into: Path | None = None) -> No
         print(f"note: {note}")
 
 
+def remember_command(run_folder: folder.Folder) -> None:
+    """Keeps which command trained a run, and on which day, for the report.
+
+    A command that finds all points finished changes nothing.
+    """
+    file = run_folder.path / write.COMMAND
+    last = max(
+        (one.stat().st_mtime for one in run_folder.path.glob("points/*/result.json")), default=0.0
+    )
+    if file.exists() and file.stat().st_mtime >= last:
+        return
+    name = Path(sys.argv[0]).stem.split()[-1]  # of `jaxdml train` as of `experiments/train.py`
+    line = f"{date.fromtimestamp(last)} {shlex.join(['jaxdml', name, *sys.argv[1:]])}\n"
+    files.write(file, line.encode(errors=write.ESCAPES))
+
+
 def write_quietly(
     run_folders: Sequence[folder.Folder], load: loading.LoadDataset, into: Path | None = None
 ) -> write.Report:
@@ -51,7 +67,7 @@ def write_quietly(
     for run_folder in run_folders:
         within.check(run_folder.path)
     into = into or run_folders[0].report
-    calibrate = functools.partial(_calibrate, load)
+    calibrate = functools.partial(held_out.reliability, load)
     with _explained(into):
         return write.report(run_folders, into, load, cli.PROJECTION.value, calibrate)
 
@@ -62,24 +78,6 @@ def _explained(into: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ConfigError(f"the report cannot be written to {into}: {error}") from error
-
-
-def _calibrate(
-    load: loading.LoadDataset, result: Mapping[str, Any]
-) -> dict[str, np.ndarray] | None:
-    """How far confidence and accuracy agree on images that a point did not learn from.
-
-    `None` where too few were held out, or its parameters are not here.
-    """
-    try:
-        held = held_out.of_point(result["folder"], result, load)
-    except ConfigError:
-        return None
-    found = calibration.before_and_after(*held)
-    if found is None:
-        return None
-    names = ("as the network says", "with a temperature")
-    return {name: np.stack(bins) for name, bins in zip(names, found, strict=True)}
 
 
 def _keep(run_folder: folder.Folder, into: Path) -> None:

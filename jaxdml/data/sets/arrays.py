@@ -75,13 +75,16 @@ def make(
 
 
 def rows_of_vectors(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
-    """Vectors as images of one row, [N, 1, d, 1] of floats, before they are standardised.
+    """The vectors as images of one row, [N, 1, d, 1] of floats, before they are standardised.
 
     Args:
       arrays, key, file: as for `pixels`.
 
     Raises:
       ConfigError: if they are no vectors, or not finite.
+
+    >>> rows_of_vectors({"x": np.ones((2, 3))}, "x", "a.npz").shape
+    (2, 1, 3, 1)
     """
     if "range" in arrays:
         raise ConfigError(
@@ -96,7 +99,7 @@ def rows_of_vectors(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np
 
 
 def pixels(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
-    """Images as u8[N, H, W, C], or f32 in [0, 1].
+    """The images as u8[N, H, W, C], or f32 in [0, 1].
 
     Args:
       arrays: the arrays of a file; a `range` among them says between which values the numbers lie.

@@ -10,6 +10,9 @@ from jaxdml.types import Dataset, Split
 def make(data_dir: Path) -> Dataset:
     """1,197 images to train, 150 to validate, 450 to test; stratified, always the same split.
 
+    Args:
+      data_dir: not read: scikit-learn ships the images.
+
     >>> d = make(Path("."))
     >>> d.train.x.shape, d.train.x.dtype, len(d.validation.y), len(d.test.y)
     ((1197, 8, 8, 1), dtype('uint8'), 150, 450)

@@ -125,6 +125,9 @@ def shape_of(
       name: of the data set.
       files: its images.
       size: pixels of a side, as for `make`.
+
+    >>> shape_of("photos", [], 32)[0]
+    (32, 32)
     """
     if size is not None:
         return (size, size), []

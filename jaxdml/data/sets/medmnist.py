@@ -78,7 +78,7 @@ FACTS: Mapping[str, Facts] = _facts()
 
 
 def loader(name: str) -> Callable[[Path], Dataset]:
-    """Returns the function that loads one set from a data folder.
+    """Returns the function that loads the set called `name` from a data folder.
 
     >>> loader("organamnist").args
     ('organamnist',)
@@ -87,7 +87,7 @@ def loader(name: str) -> Callable[[Path], Dataset]:
 
 
 def refuse(name: str) -> None:
-    """Raises an error if the name is of a MedMNIST set that cannot be read.
+    """Raises an error if `name` is of a MedMNIST set that cannot be read.
 
     Raises:
       ConfigError: if it is one that has several labels an image, or volumes instead of images.

@@ -61,7 +61,7 @@ FACTS: Mapping[str, Facts] = {
 
 
 def loader(name: str) -> Callable[[Path], Dataset]:
-    """Returns the function that loads one set from a data folder.
+    """Returns the function that loads the set called `name` from a data folder.
 
     >>> loader("fashion_mnist").args
     ('fashion_mnist',)

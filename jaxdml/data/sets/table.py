@@ -68,7 +68,7 @@ def make(
 
 
 def read(file: Path) -> Any:
-    """A table of pyarrow.
+    """The table of pyarrow in a `file` that ends in `.csv` or `.parquet`.
 
     Raises:
       ConfigError: if it cannot be read, or pyarrow is not installed.
@@ -102,8 +102,17 @@ def read(file: Path) -> Any:
 def numbers(table: Any, names: tuple[str, ...], file: str) -> np.ndarray:
     """Some columns of a table as numbers, f64[N, d]; True is 1.
 
+    Args:
+      table: of pyarrow.
+      names: of the columns.
+      file: the file, for the error message.
+
     Raises:
       ConfigError: naming columns that hold something else, or are empty somewhere.
+
+    >>> import pyarrow as pa
+    >>> numbers(pa.table({"age": [31, 47], "ill": [True, False]}), ("age", "ill"), "a.csv").tolist()
+    [[31.0, 1.0], [47.0, 0.0]]
     """
     lacking = [name for name in names if name not in table.column_names]
     if lacking:

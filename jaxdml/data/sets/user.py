@@ -107,7 +107,7 @@ def dataset(
     if len(unused):
         raise ConfigError(
             f"{name}: no image is of class {listed(new_dataset.classes[i] for i in unused[:5])}: "
-            "name only classes that there is an image of"
+            "name only classes that have an image"
         )
     new_dataset = new_dataset if "test" in parts else _with_test(new_dataset, test_percent, folds)
     repeated = copies.notes(new_dataset, parts, called or row_of)

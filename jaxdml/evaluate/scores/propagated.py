@@ -22,7 +22,7 @@ def inductive(
     labels: Int[np.ndarray, " labelled"],
     test: Float[np.ndarray, "scored dim"],
 ) -> np.ndarray:
-    """Labels i32[M] of test images, each by a vote of its nearest training images.
+    """The labels i32[M] of test images, each by a vote of its nearest training images.
 
     A training image votes for its propagated label, with its confidence. Where no neighbour has
     one, the nearest labelled image decides.
@@ -58,9 +58,12 @@ def transductive(
     labels: Int[np.ndarray, " labelled"],
     test: Float[np.ndarray, "scored dim"],
 ) -> np.ndarray:
-    """Labels i32[M] of test images, propagated over a graph of them and the training images.
+    """The labels i32[M] of test images, propagated over a graph of them and the training images.
 
     Where no label reaches one, the nearest labelled image decides. Arguments as for `inductive`.
+
+    Args:
+      train, labelled_rows, labels, test: as for `inductive`.
 
     Raises:
       ValueError: for shapes that do not agree.

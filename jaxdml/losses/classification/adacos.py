@@ -72,7 +72,7 @@ def adacos(
 
 
 def first_scale(classes: int) -> float:
-    """The fixed scale of AdaCos, √2 log(C − 1), for C ≥ 3 classes.
+    """The fixed scale of AdaCos, √2 log(C − 1), where `classes` is C ≥ 3.
 
     Raises:
       ConfigError: for fewer classes, which would make it 0.

@@ -210,18 +210,48 @@ def read_hard(
     weights: Array | None,
     normalizer: str,
 ) -> Rows:
-    """The rows of a batch, with labels of 0 in those that take no part; soft ones are refused."""
+    """The rows of a batch, whose labels must be classes: soft ones are refused.
+
+    Args:
+      loss: its name, for the error message.
+      embeddings, labels, labelled, weights, normalizer: as for `sphereface`.
+
+    Raises:
+      ValueError: for soft labels, or shapes that do not agree.
+
+    >>> labelled = jnp.array([True, False])
+    >>> rows = read_hard("a loss", jnp.eye(2), jnp.array([1, 7]), labelled, None, "weights")
+    >>> rows.labels.tolist(), rows.labelled.tolist()
+    ([1, 7], [True, False])
+    """
     refuse_soft(loss, labels)
     return read(embeddings, labels, labelled, weights, normalizer)
 
 
 def cosines(embeddings: Array, class_weights: Array) -> Array:
-    """Cos θ, f32[B, C]."""
+    """The cosines cos θ, f32[B, C].
+
+    Args:
+      embeddings: f32[B, D].
+      class_weights: f32[D, C].
+
+    >>> cosines(jnp.array([[2.0, 0.0]]), jnp.eye(2)).tolist()
+    [[1.0, 0.0]]
+    """
     return matmul(unit(embeddings), unit(class_weights.T).T)
 
 
 def first_weights(key: Array, classes: int, latent_dim: int) -> Any:
-    """What an angular loss learns: `weights`, f32[D, C]."""
+    """What an angular loss learns: `weights`, f32[D, C].
+
+    Args:
+      key: of the draw.
+      classes: C.
+      latent_dim: D.
+
+    >>> first_weights(jax.random.key(0), 10, 4)["weights"].shape
+    (4, 10)
+    """
     return {"weights": jax.nn.initializers.glorot_normal()(key, (latent_dim, classes))}
 
 

@@ -103,7 +103,7 @@ def moved(
     weights: Float[Array, " batch"] | None = None,
     centre_rate: ArrayLike = 0.5,
 ) -> Float[Array, "classes dim"]:
-    """Centres after a step of Wen's rule: c_j − centre_rate · Σ_{y=j} (c_j − z) / (1 + n_j).
+    """The centres after a step of Wen's rule: c_j − centre_rate · Σ_{y=j} (c_j − z) / (1 + n_j).
 
     A class without labelled rows keeps its centre. A row of weight w counts as w rows, and with
     soft labels as w p_j rows of each class.

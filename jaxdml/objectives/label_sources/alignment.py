@@ -105,6 +105,12 @@ def moving_average(
 ) -> Float[Array, " classes"]:
     """A running mean after one more batch; one without a valid row leaves it as it was.
 
+    Args:
+      before: f32[C].
+      probabilities: f32[B, C].
+      valid: bool[B], rows that enter the mean.
+      decay: the weight of `before`, in [0, 1].
+
     >>> all_rows = jnp.array([True])
     >>> moving_average(jnp.array([1.0, 0.0]), jnp.array([[0.0, 1.0]]), all_rows, 0.5).tolist()
     [0.5, 0.5]

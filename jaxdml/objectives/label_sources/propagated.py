@@ -52,6 +52,10 @@ def make_propagated(
 
     Raises:
       ValueError: for a value out of range.
+
+    >>> due = make_propagated(every=5).refresh.due  # after the first epoch, then every fifth
+    >>> [epoch for epoch in range(12) if due(epoch)]
+    [1, 6, 11]
     """
     one_of("method", method, METHODS)
     at_least("neighbours", neighbours, 1)
@@ -104,6 +108,11 @@ def make_propagated(
 
 def class_shares(shares: str, labels: np.ndarray, classes: int) -> np.ndarray | None:
     """The shares f64[C] that an option of `SHARES` asks for, from the labels of labelled images.
+
+    Args:
+      shares: one of `SHARES`.
+      labels: i32[L], of labelled images.
+      classes: C.
 
     >>> class_shares("labelled", np.array([0, 0, 1]), 3).round(3).tolist()
     [0.5, 0.333, 0.167]

@@ -35,7 +35,11 @@ __all__ = ["SOURCES", "Rows", "Source", "SourceRefresh", "joined", "make_teacher
 
 
 def make_true() -> Source:
-    """Labelled images with their labels, each with the weight 1."""
+    """Labelled images with their labels, each with the weight 1.
+
+    >>> list(make_true().roles)
+    ['labelled']
+    """
 
     def rows(
         kept: Any, context: Context, embedding: Callable[[Outputs], Array], key: Array
@@ -78,10 +82,13 @@ def make_teacher(
       smoothing: s > 0, of the labelled images' shares, where they are aligned with.
       weight: λ ≥ 0, of these rows' mean loss.
       sharpness: `None`, or > 0: rows have soft labels, the teacher's probabilities to this power
-        and normalised, in the place of the most probable class; for losses that take them.
+        and normalised, in place of the most probable class; for losses that take them.
 
     Raises:
       ValueError: for a value out of range, or an option that is not one of the above.
+
+    >>> list(make_teacher(threshold=0.9, alignment="uniform").roles)
+    ['weak', 'strong']
     """
     between("threshold", threshold, 0, 1)
     one_of("thresholds", thresholds, THRESHOLDS)

@@ -27,7 +27,7 @@ class Confidence(NamedTuple):
 
 
 def first_confidence(classes: int) -> Confidence:
-    """The running means before the first step, when all classes are equally probable.
+    """The running means before the first step, when all `classes` are equally probable.
 
     >>> first_confidence(4).mean.item()
     0.25
@@ -67,6 +67,10 @@ def fixed_threshold(
     threshold: ArrayLike, probabilities: Float[Array, "batch classes"]
 ) -> Float[Array, " batch"]:
     """The same threshold for each row.
+
+    Args:
+      threshold: in [0, 1].
+      probabilities: f32[B, C].
 
     >>> fixed_threshold(0.5, jnp.ones((2, 1))).tolist()
     [0.5, 0.5]
