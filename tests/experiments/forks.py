@@ -3,7 +3,8 @@
 Reads a JSON object a line from stdin, {"arguments": ["train", "--workdir=W", …]}, and prints a list
 a line: exit code, what was printed, what was complained. With {"until": GLOB, "signal": N} too, the
 command is sent that signal as soon as a path of that form exists. "path" is searched for modules.
-"fault" is what `tests.faults.injection.arm` takes; without "report" no report is written.
+"fault" is what `tests.faults.injection.arm` takes; without "report" no report is written. What
+takes ten minutes is killed, and its exit code is `HUNG`.
 """
 
 import gc
@@ -30,6 +31,9 @@ with suppress(ImportError):  # without the extra `plot`
     importlib.import_module("jaxdml.report.pictures")
     importlib.import_module("matplotlib.backends.backend_agg")
     importlib.import_module("matplotlib.backends.backend_svg")
+
+
+SECONDS, HUNG = 600, 124
 
 
 def run(arguments, until=None, signal=None, path=None, fault=None, report=True):
@@ -62,13 +66,18 @@ def run(arguments, until=None, signal=None, path=None, fault=None, report=True):
                 break
             time.sleep(0.005)
             ended, status = os.waitpid(pid, os.WNOHANG)
+        deadline = time.monotonic() + SECONDS
+        while not ended and time.monotonic() < deadline:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            time.sleep(0 if ended else 0.005)
         if not ended:
-            status = os.waitpid(pid, 0)[1]
+            os.kill(pid, 9)
+            os.waitpid(pid, 0)
         texts = []
         for file in (out, err):
             file.seek(0)
             texts.append(file.read())
-        return os.waitstatus_to_exitcode(status), *texts
+        return os.waitstatus_to_exitcode(status) if ended else HUNG, *texts
 
 
 if __name__ == "__main__":

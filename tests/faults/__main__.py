@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
 
+from jaxdml.runs.progress import clock
 from tests.faults import cluster, matrix
 from tests.faults.damage import FILES, KINDS
 from tests.faults.injection import FAULTS, MOMENTS
@@ -44,6 +45,7 @@ def main() -> int:
     jobs = [job for job in jobs if options.only in f"{job[1]} {job[2]}"]
     with tempfile.TemporaryDirectory(prefix="faults") as place:
         servers: Queue[Server] = Queue()
+        ended: list[Try] = []
         for number in range(options.processes):
             path = Path(place) / str(number)
             path.mkdir()
@@ -57,6 +59,10 @@ def main() -> int:
                 done = job[0](server, *job[1:])
             finally:
                 servers.put(server)
+            ended.append(done)
+            left = (time.monotonic() - began) / len(ended) * (len(jobs) - len(ended))
+            if len(ended) % 10 == 0:
+                print(f"{len(ended)}/{len(jobs)} faults · {clock(left)} left", file=sys.stderr)
             for complaint in done.complaints:
                 print(f"{job[1:]} {done.fault} at {done.moment}: {complaint}", flush=True)
             return done

@@ -15,7 +15,7 @@ FILES = {
     "progress.json": "checkpoints/*/progress.json",
     "losses under way": "checkpoints/*/history.jsonl",
     "states under way": "checkpoints/*/epoch_*/**/*",
-    "tables and report": "r*/**/*",
+    "tables": "*.csv",
 }
 FOREIGN = (b"{}", b"[]", b"null", b"\x89PNG\r\n\x1a\n", b"<html>", b"[" * 100_000, b"PK\x03\x04")
 

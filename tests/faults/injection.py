@@ -4,13 +4,13 @@
 part of the work makes, the fault happens: at once, or a moment later in the midst of it.
 """
 
+import contextlib
 import ctypes
 import errno
 import fcntl
 import importlib
 import os
 import random
-import resource
 import signal
 import threading
 import time
@@ -29,6 +29,8 @@ MOMENTS = {
     "writing": ("jaxdml.runs.storage.folder:Folder.write_result", 4),
     "reporting": ("jaxdml.report.write:report", 1),
 }
+CONTROL = Path("/sys/fs/cgroup")
+FEW = 1 << 20  # bytes
 LONGEST = 0.05  # seconds from the call to the fault
 
 
@@ -121,8 +123,19 @@ def _set_clock_back(folder: Path) -> None:
 
 
 def _refuse_memory(folder: Path) -> None:
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used, used))
+    raise MemoryError
+
+
+def _run_out_of_memory(folder: Path) -> None:
+    """Has the kernel kill this process, in a group that may have few bytes; or a signal instead."""
+    for root, limit in ((CONTROL / "memory", "memory.limit_in_bytes"), (CONTROL, "memory.max")):
+        group = root / f"jaxdml_faults_{os.getpid()}"
+        with contextlib.suppress(OSError):
+            group.mkdir()
+            (group / "cgroup.procs").write_text(str(os.getpid()))
+            (group / limit).write_text(str(FEW))
+            bytearray(FEW * 100)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _close_streams(folder: Path) -> None:
@@ -141,7 +154,8 @@ FAULTS: dict[str, Callable[[Path], None]] = {
     "a folder that vanishes": _vanish,
     "a file system without locks": _no_locks,
     "a clock set back": _set_clock_back,
-    "no more memory": _refuse_memory,
+    "memory refused": _refuse_memory,
+    "an out-of-memory kill": _run_out_of_memory,
     "output closed": _close_streams,
 }
 SOONER = ("SIGKILL", "SIGTERM", "Ctrl-C")  # that may come in the midst of a call
