@@ -9,7 +9,7 @@ DOCS := .venv/.docs
 # Packages are pinned by constraints.txt, which names no host.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-all lint format bench docs clean
+.PHONY: setup demo test test-all lint format bench faults docs clean
 
 setup: $(READY)
 
@@ -53,6 +53,9 @@ format: $(READY)
 
 bench: $(BENCH)
 	@$(BIN)/python -m experiments.bench
+
+faults: $(READY)
+	@$(BIN)/python -m tests.faults --tries=3
 
 docs: $(DOCS)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet

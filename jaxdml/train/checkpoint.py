@@ -17,6 +17,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+LOGGERS = ("absl", "asyncio", "concurrent.futures")
 OF_SYSTEM = re.compile(r"os_error_code='(\d+)'")
 PATTERN = set("[]*?")  # letters of a path that mean something in a pattern
 
@@ -40,7 +41,7 @@ def save(folder: Path, tree: Any) -> None:
 
 
 def _same(one: Any, other: np.ndarray) -> bool:
-    return np.asarray(one).tobytes() == other.tobytes()
+    return np.asarray(one).astype(other.dtype).tobytes() == other.tobytes()
 
 
 def restore(folder: Path, template: Any) -> Any:
@@ -59,13 +60,17 @@ def restore(folder: Path, template: Any) -> Any:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Without the log, in which Orbax writes a traceback of what it raises besides."""
-    logger = logging.getLogger("absl")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
+    """Without the logs, in which tracebacks are written of what Orbax raises besides.
+
+    After an error they stay silent: its threads may have more to say of it.
+    """
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    yield
+    for logger, disabled in zip(loggers, before, strict=True):
+        logger.disabled = disabled
 
 
 @contextmanager

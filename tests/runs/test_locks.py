@@ -3,6 +3,11 @@
 import errno
 import fcntl
 import os
+import platform
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 
@@ -22,20 +27,52 @@ def test_a_folder_that_another_has_locked_is_refused(tmp_path):
     enter(Folder(tmp_path))
 
 
-@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
-def test_a_file_system_without_locks_is_warned_of_and_used(code, tmp_path, monkeypatch):
+@pytest.fixture(params=["errno.ENOSYS", "errno.EOPNOTSUPP", "errno.ENOLCK", "Windows"])
+def without_locks(request, monkeypatch):
+    """A file system without locks on files, or an operating system."""
+    if request.param == "Windows":
+        monkeypatch.setattr(locks, "fcntl", None)
+        return
+    code = getattr(errno, request.param.removeprefix("errno."))
+
     def flock(file, operation):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    with pytest.warns(UserWarning, match="cannot be locked"), Folder(tmp_path).locked():
-        (tmp_path / "file").touch()
 
 
-def test_so_is_an_operating_system_without_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "fcntl", None)
-    with pytest.warns(UserWarning, match="this operating system has none"):
+def test_without_locks_a_file_says_who_is_at_work(tmp_path, without_locks):
+    with Folder(tmp_path).locked():
+        held = (tmp_path / ".lock.held").read_text()
+        assert held == f"{platform.node()} {os.getpid()}"
+        with pytest.raises(ConfigError, match=rf"process {os.getpid()} on .*remove .* works in"):
+            enter(Folder(tmp_path))
+    assert not (tmp_path / ".lock.held").exists()
+    enter(Folder(tmp_path))
+
+
+def test_a_process_that_has_died_holds_nothing(tmp_path, without_locks):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / ".lock.held").write_text(f"{platform.node()} {dead.pid}")
+    with pytest.warns(UserWarning, match="of a process that has died"):
         enter(Folder(tmp_path))
-    chunk = Folder(tmp_path).chunk_locked("one")
-    with pytest.warns(UserWarning, match="this operating system has none"), chunk:
-        pass
+    (tmp_path / ".lock.held").write_text(f"another machine {dead.pid}")
+    with pytest.raises(ConfigError, match=f"process {dead.pid} on another machine"):
+        enter(Folder(tmp_path))
+
+
+def test_a_chunk_is_waited_for(tmp_path, without_locks):
+    folder, order = Folder(tmp_path), []
+
+    def second():
+        with folder.chunk_locked("one"):
+            order.append("second")
+
+    with folder.chunk_locked("one"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.05)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]

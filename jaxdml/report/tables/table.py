@@ -60,7 +60,7 @@ def escaped(text: str) -> str:
     >>> print(escaped("[a](b) <i> `c`"), escaped("a_b"))
     \[a](b) \<i> \`c\` a_b
     """
-    return re.sub(r"([\\`<\[|])", r"\\\1", visible(text))
+    return re.sub(r"([\\`<|]|\[(?=.*\]\s*[(\[:]))", r"\\\1", visible(text))
 
 
 def prose(text: str) -> str:

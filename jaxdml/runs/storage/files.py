@@ -105,9 +105,11 @@ def read_json(path: Path, keys: Iterable[str] = ()) -> Any:
         if isinstance(error, DamageError):
             raise
         raise DamageError(path, f"is damaged ({error})") from error
-    if isinstance(value, dict) and bool(seal) != (value.pop("sha256", None) is not None):
+    if not isinstance(value, dict):
+        raise DamageError(path, "is damaged (it holds no names and values)")
+    if bool(seal) != (value.pop("sha256", None) is not None):
         raise DamageError(path, "is damaged (its checksum is not where it was written)")
-    if lacking := [key for key in keys if not isinstance(value, dict) or key not in value]:
+    if lacking := [key for key in keys if key not in value]:
         raise DamageError(path, f"is damaged (it lacks {listed(lacking)})")
     return value
 

@@ -16,7 +16,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +88,15 @@ class Folder:
         Raises:
           ConfigError: if another process is at work in it.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / ".lock").open("w", encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"--workdir={self.path} cannot be written: {error}") from error
-        with file:
-            if not locks.acquired(file, wait=False):
+        with ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                other = stack.enter_context(locks.held(self.path / ".lock", wait=False))
+            except OSError as error:
+                raise ConfigError(f"--workdir={self.path} cannot be written: {error}") from error
+            if other is not None:
                 raise ConfigError(
-                    f"another process works in {self.path}: wait for it, or use another --workdir"
+                    f"{other} works in {self.path}: wait for it, or use another --workdir"
                 )
             yield
 
@@ -104,8 +104,7 @@ class Folder:
     def chunk_locked(self, name: str) -> Iterator[None]:
         """Waits until a chunk's checkpoints are free, and keeps other processes from them."""
         (self.checkpoints / name).mkdir(parents=True, exist_ok=True)
-        with (self.checkpoints / name / ".lock").open("w", encoding="utf-8") as file:
-            locks.acquired(file, wait=True)
+        with locks.held(self.checkpoints / name / ".lock", wait=True):
             yield
 
     def check(

@@ -66,7 +66,8 @@ def _mend_config(
 ) -> None:
     file = run_folder.path / "config.json"
     try:
-        files.read_json(file)
+        if not files.read_json(file):
+            raise DamageError(file, "is damaged (it is empty)")
     except DamageError as error:
         known = {*run_folder.plan()["points"], *_begun(run_folder)}
         if not known & set(points):
