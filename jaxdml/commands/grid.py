@@ -14,7 +14,7 @@ from jaxdml.runs.planning import grid
 from jaxdml.runs.storage import folder, questions
 
 OWN = flags.FlagValues()
-DRY_RUN = planning.define_dry_run(OWN)
+DRY_RUN = flags.DEFINE_bool("dry_run", False, planning.DRY_RUN, flag_values=OWN)
 SCHEDULER = flags.DEFINE_string(
     "scheduler",
     None,

@@ -26,7 +26,7 @@ from jaxdml.runs.storage import files, folder, opening
 from jaxdml.settings.fields import WARM_START, assign
 
 OWN = flags.FlagValues()
-DRY_RUN = planning.define_dry_run(OWN)
+DRY_RUN = flags.DEFINE_bool("dry_run", False, planning.DRY_RUN, flag_values=OWN)
 BEGIN = flags.DEFINE_string(
     "warm_start",
     None,

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from absl import flags
-
 from jaxdml.commands import cli
 from jaxdml.runs.execution import estimate
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
@@ -12,15 +10,7 @@ from jaxdml.runs.planning import description, plan, splits
 from jaxdml.runs.planning.points import GridPoint
 from jaxdml.runs.storage import folder
 
-
-def define_dry_run(own: flags.FlagValues) -> flags.FlagHolder[bool]:
-    """Adds `--dry_run` to the flags of a command."""
-    return flags.DEFINE_bool(
-        "dry_run",
-        False,
-        "Print the plan, memory and time by a few steps of each cohort; train nothing.",
-        flag_values=own,
-    )
+DRY_RUN = "Print the plan, memory and time by a few steps of each cohort; train nothing."
 
 
 def print_plan(points: Sequence[GridPoint]) -> None:
