@@ -106,6 +106,8 @@ ROOMS = {
     },
     "settings.resolve": {
         "options",
+        "objectives",
+        "settings.layers",
         "data",
         "settings.fields",
         "settings.cross_checks",

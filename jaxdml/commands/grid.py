@@ -9,7 +9,7 @@ from typing import NoReturn
 from absl import flags
 
 from jaxdml.commands import cli
-from jaxdml.commands.cli import reporting
+from jaxdml.commands.cli import leftovers, reporting
 from jaxdml.runs.execution import estimate, execute
 from jaxdml.runs.execution.chunk_trainer import ChunkTrainer
 from jaxdml.runs.planning import description, grid, plan, splits
@@ -50,7 +50,8 @@ def main() -> None:
         return
     workdir = cli.workdir()
     data_dir = cli.data_dir(folder.Folder(workdir))
-    run_folder = execute.run(base, over, workdir, data_dir, SCHEDULER.value)
+    with leftovers.removed(workdir):
+        run_folder = execute.run(base, over, workdir, data_dir, SCHEDULER.value)
     questions.write(run_folder, study_questions)
     reporting.write_and_print(run_folder)
 

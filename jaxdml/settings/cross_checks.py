@@ -80,6 +80,8 @@ def _check_scoring(read: Mapping[str, Any]) -> None:
             refuse(name)
     if not read["eval.embeddings"]:
         raise ConfigError("eval.embeddings must name something: mean, sample, or both")
+    if not read["eval.protocols"]:
+        raise ConfigError("eval.protocols must name something: thesis, labelled, or others")
 
 
 def refuse_unknown(

@@ -16,6 +16,7 @@ import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from jaxdml.commands.cli import refusals
 from jaxdml.configs import common, fields
 from jaxdml.data.download import cache
 from jaxdml.evaluate import project
@@ -289,6 +290,8 @@ def _parse() -> list[str]:
         near = [path for path in meant(error.flagname, paths) if path in paths]
         hint = f": did you mean --config.{near[0]}?" if len(near) == 1 else ""
         raise ConfigError(f"--{error.flagname} is no flag{hint}") from error
+    except flags.IllegalFlagValueError as error:
+        raise ConfigError(refusals.illegal(str(error))) from error
     except flags.Error:
         raise
     except Exception as error:
@@ -297,6 +300,8 @@ def _parse() -> list[str]:
 
 def _broken(error: Exception) -> str:
     """Returns a sentence that says where a configuration file fails, and why."""
+    if "has no attribute 'get_config'" in str(error):
+        return "--config: the file has no get_config(), which gives its fields"
     frames = traceback.extract_tb(error.__traceback__)
     frame = next((f for f in reversed(frames) if "site-packages" not in f.filename), None)
     location = f" at {frame.filename}:{frame.lineno}" if frame else ""

@@ -9,9 +9,10 @@ numbers: their columns are standardised by the training part. `y` holds their cl
 all of them labelled, and `classes`, their names.
 """
 
+import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,13 @@ def make(
     npz_file = user.located("arrays", path, data_dir)
     if npz_file.is_dir():
         raise ConfigError(f"data.path={path} is a folder: data.name=images reads one")
-    arrays = read(npz_file)
     ends = {"train": "", "val": "_val", "test": "_test"}
+    array_names = {
+        "classes",
+        "range",
+        *(f"{array}{end}" for array in "xy" for end in ends.values()),
+    }
+    arrays, unread = read(npz_file, array_names)
     parts, notes = {}, []
     of_vectors = "x" in arrays and arrays["x"].ndim == 2
     for split, end in ends.items():
@@ -52,7 +58,7 @@ def make(
         if len(there) == 1 or (split == "train" and not there):
             raise ConfigError(
                 f"{npz_file} must hold {' and '.join(keys)}, one label for each image and -1 where "
-                f"there is none, but holds {listed(arrays) or 'nothing'}"
+                f"there is none, but holds {listed([*arrays, *unread]) or 'nothing'}"
             )
         if there:
             read_x = rows_of_vectors if of_vectors else pixels
@@ -60,14 +66,9 @@ def make(
             parts[split] = Split(x, _labels(arrays[keys[1]], keys[1], npz_file))
             if not of_vectors:
                 notes += dim(x, f"{npz_file.name}: {keys[0]}", stated="range" in arrays)
-    array_names = {
-        "classes",
-        "range",
-        *(f"{array}{end}" for array in "xy" for end in ends.values()),
-    }
-    if unread := [key for key in arrays if key not in array_names]:
+    if unread:
         notes.append(f"{npz_file.name}: arrays of other names are left out: {first_names(unread)}")
-    names = np.ravel(arrays["classes"]).tolist() if "classes" in arrays else None
+    names = _class_names(arrays["classes"], npz_file) if "classes" in arrays else None
     if not of_vectors:
         return user.dataset(npz_file, parts, names, test_percent, folds, notes)
     raw = vectors.columns_of(arrays["x"])  # says that they are vectors: the training part's follow
@@ -76,17 +77,65 @@ def make(
     )
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an `.npz` file.
+def read(path: Path, wanted: Collection[str]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Some arrays of an `.npz` file, and the names of its others, which are not unpacked.
+
+    Args:
+      path: of the file.
+      wanted: the names of arrays that are read, if it has them.
 
     Raises:
-      ConfigError: if it is none, or holds objects.
+      ConfigError: if it is none, or one of these holds objects, is damaged, or larger than memory.
     """
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path} must be an .npz file, but is none: name a file")
     try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise ConfigError(f"{path} must be an .npz file of plain arrays ({error})") from error
+        with zipfile.ZipFile(path) as file:
+            members = {entry.filename.removesuffix(".npy"): entry for entry in file.infolist()}
+            found = {name: members[name] for name in members if name in wanted}
+            arrays = {name: _array(file, entry) for name, entry in found.items()}
+        return arrays, [name for name in members if name not in wanted]
+    except _DAMAGED as error:
+        raise ConfigError(
+            f"{path} must be an .npz file of plain arrays, as np.savez writes it ({error})"
+        ) from error
+    except MemoryError as error:
+        raise ConfigError(f"{path} holds more than fits in memory: make it smaller") from error
+
+
+_DAMAGED = (
+    OSError, ValueError, TypeError, EOFError, RuntimeError, NotImplementedError, zlib.error,
+    zipfile.BadZipFile,
+)  # fmt: skip
+
+
+def _array(file: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    """An array of a zip file, if its header says no more than there is to read."""
+    with file.open(entry) as stream:
+        version = np.lib.format.read_magic(stream)
+        of_version = {(1, 0): np.lib.format.read_array_header_1_0}
+        read_header = of_version.get(version, np.lib.format.read_array_header_2_0)
+        shape, _, dtype = read_header(stream)
+    if dtype.hasobject:
+        raise ValueError(f"{entry.filename} holds objects: make numbers or words of them")
+    if math.prod(shape) * dtype.itemsize > entry.file_size:
+        raise ValueError(f"{entry.filename} is shorter than its header says: write it again")
+    with file.open(entry) as stream:
+        return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+
+
+def _class_names(names: np.ndarray, file: Path) -> list[str]:
+    """The names of classes as text.
+
+    Raises:
+      ConfigError: if they are no words or whole numbers.
+    """
+    if names.dtype.kind not in "USui":
+        raise ConfigError(f"{file}: classes must hold words or whole numbers, but is {names.dtype}")
+    return [
+        name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
+        for name in np.ravel(names).tolist()
+    ]
 
 
 def rows_of_vectors(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
@@ -128,6 +177,8 @@ def pixels(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
     array_name = f"{file}: {key}"
     if x.ndim == 3:
         x = x[..., None]
+    if key == "x" and x.ndim == 4 and not len(x):
+        raise ConfigError(f"{array_name} holds no image: two classes of images are the least")
     if x.ndim != 4 or 0 in x.shape[1:]:
         raise ConfigError(
             f"{array_name} must be (N, height, width) or (N, height, width, channels), or (N, d) "
@@ -137,7 +188,7 @@ def pixels(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
         raise ConfigError(
             f"{array_name} is {x.shape}, but channels come last: turn it by x.transpose(0, 2, 3, 1)"
         )
-    if not np.issubdtype(x.dtype, np.integer) and not np.issubdtype(x.dtype, np.floating):
+    if x.dtype.kind not in "iuf":
         raise ConfigError(f"{array_name} must hold numbers, but is {x.dtype}")
     if stated is None and x.dtype == np.uint8:
         return x
@@ -180,13 +231,16 @@ def dim(x: np.ndarray, name: str, *, stated: bool = False) -> list[str]:
 
 def _stated(stated: np.ndarray, file: str) -> tuple[np.float32, np.float32]:
     """The range of a file, as float32."""
-    try:
-        low, high = np.asarray(stated, np.float32)
-        usual = bool(low < high) and bool(np.isfinite([low, high]).all())
-    except (TypeError, ValueError):
-        usual = False
+    usual = stated.shape == (2,) and stated.dtype.kind in "iuf"
+    if usual:
+        with np.errstate(over="ignore", invalid="ignore"):
+            low, high = stated.astype(np.float32)
+            usual = bool(low < high) and bool(np.isfinite(high - low))
     if not usual:
-        raise ConfigError(f"{file}: range must be two numbers, like (0, 255), but is {stated}")
+        raise ConfigError(
+            f"{file}: range must be two numbers, the smaller one first, like (0, 255), but is "
+            f"{' '.join(str(stated).split())}"
+        )
     return low, high
 
 

@@ -42,10 +42,9 @@ def vectors(path: Path, columns: Columns) -> np.ndarray:
                 raise ConfigError("it was trained on an array: give an .npz file that holds x")
             x = table.numbers(table.read(path), columns.names, str(path))
         else:
-            file_arrays = arrays.read(path)
+            file_arrays, others = arrays.read(path, ("x",))
             if "x" not in file_arrays:
-                held = listed(file_arrays) or "nothing"
-                raise ConfigError(f"{path} must hold x, but holds {held}")
+                raise ConfigError(f"{path} must hold x, but holds {listed(others) or 'nothing'}")
             x = file_arrays["x"]
         if x.ndim != 2 or x.shape[1] != len(columns.mean):
             raise ConfigError(f"vectors must be (N, {len(columns.mean)}), but are {x.shape}")
@@ -75,9 +74,10 @@ def images(
             with decoding.limit(megapixels):
                 x, changes = decoding.pixels(files, (height, width), channels, span, name)
             return Inputs(x, names, [*passed.notes(path, name), *changes])
-        file_arrays = arrays.read(path)
+        file_arrays, others = arrays.read(path, ("x", "range"))
         if "x" not in file_arrays:
-            raise ConfigError(f"{path} must hold x, but holds {listed(file_arrays) or 'nothing'}")
+            held = listed([*file_arrays, *others]) or "nothing"
+            raise ConfigError(f"{path} must hold x, but holds {held}")
         x = arrays.pixels(file_arrays, "x", str(path))
     except ConfigError as error:
         raise ConfigError(f"--input={path}: {error}") from error
