@@ -20,6 +20,9 @@ from typing import Any
 import jax
 from jax.typing import ArrayLike
 
+MOST_NAMED = 8  # parts in a sentence, of a long list
+MOST_SHOWN = 80  # characters of a value in a sentence
+
 
 class ConfigError(ValueError):
     """Something that the user can mend, said in one sentence."""
@@ -140,15 +143,18 @@ def find(path: str, name: str, table: Mapping[str, Callable[..., Any]]) -> Calla
     >>> find("loss.name", "plus", {"plus": sum})([1, 2])
     3
     """
-    if name in table:
+    if isinstance(name, str) and name in table:
         return table[name]
     if not isinstance(name, str) or ("." not in name and ":" not in name):
         names = listed(sorted(table))
-        if len(table) > 20 and (near := difflib.get_close_matches(str(name), table, n=4)):
+        if len(table) > 20:
+            near = difflib.get_close_matches(str(name), table, n=4)
+            shortest = sorted(table, key=lambda entry: (len(entry), entry))[:MOST_NAMED]
             names = f"{listed(near)} (the nearest of {len(table)})"
+            names = names if near else f"{listed(shortest)}, … ({len(table)} in all)"
         raise ConfigError(
             f"{path} must be one of {names}, or a dotted path like my_package.my_module:make, "
-            f"but is {name!r}"
+            f"but is {shown(name)}"
         )
     need_allowed(path, name)
     module_name, _, attribute = name.partition(":")
@@ -159,16 +165,34 @@ def find(path: str, name: str, table: Mapping[str, Callable[..., Any]]) -> Calla
         raise ConfigError(
             f"{path} must be a dotted path like my_package.my_module:make, but is {name!r}"
         ) from error
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module_name + ".").startswith(error.name + "."):
-            raise  # the module is there, but something that it imports is not
+    except (Exception, SystemExit) as error:  # whatever a user's file may raise
+        lacking = error.name if isinstance(error, ModuleNotFoundError) else None
+        if lacking is None or not (module_name + ".").startswith(lacking + "."):
+            raise ConfigError(
+                f"{path}={name}: the module {module_name} is there, but cannot be imported: "
+                f"{type(error).__name__}: {error}"
+            ) from error
         raise ConfigError(
-            f"{path}={name}: there is no module {error.name!r} on the import path "
+            f"{path}={name}: there is no module {lacking!r} on the import path "
             f"(set PYTHONPATH to the folder that holds it)"
         ) from error
     if not callable(part):
         raise ConfigError(f"{path}={name}: the module {module_name} has no function {attribute!r}")
     return part
+
+
+def _parameters(make: Callable[..., Any]) -> Iterable[inspect.Parameter]:
+    """What a part may be told.
+
+    Raises:
+      ConfigError: if that cannot be known, as of what is written in C.
+    """
+    try:
+        return inspect.signature(make).parameters.values()
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{dotted_path(make)} is no part: its options cannot be read ({error})"
+        ) from error
 
 
 @functools.cache
@@ -179,8 +203,7 @@ def defaults(make: Callable[..., Any]) -> dict[str, Any]:
     >>> defaults(make)
     {'margin': 0.2, 'mining': 'all'}
     """
-    parameters = inspect.signature(make).parameters.values()
-    options = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    options = {p.name: p.default for p in _parameters(make) if p.kind is p.KEYWORD_ONLY}
     missing = [name for name, default in options.items() if default is inspect.Parameter.empty]
     if missing:
         raise ConfigError(f"{dotted_path(make)}: the option {listed(missing)} needs a default")
@@ -197,14 +220,30 @@ def optional_numbers(make: Callable[..., Any]) -> frozenset[str]:
     >>> optional_numbers(make)
     frozenset({'clip'})
     """
-    parameters = inspect.signature(make).parameters.values()
     return frozenset(
         p.name
-        for p in parameters
+        for p in _parameters(make)
         if p.kind is p.KEYWORD_ONLY
         and p.default is None
         and p.annotation in (ArrayLike | None, float | None)
     )
+
+
+@functools.cache
+def optional_kinds(make: Callable[..., Any]) -> Mapping[str, Any]:
+    """A value of the type of each option that is `None`, or of one type.
+
+    >>> def make(*, clip: float | None = None, size: int | None = None): ...
+    >>> dict(optional_kinds(make))
+    {'clip': 0.0, 'size': 0}
+    """
+    types = (float, int, bool, str)
+    kinds: dict[Any, Any] = {ArrayLike | None: 0.0, **{kind | None: kind() for kind in types}}
+    return {
+        p.name: kinds[p.annotation]
+        for p in _parameters(make)
+        if p.kind is p.KEYWORD_ONLY and p.default is None and p.annotation in kinds
+    }
 
 
 # Keyword arguments that hold what a batch is, and are no options.
@@ -262,51 +301,13 @@ def dotted_path(make: Callable[..., Any]) -> str:
     >>> dotted_path(listed)
     'jaxdml.options:listed'
     """
-    return f"{make.__module__}:{make.__qualname__}"
+    return f"{make.__module__}:{getattr(make, '__qualname__', type(make).__name__)}"
 
 
-def coerce(path: str, value: Any, default: Any) -> Any:
-    """`value` in the type that the option's default has.
-
-    A float takes integers too; a tuple takes lists, and words with commas between them. `None` as
-    default takes everything.
-
-    Raises:
-      ConfigError: naming the path, what came, and what is expected.
-
-    >>> coerce("loss.margin", 1, 0.2), coerce("model.hidden", [64], (512, 256))
-    (1.0, (64,))
-    >>> coerce("eval.protocols", "labelled,full", ("thesis",))
-    ('labelled', 'full')
-    """
-    kind = type(default)
-    if default is None and isinstance(value, list):
-        return tuple(value)
-    if default is None or (type(value) is kind and kind not in (tuple, float)):
-        return value
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value) + 0.0  # −0.0 is 0.0
-    if kind is tuple and default and type(default[0]) is str and len(words := _words(value)) > 1:
-        return words
-    if kind is tuple and isinstance(value, (list, tuple)):
-        if default and not all(type(v) is type(default[0]) for v in value):
-            raise ConfigError(f"{path} must hold {_KINDS[type(default[0])]}s, but is {value!r}")
-        return tuple(value)
-    if kind is tuple and default and type(value) is type(default[0]):
-        return (value,)
-    raise ConfigError(f"{path} must be {_KINDS[kind]}, but is {value!r}")
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    """The words of a list as a command line has it, `a,b`; nothing of anything else."""
-    alone = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
-    return tuple(word.strip() for word in alone.split(",")) if isinstance(alone, str) else ()
-
-
-_KINDS = {
-    float: "a number",
-    int: "a whole number",
-    bool: "True or False",
-    str: "a word",
-    tuple: "a list like (512, 256)",
-}
+def shown(value: Any) -> str:
+    """A value in a sentence: its beginning, if it is long."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a number of more digits than Python writes; an object of a user's own
+        text = f"a very long {type(value).__name__}"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

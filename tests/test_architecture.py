@@ -13,6 +13,7 @@ FILES = sorted(ROOT.glob("jaxdml/**/*.py"))
 ROOMS = {
     "types": set(),
     "options": set(),
+    "values": {"options"},
     "keys": set(),
     "arguments": set(),
     "masks": {"types", "arguments"},
@@ -33,9 +34,9 @@ ROOMS = {
         "graph",
     },
     "graph": {"options", "arguments"},
-    "models": {"types", "options"},
+    "models": {"types", "options", "values"},
     "routines": {"types", "options"},
-    "data": {"types", "options"},
+    "data": {"types", "options", "values"},
     "train": {"types", "options", "keys"},
     "evaluate": {"types", "options", "arguments", "graph"},
     "report.tables": set(),
@@ -76,6 +77,7 @@ ROOMS = {
     "settings.parts": {
         "types",
         "options",
+        "values",
         "settings.systems",
         "settings.layers",
         "models",
@@ -92,8 +94,8 @@ ROOMS = {
         "augment",
         "train",
     },
-    "settings.fields": {"options", "evaluate"},
-    "settings.cross_checks": {"options", "evaluate", "settings.fields"},
+    "settings.fields": {"options", "values", "evaluate"},
+    "settings.cross_checks": {"options", "values", "evaluate", "settings.fields"},
     "settings.setting": {
         "types",
         "options",
@@ -106,6 +108,9 @@ ROOMS = {
     },
     "settings.resolve": {
         "options",
+        "values",
+        "objectives",
+        "settings.layers",
         "data",
         "settings.fields",
         "settings.cross_checks",
@@ -126,6 +131,7 @@ ROOMS = {
     "commands": {
         "types",
         "options",
+        "values",
         "augment",
         "settings.fields",
         "settings.resolve",

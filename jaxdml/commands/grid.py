@@ -8,7 +8,7 @@ from typing import NoReturn
 from absl import flags
 
 from jaxdml.commands import cli
-from jaxdml.commands.cli import planning, reporting
+from jaxdml.commands.cli import leftovers, planning, reporting
 from jaxdml.runs.execution import execute
 from jaxdml.runs.planning import grid
 from jaxdml.runs.storage import folder, questions
@@ -34,7 +34,8 @@ def main() -> None:
         return
     workdir = cli.workdir()
     data_dir = cli.data_dir(folder.Folder(workdir))
-    run_folder = execute.run(base, over, workdir, data_dir, SCHEDULER.value)
+    with leftovers.removed(workdir):
+        run_folder = execute.run(base, over, workdir, data_dir, SCHEDULER.value)
     questions.write(run_folder, study_questions)
     reporting.remember_command(run_folder)
     reporting.write_and_print(run_folder)

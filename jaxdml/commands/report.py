@@ -9,6 +9,7 @@ one by one: `--workdir=experiments/results` prints the tables of the thesis.
 how far the run is, and writes the report anew when another point is finished.
 """
 
+import math
 import os
 import time
 from pathlib import Path
@@ -36,6 +37,8 @@ EVERY = flags.DEFINE_float(
 
 def main() -> None:
     """Report of what is finished, or of what becomes so."""
+    if not math.isfinite(EVERY.value):
+        raise ConfigError(f"--every must be a number of seconds, but is {EVERY.value}")
     if WATCH.value:
         _watch(cli.workdir(), EVERY.value)
     else:

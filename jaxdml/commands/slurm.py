@@ -12,6 +12,7 @@ prints the job script and submits nothing.
 """
 
 import importlib.util
+import re
 import time
 from typing import NoReturn
 
@@ -26,7 +27,7 @@ JOBS = flags.DEFINE_integer(
 )
 QUEUE = flags.DEFINE_string("queue", None, "The partition.", flag_values=OWN)
 ACCOUNT = flags.DEFINE_string("account", None, "The account.", flag_values=OWN)
-CORES = flags.DEFINE_integer("cores", 8, "Cores of a job.", flag_values=OWN)
+CORES = flags.DEFINE_integer("cores", 8, "Cores of a job.", lower_bound=1, flag_values=OWN)
 MEMORY = flags.DEFINE_string("memory", "32GB", "Memory of a job.", flag_values=OWN)
 GRES = flags.DEFINE_string("gres", None, "Devices of a job, like gpu:4.", flag_values=OWN)
 WALLTIME = flags.DEFINE_string("walltime", "08:00:00", "Time limit of a job.", flag_values=OWN)
@@ -42,6 +43,8 @@ def main() -> None:
     """Starts a scheduler here, submits the jobs, and keeps their number until it is stopped."""
     if not importlib.util.find_spec("dask_jobqueue"):
         raise ConfigError("slurm needs dask-jobqueue: pip install 'jaxdml[distributed]'")
+    if not re.fullmatch(r"\d+(\.\d+)? ?[kmgtp]?i?b?", MEMORY.value, re.IGNORECASE):
+        raise ConfigError(f"--memory must be like 32GB, but is {MEMORY.value!r}")
     from dask_jobqueue import SLURMCluster
 
     with SLURMCluster(

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from absl import flags
 
 from jaxdml.commands import cli
-from jaxdml.commands.cli import planning, reporting
+from jaxdml.commands.cli import leftovers, planning, reporting
 from jaxdml.options import ConfigError
 from jaxdml.runs.execution import execute, finished
 from jaxdml.runs.planning import extension, grid
@@ -51,7 +51,9 @@ def main() -> None:
         planning.print_plan(grid.expand(base, over))
         return
     workdir = cli.workdir()
-    run_folder = execute.run(base, over, workdir, cli.data_dir(folder.Folder(workdir)))
+    data_dir = cli.data_dir(folder.Folder(workdir))
+    with leftovers.removed(workdir):
+        run_folder = execute.run(base, over, workdir, data_dir)
     reporting.remember_command(run_folder)
     reporting.write_and_print(run_folder)
     if base["data.name"] == "images":
@@ -66,7 +68,9 @@ def _base() -> dict[str, Any]:
     base = cli.config()
     if cli.has_grid():
         print("note: the file has a grid; the command grid trains all of it", file=sys.stderr)
-    if BEGIN.value:
+    if POINT.value:
+        raise ConfigError("--point says which point --extend trains further: leave it out")
+    if BEGIN.value is not None:
         base = assign(base, {WARM_START: str(opening.point_folder(Path(BEGIN.value)))})
     cli.note_unread(grid.expand(base, ({},)))
     return base

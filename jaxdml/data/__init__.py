@@ -16,8 +16,9 @@ import numpy as np
 from jaxdml.data import copies
 from jaxdml.data.check import check
 from jaxdml.data.sets import arrays, digits, images, medmnist, mnist, table
-from jaxdml.options import ConfigError, allow, find
+from jaxdml.options import ConfigError, allow, defaults, find, listed, optional_kinds
 from jaxdml.types import Dataset, Split
+from jaxdml.values import coerce
 
 __all__ = ["DATASETS", "fingerprint", "load"]
 
@@ -54,7 +55,7 @@ def load(name: str, data_dir: Path, *, validation: int = 0, **options: Any) -> D
     """
     medmnist.refuse(name)
     allow(name)
-    dataset: Dataset = find("data.name", name, DATASETS)(data_dir, **options)
+    dataset = _made(name, find("data.name", name, DATASETS), data_dir, options)
     check(dataset)
     if not validation:
         return dataset
@@ -87,6 +88,36 @@ def load(name: str, data_dir: Path, *, validation: int = 0, **options: Any) -> D
             f"{copies.overlap_message(shared, validation, 'validation', 'training')}"
         )
     return dataclasses.replace(with_validation, notes=tuple(notes))
+
+
+def _made(name: str, make: Callable[..., Any], data_dir: Path, options: dict[str, Any]) -> Dataset:
+    """What a data set's `make` gives, if it is one: a user's own may give or raise anything."""
+    usual, kinds = defaults(make), optional_kinds(make)
+    unknown = [option for option in options if option not in usual]
+    if unknown:
+        raise ConfigError(f"data.name={name} has no option {listed(unknown)}; {listed(usual)}")
+    options = {
+        option: value
+        if value is None
+        else coerce(f"data.{option}", value, kinds.get(option, usual[option]))
+        for option, value in options.items()
+    }
+    if name in DATASETS:
+        return make(data_dir, **options)
+    try:
+        dataset = make(data_dir, **options)
+    except (ConfigError, OSError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f"data.name={name} cannot be made: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(dataset, Dataset):
+        raise ConfigError(
+            f"data.name={name} must return a jaxdml.types.Dataset, but returns "
+            f"{type(dataset).__name__}"
+        )
+    return dataset
 
 
 @functools.lru_cache(maxsize=8)

@@ -170,7 +170,7 @@ def _why(error: Exception) -> str:
             f"it has {pixels / 1e6:,.1f} megapixels, and {most / 1e6:,.1f} are the most that are "
             "read: set data.megapixels higher if it is meant to be so large"
         )
-    return str(error).partition(" file '")[0].replace("\n", " ")
+    return str(error).partition(" file '")[0].replace("\n", " ") or type(error).__name__
 
 
 def _picture(

@@ -1,5 +1,6 @@
 """Files from the network: checked, and there as a whole or not at all."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ def fetch(url: str, md5: str, name: str, folders: Sequence[Path], note: str) -> 
     """
     import pooch
 
+    new = {path for folder in folders for path in (folder, *folder.parents) if not path.exists()}
     folder = next(filter(_writable, folders), folders[0])
     pooch.get_logger().setLevel("WARNING")  # it would say the same in words of its own
     print(f"note: downloading {url} to {folder / name}: {note}", file=sys.stderr)
@@ -42,6 +44,9 @@ def fetch(url: str, md5: str, name: str, folders: Sequence[Path], note: str) -> 
         path = Path(pooch.retrieve(url, f"md5:{md5}", name, folder, downloader=getter))
         path.chmod(0o644)  # pooch leaves it to its owner alone, but a data folder may be shared
     except (OSError, ValueError) as error:  # OSError: requests's too; ValueError: the checksum
+        with contextlib.suppress(OSError):  # what else is in them stays
+            for path in sorted(new, reverse=True):
+                path.rmdir()
         raise ConfigError(
             f"{url} could not be downloaded ({cause(error)}): put it in {folders[0]} as {name}, or "
             f"name the folder that holds {folders[0].name}/ by --data_dir or JAXDML_DATA"

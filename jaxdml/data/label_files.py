@@ -51,7 +51,10 @@ def read(path: Path, files: Collection[str], splits: Sequence[str]) -> dict[str,
         raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}") from error
     heading = lines[0] if lines else ""
     separator = max(SEPARATORS, key=heading.count)
-    rows = list(csv.DictReader(lines, delimiter=separator))
+    try:
+        rows = list(csv.DictReader(lines, delimiter=separator))
+    except csv.Error as error:
+        raise ConfigError(f"{path} cannot be read as a table: {error}") from error
     columns = [column.strip() for column in heading.split(separator)]
     if not {"file", "label"} <= set(columns):
         raise ConfigError(

@@ -13,6 +13,7 @@ import numpy as np
 from jaxdml.options import ConfigError
 from jaxdml.types import Columns, Dataset, Split
 
+LARGEST = 1e38  # of a number; float32 ends a little later
 ROWS = 2**14  # at a time: a table may lie on disk
 
 
@@ -26,8 +27,9 @@ def columns_of(vectors: Any, names: tuple[str, ...] = ()) -> Columns:
     >>> columns_of(np.array([[0.0, 5.0], [2.0, 5.0]])).deviation
     array([1., 1.])
     """
-    mean = sum(part.sum(axis=0) for part in _parts(vectors)) / len(vectors)
-    square = sum(((part - mean) ** 2).sum(axis=0) for part in _parts(vectors)) / len(vectors)
+    with np.errstate(over="ignore", invalid="ignore"):  # said of the rows, where they are read
+        mean = sum(part.sum(axis=0) for part in _parts(vectors)) / len(vectors)
+        square = sum(((part - mean) ** 2).sum(axis=0) for part in _parts(vectors)) / len(vectors)
     deviation = np.sqrt(square)
     constant = deviation <= 1e-12 * np.abs(mean)  # what rounding leaves
     return Columns(mean, np.where(constant, 1, deviation), names)
@@ -49,7 +51,10 @@ def as_images(vectors: Any, columns: Columns) -> np.ndarray:
     images = np.empty((len(vectors), 1, vectors.shape[1], 1), np.float32)
     for start in range(0, len(vectors), ROWS):
         part = slice(start, start + ROWS)
-        rows = (np.asarray(vectors[part], np.float64) - columns.mean) / columns.deviation
+        with np.errstate(over="ignore", invalid="ignore"):
+            raw = np.asarray(vectors[part], np.float64)
+            rows = np.where(np.isfinite(columns.deviation), raw - columns.mean, np.nan)
+            rows /= columns.deviation
         with np.errstate(over="ignore"):  # of a row that is far from all others
             images[part, 0, :, 0] = rows
         if not np.isfinite(images[part]).all():
@@ -99,6 +104,11 @@ def plain(vectors: Any, key: str, file: str) -> np.ndarray:
         raise ConfigError(
             f"{file}: {key} holds NaN or infinity in {wrong.sum():,} rows, the first is row "
             f"{int(wrong.argmax())}: leave such rows out, or fill them"
+        )
+    if vectors.dtype.itemsize > 4 and (most := max(vectors.max(), -vectors.min())) > LARGEST:
+        raise ConfigError(
+            f"{file}: {key} holds numbers up to {most:.3g}, and {LARGEST:.3g} is the most: divide "
+            "such columns"
         )
     return np.asarray(vectors[:, None, :, None])
 

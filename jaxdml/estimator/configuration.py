@@ -1,6 +1,7 @@
 """From the parameters of an embedder to a configuration."""
 
 import warnings
+from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
@@ -34,6 +35,14 @@ def of(embedder: Any, *, labelled: bool) -> dict[str, Any]:
     """
     if embedder.effort not in STEPS:
         raise ValueError(f"effort must be one of {', '.join(STEPS)}, but is {embedder.effort!r}")
+    seconds = embedder.max_seconds
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise ValueError(f"max_seconds must be above 0 and finite, or None, but is {seconds!r}")
+    if not isinstance(embedder.options or {}, Mapping):
+        raise ValueError(
+            f"options must map fields to values, like {{'loss.name': 'supcon'}}, but is "
+            f"{embedder.options!r}"
+        )
     method = embedder.method
     if method == "few" and not labelled:
         warnings.warn(

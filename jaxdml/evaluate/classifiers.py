@@ -91,7 +91,12 @@ def make_classifier(name: str, options: Options = DEFAULTS, table: Table = CLASS
             "your own, which gives them"
         )
     takes = bool(needed) or "options" in inspect.signature(make).parameters
-    model = make(options) if takes else make()
+    try:
+        model = make(options) if takes else make()
+    except (Exception, SystemExit) as error:  # whatever a user's own may raise
+        raise ConfigError(
+            f"eval.classifiers={name} cannot be made: {type(error).__name__}: {error}"
+        ) from error
     if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "predict")):
         raise ConfigError(
             f"eval.classifiers={name} must make a classifier with fit and predict, but makes "

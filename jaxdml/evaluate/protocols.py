@@ -218,7 +218,12 @@ def _user_protocol(name: str) -> Protocol:
         raise ConfigError(
             f"eval.protocols={name} must take no argument, but needs {listed(needed)}"
         )
-    protocol = make()
+    try:
+        protocol = make()
+    except (Exception, SystemExit) as error:  # whatever a user's own may raise
+        raise ConfigError(
+            f"eval.protocols={name} cannot be made: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(protocol, Protocol):
         raise ConfigError(
             f"eval.protocols={name} must return a jaxdml.evaluate.protocols.Protocol, but returns "

@@ -7,10 +7,11 @@ import flax.linen as nn
 from jax import Array
 
 from jaxdml.models.base import of_modules
-from jaxdml.models.layers import Conv, ConvTranspose
+from jaxdml.models.layers import LARGEST_KERNEL, Conv, ConvTranspose
 from jaxdml.models.mlp import MLP
-from jaxdml.options import at_least, coerce
+from jaxdml.options import at_least, between
 from jaxdml.types import Model, ModelSpec
+from jaxdml.values import coerce
 
 
 class Encoder(nn.Module):
@@ -71,7 +72,7 @@ def make(
     Args:
       spec: the image's shape, and whether there is a log-variance and a decoder.
       channels: features of each convolution, ≥ 1; `()` makes an MLP of it.
-      kernel: pixels that a convolution sees in each direction, ≥ 1.
+      kernel: pixels that a convolution sees in each direction, from 1 to 64.
       stride: pixels from one patch to the next, ≥ 1, of every convolution.
       strides: the same for each convolution by itself, one for each of `channels`; `None` takes
         `stride` for all of them.
@@ -97,7 +98,8 @@ def make(
     >>> params["encoder"]["MLP_0"]["Dense_0"]["kernel"].shape  # of 7 × 8 pixels
     (7168, 256)
     """
-    for name, value in {"kernel": kernel, "stride": stride, "latent_dim": latent_dim}.items():
+    between("kernel", kernel, 1, LARGEST_KERNEL)
+    for name, value in {"stride": stride, "latent_dim": latent_dim}.items():
         at_least(name, value, 1)
     strides = (stride,) * len(channels) if strides is None else strides
     strides = coerce("model.strides", strides, (stride,))

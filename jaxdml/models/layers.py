@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+LARGEST_KERNEL = 64  # pixels of a side: each pixel is a slice of its own
 Padding = Literal["SAME", "VALID"]
 
 

@@ -23,10 +23,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxdml.models.base import of_modules
-from jaxdml.models.layers import Conv, ConvTranspose
+from jaxdml.models.layers import LARGEST_KERNEL, Conv, ConvTranspose
 from jaxdml.models.mlp import MLP
-from jaxdml.options import at_least, coerce
+from jaxdml.options import at_least, between
 from jaxdml.types import Model, ModelSpec
+from jaxdml.values import coerce
 
 LARGEST = 64  # pixels in a direction after a stem whose stride is chosen from the image's size
 
@@ -136,10 +137,11 @@ def make(
       spec: the image's shape, and whether there is a log-variance and a decoder.
       widths: channels of each stage, one stage or more, ≥ 1 each.
       depths: blocks of each stage, ≥ 1 each.
-      stem_stride: pixels from one patch of the stem to the next, ≥ 1; `None` takes the smallest
-        power of two that leaves at most 64 pixels in each direction: 1 up to 64 pixels, 2 for 128,
-        4 for 224.
-      stem_kernel: pixels that the stem sees in each direction, ≥ 1; `None` takes 2 · stride + 1.
+      stem_stride: pixels from one patch of the stem to the next, from 1 to 32; `None` takes
+        the smallest power of two that leaves at most 64 pixels in each direction: 1 up to 64
+        pixels, 2 for 128, 4 for 224.
+      stem_kernel: pixels that the stem sees in each direction, from 1 to 65; `None` takes
+        2 · stride + 1.
       groups: groups of channels that are normalised together, ≥ 1. Where the width is not a
         multiple of it, their greatest common divisor is taken.
       latent_dim: D ≥ 1.
@@ -163,8 +165,11 @@ def make(
     stride = coerce("model.stem_stride", stride, 1)
     kernel = 2 * stride + 1 if stem_kernel is None else stem_kernel
     kernel = coerce("model.stem_kernel", kernel, 3)
-    sizes = {"stem_stride": stride, "stem_kernel": kernel, "groups": groups}
-    for name, value in {**sizes, "latent_dim": latent_dim}.items():
+    if stem_stride is not None:
+        between("stem_stride", stride, 1, LARGEST_KERNEL // 2)
+    if stem_kernel is not None:
+        between("stem_kernel", kernel, 1, LARGEST_KERNEL + 1)
+    for name, value in {"groups": groups, "latent_dim": latent_dim}.items():
         at_least(name, value, 1)
     for name, values in {"widths": widths, "depths": depths}.items():
         for value in values:

@@ -17,7 +17,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdml import masks
-from jaxdml.options import at_least
+from jaxdml.options import at_least, between
 from jaxdml.types import Context, Metrics, Params, Role, Term
 
 XI = 0.1  # the norm at which a direction is tried
@@ -43,7 +43,7 @@ def make(
       xi: ξ > 0, the norm at which a direction is tried. The paper's 1e-6 is lost to rounding in
         float32: on MNIST the median cosine to the exact direction was 0.1 to 0.3. With 0.1 it was
         0.98 and more, also where the factors of products were rounded to eleven bits.
-      power_iterations: ≥ 1; how often the direction is improved, by one gradient each.
+      power_iterations: from 1 to 100; how often the direction is improved, by one gradient each.
       entropy: ≥ 0, the weight of the mean entropy in the loss: conditional entropy minimisation
         (Grandvalet and Bengio 2004), the paper's VAT+EntMin.
 
@@ -55,7 +55,7 @@ def make(
     """
     at_least("radius", radius, 0)
     at_least("xi", xi, 1e-12)
-    at_least("power_iterations", power_iterations, 1)
+    between("power_iterations", power_iterations, 1, 100)
     at_least("entropy", entropy, 0)
 
     def value(

@@ -6,7 +6,7 @@ work asks for.
 
 from jax.typing import ArrayLike
 
-from jaxdml.options import at_least, between, one_of
+from jaxdml.options import between, one_of
 from jaxdml.routines.base import LABELLED_STEPS, LENGTH, on, weigh
 from jaxdml.types import Phase, Routine, Term
 
@@ -55,7 +55,7 @@ def make(
     if len(turns) != 2:
         raise ValueError(f"turns must be two whole numbers, but is {turns}")
     for turn in turns:
-        at_least("turns", turn, 1)
+        between("turns", turn, 1, 10**6)
     terms = metric
     if supervised == "weighted":
         terms = weigh(1 - alpha, metric) + on(supervised_data, weigh(alpha, unsupervised))

@@ -21,7 +21,7 @@ from jaxdml.settings import parts
 from jaxdml.settings.layers import Part, viewed
 from jaxdml.settings.parts import Instance
 from jaxdml.train import optimizers
-from jaxdml.types import Method, ModelSpec, Optimizer, Prior, Routine, Term
+from jaxdml.types import Learned, Method, Model, ModelSpec, Optimizer, Prior, Routine, Term
 
 
 def assemble(
@@ -61,16 +61,23 @@ def assemble(
         plain = False
     needs = {need for term in terms.values() for need in term.needs}
     spec = ModelSpec(image_shape, classes, "variance" in needs, "decoder" in needs)
-    model = part_by_section["model"].call(1, config, part_by_section["model"].call(0, config, spec))
-    for prior in priors:
-        prior(model.latent_dim, classes)  # refuses its options here
+    model = part_by_section["model"].call(
+        1, config, _made(part_by_section["model"], Model, config, spec)
+    )
+    for make_prior in priors:
+        make_prior(model.latent_dim, classes)  # refuses its options here
     if "class_scores" in needs and not any(term.class_scores for term in terms.values()):
         raise ConfigError("terms: class scores are read, but no metric loss is there to give them")
     groups = [
         tuple(term for term in terms.values() if term.kind == kind)
         for kind in ("supervised", "unsupervised")
     ]
-    routine = part_by_section["routine"].call(0, config, *(group for group in groups if group))
+    routine = _made(
+        part_by_section["routine"], Routine, config, *(group for group in groups if group)
+    )
+    for path in ("augment.weak", "augment.strong"):
+        if config.get(path) is not None:
+            find(path, config[path], POLICIES)
     return Method(
         model,
         routine,
@@ -91,10 +98,7 @@ def _term(
     part = instance.part
     term: Term
     if instance.partless:
-        term = part.call(0, config)
-        if not isinstance(term, Term):
-            raise ConfigError(f"{dotted_path(instance.make)} must return a jaxdml.types.Term")
-        term = part.call(1, config, term)
+        term = part.call(1, config, _made(part, Term, config))
     elif instance.sources:
         sources = {
             parts.split("sources", entry)[0]: source.call(0, config)
@@ -106,21 +110,47 @@ def _term(
                     f"{part.section}.sources: {name} must be made as a "
                     f"jaxdml.objectives.label_sources.source.Source, but is {type(source).__name__}"
                 )
-        term = part.call(1, config, part.call(0, config), sources, scored)
+        term = part.call(1, config, _made(part, _LOSS, config), sources, scored)
         term = part.call(3, config, term)
     else:
-        prior_makers = [functools.partial(other.call, 0, config) for other in instance.parts_beside]
+        prior_makers = [
+            functools.partial(_made, other, Prior, config) for other in instance.parts_beside
+        ]
         priors += prior_makers
-        term = part.call(1, config, part.call(0, config), *prior_makers)
+        term = part.call(1, config, _made(part, _LOSS, config), *prior_makers)
         term = part.call(2, config, term)
     return term
+
+
+_LOSS = (Callable, Learned)
+
+
+def _made(part: Part, kinds: Any, config: Mapping[str, Any], *arguments: Any) -> Any:
+    """What the innermost layer of a part makes, if it is of one of some kinds.
+
+    Raises:
+      ConfigError: if it is not: a user's own may return anything.
+    """
+    made = part.call(0, config, *arguments)
+    if not isinstance(made, kinds):
+        wanted = "a function" if kinds is _LOSS else f"a jaxdml.types.{kinds.__name__}"
+        raise ConfigError(
+            f"{dotted_path(part.layers[0])}, which makes a part of {part.section}, must return "
+            f"{wanted}, but returns {type(made).__name__}"
+        )
+    return made
 
 
 def _optimizer(part: Part, config: Mapping[str, Any]) -> Optimizer:
     def transformation(rate: ArrayLike) -> Any:
         return part.call(0, config, rate)
 
-    transformation(config["train.learning_rate"])  # refuses its options here
+    made = transformation(config["train.learning_rate"])  # refuses its options here
+    if not hasattr(made, "update"):
+        raise ConfigError(
+            f"{dotted_path(part.layers[0])}, which makes a part of optimizer, must return an optax "
+            f"transformation, but returns {type(made).__name__}"
+        )
     together = part.layers[0] not in optimizers.OPTIMIZERS.values()
     optimizer: Optimizer = part.call(
         1, config, transformation, config["train.learning_rate"], together, part.layers[0]
@@ -140,7 +170,12 @@ def _views(
         policy = view.rstrip("0123456789")  # `strong2` is a second draw of the policy of `strong`
         path = f"augment.{policy}"
         name = config.get(path) or policy
-        views[view] = _view(path, name, find(path, name, POLICIES)(image_shape, invariances))
+        make = find(path, name, POLICIES)
+        try:
+            made = make(image_shape, invariances)
+        except Exception as error:  # whatever a user's own may raise
+            raise ConfigError(f"{path}={name} fails: {type(error).__name__}: {error}") from error
+        views[view] = _view(path, name, made)
     return views
 
 

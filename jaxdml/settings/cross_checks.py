@@ -5,8 +5,9 @@ from typing import Any
 
 from jaxdml.evaluate.classifiers import check_classifier
 from jaxdml.evaluate.protocols import find_protocol
-from jaxdml.options import ConfigError, at_least, coerce, listed
+from jaxdml.options import ConfigError, at_least, listed
 from jaxdml.settings.fields import SELECTIONS, meant
+from jaxdml.values import coerce
 
 # Lists of names → what refuses a wrong one.
 NAMES: dict[str, Callable[[str], Any]] = {
@@ -80,6 +81,8 @@ def _check_scoring(read: Mapping[str, Any]) -> None:
             refuse(name)
     if not read["eval.embeddings"]:
         raise ConfigError("eval.embeddings must name something: mean, sample, or both")
+    if not read["eval.protocols"]:
+        raise ConfigError("eval.protocols must name something: thesis, labelled, or others")
 
 
 def refuse_unknown(

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from jaxdml.evaluate.baselines import BASELINES
 from jaxdml.evaluate.classifiers import DEFAULTS
 from jaxdml.evaluate.embed import EMBEDDINGS
-from jaxdml.options import ConfigError, at_least, between, coerce, one_of
+from jaxdml.options import ConfigError, at_least, between, one_of
+from jaxdml.values import coerce
 
 
 class Field(NamedTuple):
@@ -80,8 +81,8 @@ LABELLED: dict[str, Field] = {
 WARM_START = "train.warm_start"
 # One of them says how long a training is.
 LENGTHS: dict[str, Field] = {
-    "train.epochs": Field(10, low=1),
-    "train.steps": Field(None, kind=0, low=1),
+    "train.epochs": Field(10, within=(1, 10**6)),
+    "train.steps": Field(None, kind=0, within=(1, 10**7)),
 }
 # How a training is validated, and which of its networks is kept.
 VALIDATION: dict[str, Field] = {
@@ -117,10 +118,10 @@ COMMON: dict[str, Field] = {
     "terms": Field(None, kind=("metric",)),
     "data.name": Field("digits"),
     "data.validation": Field(0, low=0),
-    "data.invariances": Field(None),
+    "data.invariances": Field(None, kind=("shift",)),
     **LABELLED,
-    "augment.weak": Field(None),
-    "augment.strong": Field(None),
+    "augment.weak": Field(None, kind=""),
+    "augment.strong": Field(None, kind=""),
     **LENGTHS,
     "train.batch_size": Field(128, low=1),
     "train.unlabelled_batch_size": Field(None, kind=0, low=1),
@@ -188,11 +189,16 @@ def meant(path: str, known_paths: Collection[str]) -> list[str]:
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one, from dotted paths to values.
 
+    Raises:
+      ConfigError: if a key is no word.
+
     >>> flatten({"seed": 0, "loss": {"margin": 0.2}})
     {'seed': 0, 'loss.margin': 0.2}
     """
     flat: dict[str, Any] = {}
     for key, value in config.items():
+        if not isinstance(key, str):
+            raise ConfigError(f"the name of a field must be a word, but is {key!r}")
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
         else:

@@ -20,7 +20,15 @@ import jax
 from jax.typing import ArrayLike
 
 from jaxdml.distances import unit
-from jaxdml.options import ConfigError, at_least, defaults, dotted_path, one_of, optional_numbers
+from jaxdml.options import (
+    ConfigError,
+    at_least,
+    defaults,
+    dotted_path,
+    one_of,
+    optional_kinds,
+    optional_numbers,
+)
 from jaxdml.types import Model, Role, Term
 
 VIEWS = ("plain", "weak", "strong")
@@ -63,6 +71,14 @@ class Part(NamedTuple):
             if option in optional_numbers(self.layers[number])
         }
 
+    def kinds(self) -> dict[str, Any]:
+        """The config path of options which are of one type, or `None`, and a value of it."""
+        return {
+            f"{self.section}.{name}": optional_kinds(self.layers[number])[option]
+            for name, (number, option) in self.options().items()
+            if option in optional_kinds(self.layers[number])
+        }
+
     def call(self, number: int, config: Mapping[str, Any], *arguments: Any) -> Any:
         """Calls the layer `number` with `arguments` and its options from a configuration.
 
@@ -85,6 +101,11 @@ class Part(NamedTuple):
         except TypeError as error:
             raise ConfigError(
                 f"{dotted_path(make)} cannot make a part of {self.section}: {error}"
+            ) from error
+        except (Exception, SystemExit) as error:  # whatever a user's own may raise
+            raise ConfigError(
+                f"{dotted_path(make)} cannot make a part of {self.section}: "
+                f"{type(error).__name__}: {error}"
             ) from error
 
 

@@ -12,18 +12,18 @@ Sections `model`, `routine` and `optimizer` name one part each. Nothing is made 
 which options a configuration may have, and `assembly` makes the parts.
 """
 
-import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from jaxdml.models import MODELS
 from jaxdml.objectives import KINDS, SOURCES, Kind
-from jaxdml.options import ConfigError, find, one_of
+from jaxdml.options import ConfigError, dotted_path, find, one_of
 from jaxdml.routines import ROUTINES, single
 from jaxdml.settings.layers import Part, placed, with_embedding, with_sources
 from jaxdml.settings.systems import system_of
 from jaxdml.train import optimizers
 from jaxdml.types import Term
+from jaxdml.values import coerce
 
 # What stands where a configuration names no part.
 NAMES: dict[str, Any] = {
@@ -64,6 +64,17 @@ class Instance(NamedTuple):
     def partless(self) -> bool:
         """Whether it names no part: its options alone make the term."""
         return self.kind is None or not self.kind.parts
+
+    def with_defaults(self) -> Term:
+        """The term of a partless one, made with its defaults.
+
+        Raises:
+          ConfigError: if it cannot be made, or is none.
+        """
+        term = self.part.call(0, {})
+        if not isinstance(term, Term):
+            raise ConfigError(f"{dotted_path(self.make)} must return a jaxdml.types.Term")
+        return term
 
 
 Terms = Mapping[str, Instance]
@@ -124,9 +135,10 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
         ]
         sources: tuple[str, ...] = ()
         if kind == "metric":
-            sources = tuple(config.get(f"{section}.sources") or ("true",))
+            chosen = config.get(f"{section}.sources")
+            sources = ("true",) if chosen is None else tuple(chosen)
             parts_beside += _sources(f"{section}.sources", sources)
-        part = Part(section, (makers[name_path], *_outer(record)))
+        part = Part(section, (makers[name_path], *outer(record)))
         instance_by_name[name] = Instance(name, make, record, part, tuple(parts_beside), sources)
     if not instance_by_name:
         raise ConfigError("terms is empty: name a term, like terms=('metric', 'reconstruction')")
@@ -135,6 +147,8 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
 
 def _sources(path: str, entries: tuple[str, ...]) -> list[Part]:
     part_by_name: dict[str, Part] = {}
+    if not entries:
+        raise ConfigError(f"{path} is empty: name a source of labels, like true")
     for entry in entries:
         name, kind = split(path, entry)
         if name in part_by_name:
@@ -155,14 +169,13 @@ def sections(configs: Iterable[Mapping[str, Any]]) -> set[str]:
     >>> sorted(sections([{"seed": 0}, {"terms": ("metric", "proxies=metric")}]))
     ['loss', 'proxies']
     """
-    entries = {
-        entry
+    names = {
+        split(path, entry)[0]
         for config in configs
         for path, value in config.items()
         if value is not None and (path == "terms" or path.endswith(".sources"))
-        for entry in ((value,) if isinstance(value, str) else value)
+        for entry in coerce(path, value, ("metric",))
     }
-    names = {split("terms", entry)[0] for entry in entries}
     return {{"metric": "loss", "teacher": "pseudo"}.get(name, name) for name in names}
 
 
@@ -171,14 +184,17 @@ def _names(config: Mapping[str, Any], kind: Kind, section: str, name: str) -> di
     system = system_of(config["system"]).defaults
 
     def named(path: str, usual: str) -> Any:
-        return config.get(path) or system.get(path) or NAMES[usual]
+        chosen = (config.get(path), system.get(path), NAMES[usual])
+        return next((name for name in chosen if name is not None), None)
 
     if "prior" not in kind.parts:
         usual = "loss.name" if kind is KINDS["metric"] else "reconstruction.name"
         return {f"{section}.name": named(f"{section}.name", usual)}
     prior_path = "prior.name" if name == "kl" else f"{name}_prior.name"
-    prior = named(prior_path, "prior.name") or "unit"
-    kl = named(f"{section}.name", "kl.name") or ("analytic" if prior == "unit" else "monte_carlo")
+    prior = named(prior_path, "prior.name")
+    prior = "unit" if prior is None else prior
+    kl = named(f"{section}.name", "kl.name")
+    kl = ("analytic" if prior == "unit" else "monte_carlo") if kl is None else kl
     if kl == "analytic" and prior != "unit":
         raise ConfigError(
             f"{section}.name=analytic is for {prior_path}=unit only, but the prior is {prior}: "
@@ -214,15 +230,18 @@ def kind_of(instance: Instance) -> str:
     """`supervised` or `unsupervised`; a term without parts is made with its defaults to tell."""
     if not instance.partless:
         return "supervised" if instance.kind is KINDS["metric"] else "unsupervised"
-    kind = instance.make().kind
-    return str(one_of(f"the kind of {instance.name}", kind, ("supervised", "unsupervised")))
+    kind = instance.with_defaults().kind
+    try:
+        return str(one_of(f"the kind of {instance.name}", kind, ("supervised", "unsupervised")))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def reads_labels(instance: Instance) -> bool:
     """Whether a term reads labels: in labelled batches, or in its refresh."""
     if not instance.partless:
         return kind_of(instance) == "supervised"
-    term = instance.make()
+    term = instance.with_defaults()
     return any(role.stream == "labelled" for role in term.roles.values()) or bool(term.refresh)
 
 
@@ -254,7 +273,7 @@ def _named(path: str, config: Mapping[str, Any]) -> Part:
     return Part(section, (find(path, config[path], TABLES[path]), *OUTER[section]))
 
 
-def _outer(kind: Kind) -> tuple[Callable[..., Any], ...]:
+def outer(kind: Kind) -> tuple[Callable[..., Any], ...]:
     """The layers around the part that a term names."""
     sources = (with_sources,) if kind is KINDS["metric"] else ()
     return kind.make, *sources, placed
@@ -280,47 +299,6 @@ def options(config: Mapping[str, Any], terms: Terms | None = None) -> dict[str, 
     return default_by_path
 
 
-def known_paths(config: Mapping[str, Any], terms: Terms | None = None) -> set[str]:
-    """The config path of every option of every part that could be named; arguments as for `parts`.
-
-    The sections of the library's own terms count, and those of this configuration's.
-    """
-    terms = instances(config) if terms is None else terms
-    paths = {*names(config, terms)}.union(*(p.defaults() for p in parts(config, terms).values()))
-    paths |= _paths("pseudo", (SOURCES["teacher"],), ())
-    paths |= _paths("propagated", (SOURCES["propagated"],), ())
-    for path, table in TABLES.items():
-        section = path.partition(".")[0]
-        paths |= _paths(section, (*table.values(), *_by_user(path, config, table)), OUTER[section])
-    named = [(kind, "loss" if kind == "metric" else kind, record) for kind, record in KINDS.items()]
-    named += [(term.name, term.part.section, term.kind) for term in terms.values() if term.kind]
-    for name, section, record in named:
-        if not record.parts:
-            paths |= _paths(section, (record.make,), (placed,))
-        for suffix, table in record.parts.items():
-            of_prior = suffix if name == "kl" else f"{name}_{suffix}"
-            at, outer = (of_prior, ()) if suffix else (section, _outer(record))
-            makes = *table.values(), *_by_user(f"{at}.name", config, table)
-            paths |= _paths(at, makes, outer)
-    return paths
-
-
-def _by_user(
-    path: str, config: Mapping[str, Any], table: Mapping[str, Callable[..., Any]]
-) -> list[Callable[..., Any]]:
-    """The user's own maker that `path` names, in a list; `[]` where the table has the name."""
-    name = config.get(path)
-    return [] if name is None or name in table else [find(path, name, table)]
-
-
-@functools.cache  # of functions, whose signatures stay: a grid asks this for each of its points
-def _paths(
-    section: str, makes: tuple[Callable[..., Any], ...], outer: tuple[Callable[..., Any], ...]
-) -> frozenset[str]:
-    """The config path of every option that a section has with one of some parts."""
-    return frozenset(path for make in makes for path in Part(section, (make, *outer)).defaults())
-
-
 def optional(config: Mapping[str, Any], terms: Terms | None = None) -> set[str]:
     """The config paths of options that are numbers, or `None`; arguments as for `parts`."""
     return {path for part in parts(config, terms).values() for path in part.numbers()}
@@ -334,16 +312,16 @@ def labels_read(terms: Terms) -> bool:
 def _stochastic(instance: Instance) -> bool:
     if instance.kind is not None and instance.kind.parts:
         return "prior" in instance.kind.parts
-    return "variance" in instance.make().needs
+    return "variance" in instance.with_defaults().needs
 
 
 def scored(terms: Terms) -> bool:
     """Whether a term or a source reads class scores. Sources are made with their defaults."""
     for instance in terms.values():
         sources = instance.parts_beside if instance.sources else ()
-        label_sources = [source.layers[0]() for source in sources]
+        label_sources = [source.call(0, {}) for source in sources]
         if any("class_scores" in getattr(source, "needs", ()) for source in label_sources):
             return True
-        if instance.partless and "class_scores" in instance.make().needs:
+        if instance.partless and "class_scores" in instance.with_defaults().needs:
             return True
     return False

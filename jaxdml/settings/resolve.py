@@ -1,13 +1,17 @@
 """From a configuration to a setting: what its system reads, complete and checked."""
 
-from collections.abc import Collection, Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from jaxdml.data import DATASETS
-from jaxdml.options import coerce, defaults, find
+from jaxdml.objectives import KINDS, SOURCES
+from jaxdml.options import defaults, find, optional_kinds
 from jaxdml.settings import assembly, cross_checks, parts, systems
 from jaxdml.settings.fields import COMMON, SAMPLER, flatten, usual
+from jaxdml.settings.layers import Part, placed
 from jaxdml.settings.setting import Setting
+from jaxdml.values import coerce
 
 # An option → another one, and the value of it that leaves the first unread.
 UNREAD = {
@@ -57,13 +61,17 @@ def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> Setti
 
 def _named(flat: Mapping[str, Any], value_by_path: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that name terms and parts, and the library's own fields, checked."""
-    named = {p: value for p, value in flat.items() if p == "system" or p.endswith(".name")}
+    named = {
+        path: coerce(path, value, None if value is None else "")
+        for path, value in flat.items()
+        if path == "system" or path.endswith(".name")
+    }
     for path, field in (COMMON | SAMPLER).items():
         named[path] = field.checked(path, value_by_path.get(path, field.default))
     for path, default in parts.NAMES.items():
         named[path] = coerce(path, value_by_path.get(path, default), default)
     for path in (path for path in value_by_path if path.endswith(".sources")):
-        named[path] = coerce(path, value_by_path[path] or ("true",), ("true",))
+        named[path] = coerce(path, value_by_path[path], ("true",))
     return named
 
 
@@ -82,7 +90,9 @@ def _values(
 ) -> dict[str, Any]:
     """Every path that is read, and its value."""
     name_by_path = dict(named) | parts.names(named, terms)
-    numeric = parts.optional(named, terms)
+    of_type = _kinds_of_data(named)
+    for part in parts.parts(named, terms).values():
+        of_type |= part.kinds()
     values = {}
     for path, default in unset.items():
         if path in name_by_path:
@@ -90,7 +100,7 @@ def _values(
         elif value_by_path.get(path) is None:
             values[path] = default
         else:
-            values[path] = coerce(path, value_by_path[path], 0.0 if path in numeric else default)
+            values[path] = coerce(path, value_by_path[path], of_type.get(path, default))
     for path, (other, value) in UNREAD.items():
         if values.get(other) == value:
             values.pop(path, None)
@@ -103,10 +113,58 @@ def _known_paths(named: Mapping[str, Any], terms: parts.Terms) -> set[str]:
     """Every path that a configuration may have."""
     of_data = {f"data.{o}" for make in DATASETS.values() for o in defaults(make)}
     library_paths = {*COMMON, *SAMPLER, *parts.NAMES}
-    return library_paths | of_data | {*_of_data(named)} | parts.known_paths(named, terms)
+    return library_paths | of_data | {*_of_data(named)} | _named_paths(named, terms)
 
 
 def _of_data(named: Mapping[str, Any]) -> dict[str, Any]:
     """The config path of every option of the data set, and its default."""
     make = find("data.name", named["data.name"], DATASETS)
     return {f"data.{option}": default for option, default in defaults(make).items()}
+
+
+def _kinds_of_data(named: Mapping[str, Any]) -> dict[str, Any]:
+    """The config path of options of the data set that are of one type, or `None`."""
+    make = find("data.name", named["data.name"], DATASETS)
+    return {f"data.{option}": value for option, value in optional_kinds(make).items()}
+
+
+def _named_paths(named: Mapping[str, Any], terms: parts.Terms) -> set[str]:
+    """The config path of every option of every part that could be named.
+
+    The sections of the library's own terms count, and those of this configuration's.
+    """
+    read = parts.parts(named, terms).values()
+    paths = {*parts.names(named, terms)}.union(*(part.defaults() for part in read))
+    paths |= _paths("pseudo", (SOURCES["teacher"],), ())
+    paths |= _paths("propagated", (SOURCES["propagated"],), ())
+    for path, table in parts.TABLES.items():
+        section = path.partition(".")[0]
+        makes = (*table.values(), *_by_user(path, named, table))
+        paths |= _paths(section, makes, parts.OUTER[section])
+    kinds = [(kind, "loss" if kind == "metric" else kind, record) for kind, record in KINDS.items()]
+    kinds += [(term.name, term.part.section, term.kind) for term in terms.values() if term.kind]
+    for name, section, record in kinds:
+        if not record.parts:
+            paths |= _paths(section, (record.make,), (placed,))
+        for suffix, table in record.parts.items():
+            of_prior = suffix if name == "kl" else f"{name}_{suffix}"
+            at, outer = (of_prior, ()) if suffix else (section, parts.outer(record))
+            makes = *table.values(), *_by_user(f"{at}.name", named, table)
+            paths |= _paths(at, makes, outer)
+    return paths
+
+
+def _by_user(
+    path: str, config: Mapping[str, Any], table: Mapping[str, Callable[..., Any]]
+) -> list[Callable[..., Any]]:
+    """The user's own maker that `path` names, in a list; `[]` where the table has the name."""
+    name = config.get(path)
+    return [] if name is None or name in table else [find(path, name, table)]
+
+
+@functools.cache  # of functions, whose signatures stay: a grid asks this for each of its points
+def _paths(
+    section: str, makes: tuple[Callable[..., Any], ...], outer: tuple[Callable[..., Any], ...]
+) -> frozenset[str]:
+    """The config path of every option that a section has with one of some parts."""
+    return frozenset(path for make in makes for path in Part(section, (make, *outer)).defaults())

@@ -80,7 +80,7 @@ def system_of(name: Any) -> System:
     make = find("system", str(name), dict.fromkeys(SYSTEMS, System))
     try:
         system = make()
-    except TypeError as error:
+    except (Exception, SystemExit) as error:  # whatever a user's own may raise
         raise ConfigError(f"system={name} cannot be made: {error}") from error
     if not isinstance(system, System):
         raise ConfigError(

@@ -170,7 +170,7 @@ MISTAKES = {
         {"x": X / 100, "range": (0, 2)},
         "x must lie in [0, 2], but goes from 0 to 2.55",
     ),
-    "no range": ({"range": (1, 1)}, "range must be two numbers, like (0, 255), but is [1 1]"),
+    "no range": ({"range": (1, 1)}, "range must be two numbers, the smaller one first, like (0, "),
     "NaN": ({"x": np.where(X > 9, X / 255, np.nan)}, "x holds NaN"),
     "infinity": ({"x": np.where(X > 9, X / 255, np.inf)}, "but goes from 0.0392157 to inf"),
     "labels with fractions": ({"y": Y / 2}, "y must hold a whole number for each image, but is f"),

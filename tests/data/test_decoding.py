@@ -110,7 +110,7 @@ def test_values_outside_of_the_stated_range_are_refused(tmp_path):
         load(photos, range=(99, 4095))
 
 
-@pytest.mark.parametrize("ends", [(1, 1), (5, 2), (0,), 255, "0, 1", (0, np.inf), ("0", "1"), ()])
+@pytest.mark.parametrize("ends", [(1, 1), (5, 2), (0,), 255, "0, 1", ("0", "1"), ()])
 def test_a_range_must_be_two_numbers(ends, tmp_path):
     message = "data.range must be two numbers, that of black and the larger one of white, like"
     with pytest.raises(ConfigError, match=re.escape(message)):

@@ -265,8 +265,8 @@ def test_a_mistake_is_one_sentence(mistake, photos):
 
 def test_what_cannot_be_asked_for_is_said(photos, monkeypatch):
     for options, message in (
-        ({"size": 0}, "size must be a whole number above 0, but is 0"),
-        ({"size": "big"}, "size must be a whole number above 0, but is 'big'"),
+        ({"size": 0}, "size must be a whole number from 1 to 4,096, but is 0"),
+        ({"size": "big"}, "size must be a whole number, but is 'big'"),
         ({"channels": 2}, r"channels must be 1 \(grey\) or 3 \(colour\), but is 2"),
     ):
         with pytest.raises(ConfigError, match=rf"data\.{message}"):

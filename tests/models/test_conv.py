@@ -119,7 +119,6 @@ def test_its_defaults_have_so_many_parameters():
     ("option", "value"),
     [
         ("channels", (8, 0)),
-        ("kernel", 0),
         ("stride", 0),
         ("strides", (1, 0)),
         ("hidden", (0,)),
@@ -129,3 +128,9 @@ def test_its_defaults_have_so_many_parameters():
 def test_what_is_below_one_is_refused(option, value):
     with pytest.raises(ValueError, match=f"{option} must be at least 1 and finite, but is 0"):
         make(ModelSpec((8, 8, 1), 10, stochastic=False, decoder=True), **{option: value})
+
+
+@pytest.mark.parametrize("kernel", [0, 65, 2**31 - 1])
+def test_a_kernel_is_refused_that_would_take_forever_to_compile(kernel):
+    with pytest.raises(ValueError, match=f"kernel must lie between 1 and 64, but is {kernel}"):
+        make(ModelSpec((8, 8, 1), 10, stochastic=False, decoder=True), kernel=kernel)

@@ -16,17 +16,18 @@ import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from jaxdml.commands.cli import ending
+from jaxdml.commands.cli import ending, refusals
 from jaxdml.configs import common, fields
 from jaxdml.data.download import cache
 from jaxdml.evaluate import project
-from jaxdml.options import ConfigError, allow, allow_all, coerce, listed
+from jaxdml.options import ConfigError, allow, allow_all, listed
 from jaxdml.runs.planning import loading
 from jaxdml.runs.planning.grid import Grid, thinned
 from jaxdml.runs.planning.points import GridPoint
 from jaxdml.runs.progress import printable
 from jaxdml.runs.storage import folder, questions, within
 from jaxdml.settings.fields import assign, flatten, meant
+from jaxdml.values import coerce
 
 CONFIGS = Path(fields.__file__).parent
 PACKAGED = {file.stem for file in CONFIGS.glob("[a-z]*.py")} - {"common", "fields"}
@@ -303,6 +304,8 @@ def _parse() -> list[str]:
         near = [path for path in meant(error.flagname, paths) if path in paths]
         hint = f": did you mean --config.{near[0]}?" if len(near) == 1 else ""
         raise ConfigError(f"--{error.flagname} is no flag{hint}") from error
+    except flags.IllegalFlagValueError as error:
+        raise ConfigError(refusals.illegal(str(error))) from error
     except flags.Error:
         raise
     except Exception as error:
@@ -314,6 +317,8 @@ def _parse() -> list[str]:
 
 def _broken(error: Exception) -> str:
     """Returns a sentence that says where a configuration file fails, and why."""
+    if "has no attribute 'get_config'" in str(error):
+        return "--config: the file has no get_config(), which gives its fields"
     frames = traceback.extract_tb(error.__traceback__)
     frame = next((f for f in reversed(frames) if "site-packages" not in f.filename), None)
     location = f" at {frame.filename}:{frame.lineno}" if frame else ""

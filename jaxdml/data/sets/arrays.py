@@ -65,13 +65,27 @@ def make(
                 notes += dim(x, f"{npz_file.name}: {keys[0]}", stated="range" in arrays)
     if unread := [key for key in npz.names(npz_file) if key not in array_names]:
         notes.append(f"{npz_file.name}: arrays of other names are left out: {first_names(unread)}")
-    names = np.ravel(arrays["classes"]).tolist() if "classes" in arrays else None
+    names = _class_names(arrays["classes"], npz_file) if "classes" in arrays else None
     if not of_vectors:
         return user.dataset(npz_file, parts, names, test_percent, folds, notes)
     raw = vectors.columns_of(arrays["x"])  # says that they are vectors: the training part's follow
     return vectors.standardised(
         user.dataset(npz_file, parts, names, test_percent, folds, notes, columns=raw)
     )
+
+
+def _class_names(names: np.ndarray, file: Path) -> list[str]:
+    """The names of classes as text.
+
+    Raises:
+      ConfigError: if they are no words or whole numbers.
+    """
+    if names.dtype.kind not in "USui":
+        raise ConfigError(f"{file}: classes must hold words or whole numbers, but is {names.dtype}")
+    return [
+        name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
+        for name in np.ravel(names).tolist()
+    ]
 
 
 def rows_of_vectors(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
@@ -116,6 +130,8 @@ def pixels(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
     array_name = f"{file}: {key}"
     if x.ndim == 3:
         x = x[..., None]
+    if key == "x" and x.ndim == 4 and not len(x):
+        raise ConfigError(f"{array_name} holds no image: two classes of images are the least")
     if x.ndim != 4 or 0 in x.shape[1:]:
         raise ConfigError(
             f"{array_name} must be (N, height, width) or (N, height, width, channels), or (N, d) "
@@ -125,7 +141,7 @@ def pixels(arrays: Mapping[str, np.ndarray], key: str, file: str) -> np.ndarray:
         raise ConfigError(
             f"{array_name} is {x.shape}, but channels come last: turn it by x.transpose(0, 2, 3, 1)"
         )
-    if not np.issubdtype(x.dtype, np.integer) and not np.issubdtype(x.dtype, np.floating):
+    if x.dtype.kind not in "iuf":
         raise ConfigError(f"{array_name} must hold numbers, but is {x.dtype}")
     if stated is None and x.dtype == np.uint8:
         return x
@@ -168,13 +184,16 @@ def dim(x: np.ndarray, name: str, *, stated: bool = False) -> list[str]:
 
 def _stated(stated: np.ndarray, file: str) -> tuple[np.float32, np.float32]:
     """The range of a file, as float32."""
-    try:
-        low, high = np.asarray(stated, np.float32)
-        usual = bool(low < high) and bool(np.isfinite([low, high]).all())
-    except (TypeError, ValueError):
-        usual = False
+    usual = stated.shape == (2,) and stated.dtype.kind in "iuf"
+    if usual:
+        with np.errstate(over="ignore", invalid="ignore"):
+            low, high = stated.astype(np.float32)
+            usual = bool(low < high) and bool(np.isfinite(high - low))
     if not usual:
-        raise ConfigError(f"{file}: range must be two numbers, like (0, 255), but is {stated}")
+        raise ConfigError(
+            f"{file}: range must be two numbers, the smaller one first, like (0, 255), but is "
+            f"{' '.join(str(stated).split())}"
+        )
     return low, high
 
 

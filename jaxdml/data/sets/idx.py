@@ -14,6 +14,8 @@ import numpy as np
 
 from jaxdml.options import ConfigError
 
+MOST = 2**30  # bytes: the largest of these files has 47 MB
+
 
 def read(path: Path) -> np.ndarray:
     """The array in an IDX file; whether it is compressed is seen from its first bytes.
@@ -22,16 +24,21 @@ def read(path: Path) -> np.ndarray:
       ConfigError: if the file is damaged or of another type.
     """
     try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as file:
+            data = file.read(MOST + 1)
+        if len(data) > MOST:
+            raise ConfigError(f"{path} unpacks to more than 1 GiB: it is no such file")
     except (OSError, EOFError, zlib.error) as error:
         raise ConfigError(f"{path} is not a complete gzip file ({error}): get it again") from error
     if len(data) < 4 or data[:3] != b"\x00\x00\x08":
         raise ConfigError(f"{path} is not an IDX file of unsigned bytes: get it again")
     start = 4 + 4 * data[3]
+    if data[3] > 4 or len(data) < start:
+        raise ConfigError(f"{path} is not an IDX file of images or labels: get it again")
     shape = np.frombuffer(data[4:start], ">i4")
-    if len(data) - start != math.prod(shape.tolist()):
+    if len(data) - start != math.prod(shape.tolist()) or (shape < 0).any():
         raise ConfigError(
             f"{path} holds {len(data) - start} values, but its header says "
             f"{' × '.join(map(str, shape))}: get it again"

@@ -25,6 +25,7 @@ from jaxdml.types import Dataset, Split
 
 UNLABELLED = ("unlabelled", "unlabeled")
 _SPLITS = (*user.SPLITS, "training", "valid", "validation", "testing")  # as others name them
+LARGEST_SIDE = 4096  # pixels: a thousand such images in grey are 16 GiB
 SIDE = 64  # pixels: without a size given, that of images which are larger, or of several sizes
 
 
@@ -54,8 +55,8 @@ def make(
     Args:
       data_dir: where it is looked for, if it is not where the path says.
       path: of the folder.
-      size: pixels of a side; images are stretched to it. `None`: as they are, if they are of one
-        size and no side has more than 64; else 64.
+      size: pixels of a side, from 1 to 4,096; images are stretched to it. `None`: as they
+        are, if they are of one size and no side has more than 64; else 64.
       channels: 1 (grey) or 3 (colour). `None`: grey, if all of them are.
       range: the two values that become black and white, like (0, 4095) where a camera of 12 bits
         wrote files of 16. `None`: 0 and 65,535 of files of 16 bits, 0 and 255 of files of 8.
@@ -74,8 +75,10 @@ def make(
     data_folder = user.located("images", path, data_dir)
     if not data_folder.is_dir():
         raise ConfigError(f"data.path={path} is a file: data.name=arrays reads an .npz file")
-    if size is not None and (type(size) is not int or size < 1):
-        raise ConfigError(f"data.size must be a whole number above 0, but is {size!r}")
+    if size is not None and (type(size) is not int or not 1 <= size <= LARGEST_SIDE):
+        raise ConfigError(
+            f"data.size must be a whole number from 1 to {LARGEST_SIDE:,}, but is {size!r}"
+        )
     if channels not in (None, 1, 3):
         raise ConfigError(f"data.channels must be 1 (grey) or 3 (colour), but is {channels!r}")
     span, name = _span(range), folders.text(data_folder.absolute().name)

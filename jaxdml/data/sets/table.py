@@ -9,6 +9,7 @@ index, is left out. Every other column holds numbers, and is standardised by the
 training part.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from jaxdml.data import vectors
 from jaxdml.data.folders import first_names
 from jaxdml.data.sets import user
-from jaxdml.options import ConfigError, listed
+from jaxdml.options import ConfigError
 from jaxdml.types import Dataset, Split
 
 ENDINGS = (".csv", ".parquet")
@@ -75,8 +76,8 @@ def read(file: Path) -> Any:
     """
     if file.suffix.lower() not in ENDINGS:
         raise ConfigError(f"{file} must end in {' or '.join(ENDINGS)}, which says its format")
-    if not file.is_file():
-        raise ConfigError(f"{file} is no file: name a table")
+    if file.exists() and not file.is_file():
+        raise ConfigError(f"{file} must be a table, but is none: name a file")
     try:
         import pyarrow.csv
         import pyarrow.parquet
@@ -88,12 +89,15 @@ def read(file: Path) -> Any:
         else:
             gaps = pyarrow.csv.ConvertOptions(strings_can_be_null=True)
             table = pyarrow.csv.read_csv(file, convert_options=gaps)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
-        raise ConfigError(f"{file} cannot be read as a table: {error}") from error
-    names = table.column_names
-    twice = sorted({name for name in names if names.count(name) > 1})
+        names = Counter(table.column_names)
+    except (OSError, ValueError, NotImplementedError) as error:  # pyarrow's own are of these kinds
+        raise ConfigError(
+            f"{file} cannot be read as a table of UTF-8 text, or of Parquet: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+    twice = sorted(name for name, count in names.items() if count > 1)
     if twice:
-        raise ConfigError(f"{file} has more than one column {listed(twice)}: rename one")
+        raise ConfigError(f"{file} has more than one column {first_names(twice)}: rename one")
     if not table.num_rows:
         raise ConfigError(f"{file} has no row")
     return table
@@ -114,12 +118,13 @@ def numbers(table: Any, names: tuple[str, ...], file: str) -> np.ndarray:
     >>> numbers(pa.table({"age": [31, 47], "ill": [True, False]}), ("age", "ill"), "a.csv").tolist()
     [[31.0, 1.0], [47.0, 0.0]]
     """
-    lacking = [name for name in names if name not in table.column_names]
+    positions = {name: number for number, name in enumerate(table.column_names)}
+    lacking = [name for name in names if name not in positions]
     if lacking:
         raise ConfigError(f"{file} lacks the column {first_names(lacking)}")
     columns, wrong = [], []
     for name in names:
-        values = table.column(name).combine_chunks()
+        values = table.column(positions[name]).combine_chunks()
         try:
             columns.append(np.asarray(values.cast("float64").to_numpy(zero_copy_only=False)))
         except (ValueError, NotImplementedError):  # pyarrow's own errors are of these kinds
@@ -137,6 +142,8 @@ def _labels(column: Any, name: str, file: Path) -> tuple[list[str], np.ndarray]:
     """The names of the classes, sorted, and their numbers, i32[N]; -1 where there is none."""
     values = column.to_pylist()
     strange = [v for v in values if v is not None and not isinstance(v, (str, int, float))]
+    if strange and isinstance(strange[0], bytes):
+        raise ConfigError(f"{file}: {name} holds text that is not UTF-8, like {strange[0]!r}")
     if strange:
         raise ConfigError(
             f"{file}: {name} must hold classes, as whole numbers or words, but holds "

@@ -1,6 +1,8 @@
 """What data sets of a user's own share: where they lie, and the test images that they may lack."""
 
+import contextlib
 import dataclasses
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -35,11 +37,15 @@ def located(name: str, path: str, data_dir: Path) -> Path:
             f"data.name={name} needs data.path: say where your images lie, like "
             "--config.data.path=photos"
         )
-    user_path = Path(path).expanduser()
+    try:
+        user_path = Path(path).expanduser()
+    except RuntimeError:  # ~nobody
+        user_path = Path(path)
     for candidate in (user_path, data_dir / user_path, data_dir / user_path.name):
-        if candidate.is_file() or candidate.is_dir():
-            return candidate
-        if candidate.exists():
+        with contextlib.suppress(OSError):  # a name that is too long; a folder that is not open
+            if candidate.is_file() or candidate.is_dir():
+                return candidate
+        if os.path.lexists(candidate):  # also a link to nowhere
             raise ConfigError(
                 f"data.path={path} is neither a file nor a folder, but a pipe, a socket or a "
                 "device: name a file or a folder"
@@ -83,6 +89,10 @@ def dataset(
     used = np.unique(np.concatenate([part.y for part in parts.values()]))
     used = used[used >= 0]
     class_names = range(len(used)) if classes is None else classes
+    if classes is not None and len({*classes, ""}) <= len(classes):
+        raise ConfigError(
+            f"{name}: each class needs a name of its own, but they are called {listed(classes)}"
+        )
     if classes is None and len(used) and used[-1] >= len(used):
         gap = int(np.argmax(used != np.arange(len(used))))
         raise ConfigError(

@@ -1,0 +1,13 @@
+"""Writes docs/bad_inputs.md."""
+
+import os
+
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ |= dict.fromkeys(("https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:9")
+
+from tests.bad_inputs import page
+from tests.experiments import forks
+
+if __name__ == "__main__":
+    page.PAGE.write_text(page.written(lambda *words: forks.run(words)))
+    print(page.PAGE)

@@ -1,0 +1,37 @@
+"""Configurations that are wrong for the digits, and grids that are none."""
+
+from tests.bad_inputs.case import gridded, planned
+
+PLANS = (
+    planned({"data.labelled_count": 5000}, "5000 labelled images are asked for, but only"),
+    planned({"data.labelled_percent": 0.0}, "must be above 0 and at most 100, but is 0.0"),
+    planned({"data.labels_per_class": 1000}, "labelled images of class 0 are asked for"),
+    planned({"data.validation": 1197}, "and some must be left"),
+    planned({"data.validation": 2**31 - 1}, "and some must be left"),
+    planned({"data.fold": 0}, "data.fold is 0, but digits has no folds"),
+    planned({"data.invariances": ("colours",)}, "data.invariances must be some of"),
+    planned({"train.batch_size": 2000}, "1,197 is the most"),
+    planned({"train.unlabelled_batch_size": 2000}, "1,197 is the most"),
+    planned({"data.validation": 1, "eval.split": "validation"}, "and two are the least"),
+    planned({"data.validation": 1, "train.validate_every": 1}, "needs validation images"),
+    planned({"routine.name": "pretrain", "routine.pretrain_epochs": 10}, "has no finetune step"),
+    planned({"routine.name": "alternate", "routine.turns": (10**6, 1)}, "has no unsupervised step"),
+    planned({"data.name": "os:getcwd"}, "data.name=os:getcwd cannot be made"),
+    planned({"data.name": "operator:truth"}, "must return a jaxdml.types.Dataset"),
+    planned({"data.name": "data_that_is_not:there"}, "there is no module"),
+    planned({"data.name": "arrays"}, "data.name=arrays needs data.path"),
+    planned({"data.name": "table", "data.path": "x" * 5000}, "there is no such file or folder"),
+    planned({"data.name": "images", "data.path": "~nobody/x"}, "there is no such file or folder"),
+    planned({"data.name": "arrays", "data.path": "/dev/zero"}, "neither a file nor a folder"),
+    gridded("a grid that is empty", (), "a grid must be a tuple of mappings"),
+    gridded("a grid that is a mapping", {"seed": (0,)}, "a grid must be a tuple of mappings"),
+    gridded("a grid of words", ("seed",), "a grid must be a tuple of mappings"),
+    gridded("a key that is a number", ({3: (0,)},), "a key of a grid must be a config path"),
+    gridded("values that are one", ({"seed": 0},), "the values of 'seed' in a grid must be a tu"),
+    gridded("values that are a word", ({"system": "ae"},), "in a grid must be a tuple"),
+    gridded("no values", ({"seed": ()},), "in a grid must be a tuple"),
+    gridded("a pair of one", ({("seed", "data.labels_seed"): ((0,),)},), "must have 2 entries"),
+    gridded("scores as an axis", ({"eval.neighbours": (1, 5)},), "is the same for a whole run"),
+    gridded("a field that is not there", ({"sede": (0,)},), "there is no field sede"),
+    gridded("a wrong value among others", ({"seed": (0, "1")},), "seed must be a whole number"),
+)
