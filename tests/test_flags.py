@@ -16,6 +16,7 @@ from jaxdml.settings.fields import flatten
 
 ROOT = Path(__file__).parent.parent
 PAGES = {p.name: p.read_text() for p in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+del PAGES["bad_inputs.md"]  # which names what there is none of
 MODULES = {name: importlib.import_module(f"jaxdml.commands.{name}") for name in commands.COMMANDS}
 SHARED = {"config", *(flag.name for flag in flags.FLAGS.get_flags_for_module(cli.__name__))}
 OWN = {name: set(module.OWN) for name, module in MODULES.items()}

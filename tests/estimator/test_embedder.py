@@ -262,7 +262,7 @@ def test_bad_input_is_named(x, y, said):
         ({"options": {"data.name": "mnist"}}, "options say data.name, but data are what fit is"),
         ({"options": {"model.encoder": "conv"}}, "model.encoder=conv reads images, but X has vec"),
         ({"steps": 1.5}, "steps must be a whole number, or None, but is 1.5"),
-        ({"steps": 0}, "train.steps must be at least 1"),
+        ({"steps": 0}, "train.steps must lie between 1 and"),
     ],
 )
 def test_bad_parameters_are_named_by_fit(changes, said):

@@ -182,7 +182,7 @@ def test_without_a_name_the_configuration_says_which_data_set(photos, command, t
     assert "note: no picture: only images of 1 and 3 channels are" in done.stdout
     missing = command("data", "nothing")
     assert missing.returncode == 2
-    assert missing.stderr.startswith("error: data.name must be one of arrays, ")
+    assert missing.stderr.startswith("error: data.name must be one of ")
 
 
 def test_a_result_of_all_folds_is_held_out_on_the_images_of_each(trained):

@@ -284,7 +284,8 @@ def test_a_source_is_named_once_and_not_like_a_section():
         resolved("true", "train=teacher")
     result = resolved("true", "teacher", "sharp=teacher")
     assert {"pseudo.threshold", "sharp.threshold"} <= result.keys()
-    assert resolved()["loss.sources"] == ("true",)
+    with pytest.raises(ConfigError, match=r"loss.sources is empty: name a source"):
+        resolved()
 
 
 @pytest.mark.parametrize("options", [{"loss.name": "npair"}, {"loss.mining": "hard"}])

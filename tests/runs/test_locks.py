@@ -45,7 +45,10 @@ def test_without_locks_a_file_says_who_is_at_work(tmp_path, without_locks):
     with Folder(tmp_path).locked():
         held = (tmp_path / ".lock.held").read_text()
         assert held == f"{platform.node()} {os.getpid()}"
-        with pytest.raises(ConfigError, match=rf"process {os.getpid()} on .*remove .* works in"):
+        with pytest.raises(
+            ConfigError,
+            match=rf"another process works in .*it is process {os.getpid()} on .*remove",
+        ):
             enter(Folder(tmp_path))
     assert not (tmp_path / ".lock.held").exists()
     enter(Folder(tmp_path))

@@ -96,7 +96,8 @@ class Folder:
                 raise ConfigError(f"--workdir={self.path} cannot be written: {error}") from error
             if other is not None:
                 raise ConfigError(
-                    f"{other} works in {self.path}: wait for it, or use another --workdir"
+                    f"another process works in {self.path}: wait for it, or use another --workdir"
+                    f"{other}"
                 )
             yield
 

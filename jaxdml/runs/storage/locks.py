@@ -31,7 +31,7 @@ def held(path: Path, wait: bool) -> Iterator[str | None]:
       wait: whether to wait until it is free.
 
     Yields:
-      `None`, or who holds it instead, in words.
+      `None`, or who holds it instead, as words that end a sentence; "" if that is not known.
 
     Raises:
       OSError: if it cannot be written.
@@ -43,7 +43,7 @@ def held(path: Path, wait: bool) -> Iterator[str | None]:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             if error.errno in HELD:
-                yield "another process"
+                yield ""
                 return
             beside = path.with_name(f"{path.name}.held")
         else:
@@ -61,7 +61,7 @@ def _held_by_file(path: Path, wait: bool) -> Iterator[str | None]:
         if holder is None:
             continue
         if not wait:
-            yield f"process {holder} (if it is gone, remove {path})"
+            yield f" (it is process {holder}; if that is gone, remove {path})"
             return
         time.sleep(SECONDS)
     try:
