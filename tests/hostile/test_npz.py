@@ -88,7 +88,5 @@ def test_a_pipe_or_a_device_is_refused_at_once(tmp_path, name, kind):
 def test_a_pipe_is_no_input(tmp_path, ending):
     os.mkfifo(tmp_path / f"x.{ending}")
     path = tmp_path / f"x.{ending}"
-    with pytest.raises(
-        ConfigError, match="neither a file nor a folder|must be a table|must be an .npz"
-    ):
+    with pytest.raises(ConfigError, match=r"must be (a table|an \.npz)"):
         reading.table.read(path) if ending == "csv" else reading.images(path, (4, 4, 1))
