@@ -5,9 +5,10 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 REPOSITORY = Path(__file__).parent.parent
 # XLA's older emitters compile in half the time; their programs compute the same, more slowly. And
@@ -40,7 +41,13 @@ gc.set_threshold(50_000, 20, 50)
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a test with `default_variants` the others are slow."""
+    """Makes variants slow that `default_variants` does not name, or that `one_in` passes over."""
+    counts: Counter[Any] = Counter()
+    for item in items:
+        if isinstance(item, pytest.Function) and (mark := item.get_closest_marker("one_in")):
+            if counts[item.function] % mark.args[0]:
+                item.add_marker("slow")
+            counts[item.function] += 1
     marked = [
         (item, mark)
         for item in items

@@ -22,7 +22,7 @@ QUICKLY = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 ROOT = Path(__file__).parent.parent
 PAGES = {p.stem: p for p in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
 TEXTS = {name: page.read_text() for name, page in PAGES.items()}
-OFTEN = ("README", "extend")  # pages whose commands are run by default
+OFTEN = ("README",)  # pages whose commands are run by default
 
 
 def blocks(language, *names):

@@ -53,6 +53,7 @@ def test_a_magnitude_of_zero_changes_nothing(change):
     np.testing.assert_allclose(jax.jit(change)(KEY, draw()), draw(), atol=1e-7, rtol=0)
 
 
+@pytest.mark.one_in(3)
 @ALL
 @pytest.mark.parametrize("shape", [(1, 1, 3), (8, 8, 1), (27, 31, 3), (1, 20, 1)], ids=str)
 def test_images_of_every_size_stay_in_range(name, shape):
@@ -87,6 +88,7 @@ def test_a_row_does_not_depend_on_the_other_images(name):
     np.testing.assert_array_equal(*same)
 
 
+@pytest.mark.one_in(3)
 @ALL
 def test_mapped_over_points_it_is_what_a_loop_gives_compiled_or_not(name):
     keys, x = jax.random.split(KEY, 3), np.stack([draw(), 1 - draw(), draw() ** 2])

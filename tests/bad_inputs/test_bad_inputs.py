@@ -17,7 +17,7 @@ from jaxdml.settings.resolve import resolve
 from tests.bad_inputs import outcome, page
 from tests.bad_inputs.arrays import as_npy, zipped
 
-OFTEN = 5  # each so manieth case is run by default
+OFTEN = 10  # each so manieth case is run by default
 EVERY = [
     pytest.param(
         theme, case, id=f"{theme}: {case.came}", marks=[pytest.mark.slow] * (n % OFTEN > 0)

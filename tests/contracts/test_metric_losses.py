@@ -172,6 +172,7 @@ def test_its_matrix_products_keep_all_bits_on_every_device(variant):
         assert "dot_general" not in line or "precision = [HIGHEST, HIGHEST]" in line
 
 
+@pytest.mark.one_in(3)
 @each
 def test_a_batch_of_batches_equals_a_loop(variant):
     cases = [batch(seed) for seed in range(4)]

@@ -95,6 +95,7 @@ def finite(tree):
     return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))
 
 
+@pytest.mark.one_in(3)
 @each
 @both_normalizers
 def test_weights_of_one_are_no_weights(variant, normalizer):
@@ -175,6 +176,7 @@ def test_the_order_of_weighted_rows_changes_nothing(variant):
     same(run(variant, *case, "rows")[:2], run(variant, *shuffled, "rows")[:2])
 
 
+@pytest.mark.one_in(3)
 @each
 def test_compiled_eager_and_vmapped_values_agree(variant):
     name, options = variant

@@ -44,7 +44,11 @@ def images(folder):
     return {"data.name": "arrays", "data.path": "own.npz"}
 
 
-@pytest.fixture(scope="module", params=[table, images], ids=["vectors", "images"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(table, marks=pytest.mark.slow), images],
+    ids=["vectors", "images"],
+)
 def studied(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     data = request.param(folder)

@@ -15,7 +15,7 @@ def server(tmp_path_factory):
     one.close()
 
 
-@pytest.mark.default_variants("SIGKILL checkpointing", "one bit flipped final networks")
+@pytest.mark.default_variants("SIGKILL checkpointing")
 @pytest.mark.parametrize(
     ("attempt", "fault", "where"),
     [

@@ -27,6 +27,7 @@ def temporaries(function, *arguments):
     return jax.jit(function).lower(*arguments).compile().memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     "variant", VARIANTS, ids=lambda v: "-".join((v[0], *map(str, v[1].values())))
 )

@@ -37,6 +37,7 @@ def naive(z, y, labelled, options, margin):
     )
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(o.values()))
 def test_it_equals_naive_loops_in_float64(options, float64):
     for seed in range(3):
@@ -45,6 +46,7 @@ def test_it_equals_naive_loops_in_float64(options, float64):
         np.testing.assert_allclose(ours, naive(z, y, labelled, options, 0.4), rtol=1e-12)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("options", OPTIONS[::4], ids=lambda o: "-".join(o.values()))
 def test_its_gradient_is_the_slope_of_the_naive_loops(options, float64):
     z, y, labelled = batch(7, size=9)
@@ -76,6 +78,7 @@ def test_float32_agrees_with_float64_on_a_full_batch():
         np.testing.assert_allclose(ours, exact, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compile_fully")
 def test_blocks_of_anchors_change_nothing_and_keep_memory_below_the_cube(monkeypatch, float64):
     z, y, labelled = batch(5, size=50)

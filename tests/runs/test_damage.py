@@ -72,6 +72,7 @@ def test_what_is_damaged_is_named_and_made_anew(pattern, kind, named, finished, 
     assert execute.run(BASE, GRID, copy.path, tmp_path).results() == run_folder.results()
 
 
+@pytest.mark.default_variants("truncated")
 @pytest.mark.parametrize("kind", ["one bit flipped", "truncated", "missing"])
 def test_one_damaged_point_does_not_stop_the_report_of_all_others(kind, copy, tmp_path):
     damage(kind, first(copy, "points/*/embeddings.npz"))

@@ -98,6 +98,7 @@ def trained(tmp_path, options):
     return [by_kind[kind] for kind in kinds]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "options",
     [
