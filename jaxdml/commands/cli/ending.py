@@ -8,7 +8,6 @@
 
 import errno
 import os
-import signal
 import sys
 import traceback
 from typing import IO, Any, NoReturn
@@ -18,6 +17,7 @@ import jax
 from jaxdml.runs.progress import printable
 
 USER, SYSTEM = 2, 3
+NOBODY_READS = 141  # 128 + SIGPIPE, which Windows has none of
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 OF_SYSTEM = FULL | {errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 KEPT = "what is finished is kept, and the same command goes on"
@@ -90,7 +90,7 @@ def end(code: int = 0) -> NoReturn:
             os.dup2(os.open(os.devnull, os.O_WRONLY), number)
     if code == 0 and error is not None:
         if error.errno == errno.EPIPE:
-            code = 128 + signal.SIGPIPE
+            code = NOBODY_READS
         else:
             complain(f"what was to be printed is lost: {error.strerror}")
             code = SYSTEM
