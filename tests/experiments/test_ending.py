@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 
 import jax
 import pytest
@@ -52,6 +53,17 @@ def test_an_error_of_the_system_is_one_sentence_with_a_code_of_its_own(error, co
     assert ending.code_of(error) == code
     assert sentence is None if said is None else sentence.startswith(said)
     assert said is None or "is kept" in sentence
+
+
+def test_threads_of_others_say_nothing(capsys):
+    error = RuntimeError("Event loop is closed")
+    arguments = type(error), error, None
+    thread = threading.Thread(target=ending._in_main_thread, args=arguments)
+    thread.start()
+    thread.join()
+    assert capsys.readouterr().err == ""
+    ending._in_main_thread(*arguments)
+    assert "Event loop is closed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, 3), (errno.EACCES, 2)])

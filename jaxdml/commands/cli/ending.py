@@ -9,6 +9,7 @@
 import errno
 import os
 import sys
+import threading
 import traceback
 from typing import IO, Any, NoReturn
 
@@ -77,6 +78,13 @@ def lasting_streams() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, kind(stream))
+    sys.excepthook = _in_main_thread
+
+
+def _in_main_thread(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Says nothing of threads of TensorStore, whose event loop is closed once a file has failed."""
+    if threading.current_thread() is threading.main_thread():
+        sys.__excepthook__(kind, error, trace)
 
 
 def end(code: int = 0) -> NoReturn:
