@@ -1,20 +1,23 @@
-"""Speed against PyTorch with pytorch-metric-learning, and against bare matrix products.
+"""Speed against PyTorch, against bare matrix products, and against the machine's roofline.
 
-    python -m experiments.bench [--rounds=5] [--data_dir=DATA] [--nogrid]
+    python -m experiments.bench [--cases="ae,few conv"] [--rounds=5] [--nogrid] [--write]
 
-First a step of training: the same networks (784-512-256-10, or the convolutional ones) and losses,
-Adam, batch 128, on random images that lie in memory as bytes. The contestants take turns in one
-process; PyTorch has a loop over tensors in memory and one over a data loader, and the faster one
-counts.
+First a step of training. For each case the same networks and losses are trained here and in
+PyTorch, in each way that someone would try who wants speed: see `experiments/benchmark/pytorch.py`.
+Each contestant is a process of its own. They take turns, and the fastest way of PyTorch counts.
+Products are those of the networks alone. The operations and operands that the compiler counts are
+set beside a large product and a copy of the same run: the larger share is that of the roofline.
+More than a copy's speed means that operands stay in caches.
 
 Then the whole of configs/bench_grid.py on MNIST (on digits where DATA has none): from the start of
-the command to its results, once with nothing compiled before, and once more. `make bench` installs
-what this needs.
+the command to its results, once with nothing compiled before, and once more; and the same points by
+a loop in PyTorch with its fused Adam.
+
+Beside each ratio stands the last one of this machine, from experiments/benchmark/ratios.csv;
+--write writes the new ones there. `make bench` installs what this needs.
 """
 
 import importlib.util
-import itertools
-import math
 import os
 import re
 import statistics
@@ -22,161 +25,113 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
+from experiments.benchmark import ours, products, ratios
+from experiments.benchmark.cases import CASES, Case
+from experiments.benchmark.turns import Contestant
 from jaxdml.commands import cli
-from jaxdml.options import ConfigError
-from jaxdml.settings import assembly
-from jaxdml.settings.resolve import resolve
-from jaxdml.train import population, programs, streams
-from jaxdml.types import Dataset, Split
+from jaxdml.options import ConfigError, listed
 
 ROUNDS = flags.DEFINE_integer("rounds", 5, "How often each contestant has its turn.", lower_bound=1)
+ONLY = flags.DEFINE_list("cases", None, "The cases whose steps are timed, by name. Default: all.")
+STEPS = flags.DEFINE_bool("steps", True, "Time the steps of training.")
 GRID = flags.DEFINE_bool("grid", True, "Time the whole grid, too: some minutes.")
-BATCH, STEPS = 128, 100
-Epoch = Callable[[], None]
-Layer = tuple[int, int, int]  # rows an image, of so many inputs each, and so many outputs
-
-
-def dense(*widths: int) -> list[Layer]:
-    """The matrix products of dense layers."""
-    return [(1, inputs, outputs) for inputs, outputs in itertools.pairwise(widths)]
-
-
-ENCODER, DECODER = dense(784, 512, 256, 10), dense(10, 256, 512, 784)
-CONVOLUTIONS = [(14 * 14, 9, 32), (7 * 7, 9 * 32, 64), *dense(7 * 7 * 64, 256, 10)]
-MIRRORED = [(rows, outputs, inputs) for rows, inputs, outputs in reversed(CONVOLUTIONS)]
-# name → system, encoder, labelled images, and the layers that each image of a step goes through
-CASES: dict[str, tuple[str, str, int, tuple[list[Layer], ...]]] = {
-    "ae": ("ae", "mlp", 60, (ENCODER + DECODER,)),
-    "dml, 60 labels": ("dml", "mlp", 60, (ENCODER,)),
-    "dml, 6,000 labels": ("dml", "mlp", 6000, (ENCODER,)),
-    "dml_ae joint, 6,000 labels": ("dml_ae", "mlp", 6000, (ENCODER + DECODER, ENCODER)),
-    "conv ae": ("ae", "conv", 60, (CONVOLUTIONS + MIRRORED,)),
-}
+WRITE = flags.DEFINE_bool("write", False, "Write the ratios to experiments/benchmark/ratios.csv.")
+GRID_CASES = ("40 points, first start", "40 points, second start")
 
 
 def main() -> None:
     """Prints the tables."""
     if not importlib.util.find_spec("pytorch_metric_learning"):
         raise ConfigError("bench needs PyTorch: pip install 'jaxdml[bench]'")
-    steps()
+    found: list[ratios.Ratio] = []
+    names = ONLY.value or list(CASES)
+    if strange := [name for name in names if name not in CASES]:
+        raise ConfigError(f"--cases must be some of {listed(CASES)}, but one is {strange[0]!r}")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # processes share a GPU
+    if STEPS.value:
+        flops, bandwidth = products.roofline()
+        print(f"{ratios.machine()}, {', '.join(ratios.now())}")
+        print(f"a large product {flops / 1e9:.0f} GFLOP/s, a copy {bandwidth / 1e9:.1f} GB/s")
+        found += [step(name, CASES[name], flops, bandwidth) for name in names]
     if GRID.value:
-        whole_grid()
+        found += whole_grid()
+    if WRITE.value:
+        ratios.write(found)
+        print(f"written to {ratios.FILE}")
 
 
-def steps() -> None:
-    """Milliseconds a step, medians of the turns."""
-    random = np.random.default_rng(0)
-    x = random.integers(0, 256, (BATCH * STEPS, 28, 28, 1), np.uint8)
-    y = random.integers(0, 10, len(x)).astype(np.int32)
-    head = ("jaxdml", "PyTorch", "data loader", "products", "× PyTorch", "of products")
-    print(f"{'ms a step, hard triplets':28}" + "".join(f"{name:>13}" for name in head))
-    for name, (system, encoder, labelled, chains) in CASES.items():
-        contestants = [
-            ours(system, encoder, labelled, x, y),
-            theirs(system, encoder, labelled, x, y, "in_memory"),
-            theirs(system, encoder, labelled, x, y, "by_loader"),
-            matrix_products(chains),
-        ]
-        times: list[list[float]] = [[] for _ in contestants]
-        for turn in range(1 + ROUNDS.value):
-            for epoch, taken in zip(contestants, times, strict=True):
+def step(name: str, case: Case, flops: float, bandwidth: float) -> ratios.Ratio:
+    """Times a case, and prints its rows: milliseconds for each step and point."""
+    from experiments.benchmark import pytorch
+
+    contestants = [
+        Contestant("jaxdml", ours.training, case),
+        Contestant("products", products.training, case),
+        *(Contestant(v, pytorch.training, case, v) for v in pytorch.variants(case)),
+    ]
+    print(f"\n{name}", flush=True)
+    facts: dict[str, dict[str, float]] = {}
+    for contestant in contestants:
+        answer = contestant.ready()
+        if isinstance(answer, str):
+            print(f"  {contestant.name:12} cannot take part: {answer}")
+        else:
+            facts[contestant.name] = answer
+    taken: dict[str, list[float]] = {name: [] for name in facts}
+    for _ in range(ROUNDS.value):
+        for contestant in contestants:
+            if contestant.name in taken:
+                taken[contestant.name].append(contestant.turn(case.steps) / case.points)
                 time.sleep(0.3)  # threads of the one before spin for a while
-                start = time.perf_counter()
-                epoch()
-                if turn:  # the first one warms up
-                    taken.append((time.perf_counter() - start) / STEPS)
-        a, b, c, d = (statistics.median(taken) for taken in times)
-        row = "".join(f"{1e3 * value:13.2f}" for value in (a, b, c, d))
-        print(f"{name:28}{row}{min(b, c) / a:12.2f}×{d / a:13.2f}")
-        flops = (
-            2
-            * BATCH
-            * sum(
-                rows * m * n * (3 if i else 2)  # no gradient by the images
-                for chain in chains
-                for i, (rows, m, n) in enumerate(chain)
-            )
-        )
-        print(f"{'':28}{'':39}{flops / d / 1e9:7.0f} GF/s")
+    for contestant in contestants:
+        contestant.close()
+    middle = {who: statistics.median(seconds) for who, seconds in taken.items()}
+    fastest = min(
+        (who for who in middle if who not in ("jaxdml", "products")), key=middle.__getitem__
+    )
+    for who, seconds in middle.items():
+        mark = "  fastest of PyTorch" if who == fastest else ""
+        print(f"  {who:12}{1e3 * seconds:9.3f} ms{mark}")
+    mine = middle["jaxdml"]
+    by_turn = [b / a for a, b in zip(taken["jaxdml"], taken[fastest], strict=True)]
+    row = ratios.Ratio(
+        ratios.machine(), name, middle[fastest] / mine, min(by_turn), max(by_turn), fastest,
+        middle["products"] / mine, *ratios.now(),
+    )  # fmt: skip
+    say(row)
+    done, moved = (
+        facts["jaxdml"]["flops"] / mine / flops,
+        facts["jaxdml"]["bytes"] / mine / bandwidth,
+    )
+    print(
+        f"  {facts['jaxdml']['flops'] / 1e6:.0f} MFLOP, {case.flops / 1e6:.0f} of them products, "
+        f"at {done:.2f} of a large product's speed; "
+        f"{facts['jaxdml']['bytes'] / 2**20:.0f} MiB of operands, at {moved:.2f} of a copy's",
+        flush=True,
+    )
+    return row
 
 
-def ours(system: str, encoder: str, labelled: int, x: np.ndarray, y: np.ndarray) -> Epoch:
-    """An epoch of this library's training program."""
-    resolved = resolve({"system": system, "model.encoder": encoder, "loss.mining": "hard"})
-    layout = population.layout(1)
-
-    def assemble(numbers: Any) -> Any:
-        return assembly.assemble({**resolved, **numbers}, (28, 28, 1), 10)
-
-    split = Split(x, y)
-    dataset = Dataset("random", split, split, split, tuple("0123456789"), "made here")
-    compiled = programs.programs(assemble, streams.Sizes(BATCH, len(x), None), layout)
-    rows = [np.arange(labelled)]
-    point_batch = population.stack([0], [resolved.numbers], rows, y, labelled, layout)
-    images = population.place_images(dataset, layout)
-    states = compiled.init(point_batch, images)
-    program = compiled.epoch((0,), math.ceil(len(x) / BATCH))
-
-    def epoch() -> None:
-        nonlocal states
-        states, metrics = program(states, point_batch, images, np.int32(1))
-        jax.block_until_ready((states, metrics))
-
-    return epoch
+def say(row: ratios.Ratio) -> None:
+    """Prints a ratio, and the last one of this machine."""
+    before = ratios.read().get((row.machine, row.case))
+    last = f" (last {before.of_pytorch:.2f}, {before.date})" if before else ""
+    print(
+        f"  {row.of_pytorch:.2f} × PyTorch, {row.lowest:.2f} to {row.highest:.2f} by turns{last}",
+        end="",
+    )
+    if row.of_products is not None:
+        last = f" (last {before.of_products:.2f})" if before and before.of_products else ""
+        print(f"; {row.of_products:.2f} of the products' speed{last}", end="")
+    print()
 
 
-def theirs(
-    system: str, encoder: str, labelled: int, x: np.ndarray, y: np.ndarray, batches: str
-) -> Epoch:
-    """The same in PyTorch, with one of the ways to get batches."""
-    import torch
-
-    from experiments import bench_pytorch
-
-    arrays = torch.from_numpy(x.reshape(len(x), -1)), torch.from_numpy(y).long()
-    images, labels, rows = (a.to(bench_pytorch.DEVICE) for a in (*arrays, torch.arange(labelled)))
-    made = getattr(bench_pytorch, batches)(images)
-    _, train = bench_pytorch.training(system, images, labels, rows, made, encoder)
-
-    def epoch() -> None:
-        train(STEPS)
-        if images.is_cuda:
-            torch.cuda.synchronize()
-
-    return epoch
-
-
-def matrix_products(chains: tuple[list[Layer], ...]) -> Epoch:
-    """Only the matrix products of a step: forwards, and both ways backwards where needed."""
-
-    def step(weights: list[list[jax.Array]], _: None) -> tuple[list[list[jax.Array]], Any]:
-        moved, total = [], jnp.zeros(())
-        for own, given in zip(weights, inputs, strict=True):
-            slopes = []
-            for i, (weight, x) in enumerate(zip(own, given, strict=True)):
-                out = x @ weight
-                slopes.append(x.T @ out)
-                if i:
-                    total += (out @ weight.T).sum()
-            moved.append([w - 1e-9 * s for w, s in zip(own, slopes, strict=True)])
-        return moved, total
-
-    inputs = [[jnp.ones((BATCH * rows, m)) for rows, m, _ in chain] for chain in chains]
-    weights = [[jnp.full((m, n), 0.01) for _, m, n in chain] for chain in chains]
-    program = jax.jit(lambda weights: jax.lax.scan(step, weights, length=STEPS))
-    return lambda: jax.block_until_ready(program(weights))
-
-
-def whole_grid() -> None:
+def whole_grid() -> list[ratios.Ratio]:
     """Seconds from start to results, in processes of their own."""
     data = cli.data_dir()
     name = "mnist" if (data / "mnist").is_dir() else "digits"
@@ -191,12 +146,22 @@ def whole_grid() -> None:
         other = [*module, "experiments.bench_pytorch", f"--data_dir={data}", f"--data={name}"]
         plain, their_score = timed(other, dict(os.environ))
         print(f"\n40 points of two epochs on {name}, scored by nearest neighbours, in seconds")
-        print(f"{'jaxdml, first start':28}{first:13.1f}   compiling {compiling:.1f}")
+        print(f"  {'jaxdml, first start':28}{first:9.1f}   compiling {compiling:.1f}")
         print(
-            f"{'jaxdml, second start':28}{second:13.1f}   compiling {seconds_compiling(said):.1f}"
+            f"  {'jaxdml, second start':28}{second:9.1f}   compiling {seconds_compiling(said):.1f}"
         )
-        print(f"{'PyTorch, scikit-learn':28}{plain:13.1f}   {plain / first:.2f}× the first start")
-        print(f"PyTorch, {their_score.splitlines()[-1]}; jaxdml: {mean(scratch)}")
+        print(f"  {'PyTorch, scikit-learn':28}{plain:9.1f}")
+        print(f"  PyTorch, {their_score.splitlines()[-1]}; jaxdml: {mean(scratch)}")
+    rows = []
+    for case, seconds in zip(GRID_CASES, (first, second), strict=True):
+        ratio = plain / seconds
+        row = ratios.Ratio(
+            ratios.machine(), case, ratio, ratio, ratio, "fused", None, *ratios.now()
+        )
+        print(f"  {case}:", end="")
+        say(row)
+        rows.append(row)
+    return rows
 
 
 def timed(command: list[str], environment: dict[str, str]) -> tuple[float, str]:

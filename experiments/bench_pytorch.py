@@ -1,4 +1,4 @@
-"""The benchmark's counterpart, written plainly in PyTorch with pytorch-metric-learning.
+"""The benchmark's counterpart: the same grid by a loop in PyTorch, with its fused Adam.
 
     python -m experiments.bench_pytorch --data_dir=DATA      (the points of configs/bench_grid.py)
 
@@ -7,129 +7,24 @@ and scikit-learn's nearest neighbours on two thirds of the test embeddings and o
 images.
 """
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import torch
 from absl import flags
-from pytorch_metric_learning.distances import LpDistance
-from pytorch_metric_learning.losses import TripletMarginLoss
-from pytorch_metric_learning.miners import BatchHardMiner
 from sklearn.metrics import accuracy_score, adjusted_mutual_info_score
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
 
 from configs import bench_grid
+from experiments.benchmark.cases import BATCH
+from experiments.benchmark.pytorch import DEVICE, Data, Objective, step_of_one
 from jaxdml import data
 from jaxdml.commands import cli
 from jaxdml.runs.planning import grid
 from jaxdml.runs.planning.splits import select
 from jaxdml.settings.fields import flatten
 
+VARIANT = "fused"
 DATA = flags.DEFINE_string("data", None, "Another data set than the grid's.")
-BATCH = 128
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-Batches = Callable[[int], Iterator[Tensor]]
-
-
-def networks(encoder: str, pixels: int) -> tuple[nn.Module, nn.Module]:
-    """Encoder and decoder: `mlp`, pixels-512-256-10, or `conv`, of 28 × 28 pixels."""
-    return convolutional() if encoder == "conv" else dense(pixels)
-
-
-def dense(pixels: int) -> tuple[nn.Module, nn.Module]:
-    """The network of jaxdml/models/mlp.py."""
-    encoder = nn.Sequential(
-        nn.Linear(pixels, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)
-    )
-    decoder = nn.Sequential(
-        nn.Linear(10, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, pixels)
-    )
-    return encoder, decoder
-
-
-def convolutional() -> tuple[nn.Module, nn.Module]:
-    """The network of jaxdml/models/conv.py. Channels last is the faster layout here."""
-    encoder = nn.Sequential(
-        nn.Unflatten(1, (1, 28, 28)),
-        nn.Conv2d(1, 32, 3, stride=2, padding=1), nn.ReLU(),
-        nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(),
-        nn.Flatten(), nn.Linear(7 * 7 * 64, 256), nn.ReLU(), nn.Linear(256, 10),
-    )  # fmt: skip
-    decoder = nn.Sequential(
-        nn.Linear(10, 256), nn.ReLU(), nn.Linear(256, 7 * 7 * 64), nn.ReLU(),
-        nn.Unflatten(1, (64, 7, 7)),
-        nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1), nn.ReLU(),
-        nn.ConvTranspose2d(32, 1, 3, stride=2, padding=1, output_padding=1), nn.Flatten(),
-    )  # fmt: skip
-    layout = torch.channels_last
-    return encoder.to(memory_format=layout), decoder.to(memory_format=layout)
-
-
-def in_memory(images: Tensor) -> Batches:
-    """Batches of images by indexing tensors."""
-
-    def batches(steps: int) -> Iterator[Tensor]:
-        order = torch.randperm(len(images), device=images.device)
-        for i in range(steps):
-            yield images[order[i * BATCH : (i + 1) * BATCH]].float() / 255
-
-    return batches
-
-
-def by_loader(images: Tensor) -> Batches:
-    """Batches of images by a data loader, as in the thesis."""
-    loader = DataLoader(TensorDataset(images.cpu()), batch_size=BATCH, shuffle=True)
-
-    def batches(steps: int) -> Iterator[Tensor]:
-        for (batch,) in loader:
-            yield batch.to(DEVICE).float() / 255
-
-    return batches
-
-
-def training(
-    system: str,
-    images: Tensor,
-    labels: Tensor,
-    labelled: Tensor,
-    batches: Batches,
-    encoder: str = "mlp",
-) -> tuple[nn.Module, Callable[[int], None]]:
-    """The encoder, and a function that trains an epoch of so many steps.
-
-    Args:
-      system: `ae`, `dml` or joint `dml_ae`, with hard triplets of margin 0.2 and α = 0.5.
-      images: u8[N, pixels], on DEVICE, as all tensors.
-      labels: i64[N].
-      labelled: rows of the images whose labels are used.
-      batches: gives an epoch of all images.
-      encoder: `mlp` or `conv`.
-    """
-    encode, decode = networks(encoder, images.shape[1])
-    trained = nn.ModuleList([encode] if system == "dml" else [encode, decode]).to(DEVICE)
-    optimizer = torch.optim.Adam(trained.parameters(), lr=1e-3)
-    distance = LpDistance(normalize_embeddings=False)
-    miner, triplet = BatchHardMiner(distance=distance), TripletMarginLoss(0.2, distance=distance)
-
-    def epoch(steps: int) -> None:
-        unlabelled = batches(steps) if system != "dml" else iter([None] * steps)
-        for batch in unlabelled:
-            loss = torch.zeros((), device=DEVICE)
-            if batch is not None:
-                error = (decode(encode(batch)) - batch) ** 2
-                loss = loss + 0.5 * error.sum(dim=1).mean()
-            if system != "ae":
-                rows = labelled[torch.randint(len(labelled), (BATCH,), device=DEVICE)]
-                z = encode(images[rows].float() / 255)
-                loss = loss + 0.5 * triplet(z, labels[rows], miner(z, labels[rows]))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-
-    return encode, epoch
 
 
 def score(
@@ -156,13 +51,13 @@ def main() -> None:
     for point in points:
         rows = select(point.setting, dataset)
         torch.manual_seed(point.setting["seed"])
-        system = point.setting["system"]
-        encoder, epoch = training(system, x, y, torch.from_numpy(rows).to(DEVICE), in_memory(x))
-        for _ in range(point.setting["train.epochs"]):
-            epoch(steps)
+        objective = Objective(point.setting["system"], "mlp", x.shape[1], VARIANT).to(DEVICE)
+        step = step_of_one(objective, VARIANT, Data(x, y, torch.from_numpy(rows).to(DEVICE)))
+        for _ in range(point.setting["train.epochs"] * steps):
+            step()
         with torch.no_grad():
-            z = encoder(test.float() / 255).cpu().numpy()
-            z_labelled = encoder(x[rows].float() / 255).cpu().numpy()
+            z = objective.encode(test.float() / 255).cpu().numpy()
+            z_labelled = objective.encode(x[rows].float() / 255).cpu().numpy()
         fit, scored = train_test_split(np.arange(len(z)), test_size=1 / 3, random_state=0)
         labels = dataset.test.y
         thesis = score(z[fit], labels[fit], z[scored], labels[scored])

@@ -1,0 +1,1 @@
+"""What `experiments.bench` compares: the cases, and who takes part in them."""
