@@ -215,5 +215,6 @@ def _remember(
     stored_plan["data_dir"] = str(data_dir.resolve())
     for members in plan.cohorts:
         ids = _entry(stored_plan, members)["points"]
-        ids += [point.id for point in members.points if point.id not in set(ids)]
+        known = set(ids)
+        ids += [point.id for point in members.points if point.id not in known]
     run_folder.write_plan(stored_plan)
