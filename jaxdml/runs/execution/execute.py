@@ -58,7 +58,7 @@ def run(
         plan = planning.plan(planned, load, finished)
         run_folder.check_data(plan.data)
         run_folder.claim(flatten(base))
-        _remember(run_folder, points, paths, plan, data_dir)
+        remember(run_folder, points, paths, plan, data_dir)
         left = [
             members
             for members in plan.cohorts
@@ -194,7 +194,7 @@ def _entry(stored_plan: dict[str, Any], members: Cohort) -> dict[str, Any]:
     return stored_plan["cohorts"][-1]
 
 
-def _remember(
+def remember(
     run_folder: folder.Folder,
     points: Sequence[GridPoint],
     paths: Sequence[str],
