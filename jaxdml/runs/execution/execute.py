@@ -139,7 +139,8 @@ def _on_cluster(
             groups = len(members.points) // (size.width * size.devices * tasks.workers)
             size = size._replace(rounds=max(1, min(size.rounds, groups)))
             for chunk in _chunks(run_folder, members, size, finished):
-                tasks.submit(done, chunk, cluster.carry_out, chunk, finished)
+                of_chunk = finished & {point.id for point in chunk.members.points}
+                tasks.submit(done, chunk, cluster.carry_out, chunk, of_chunk)
 
         def done(loss: float, chunk: Chunk) -> None:
             for point in chunk.members.points:
