@@ -247,6 +247,7 @@ ONLY_IN = {
         "jaxdml/labelling/suggestion.py",
     },
     "optax": {"jaxdml/train"},
+    "pynndescent": {"jaxdml/graph/approximate.py"},
     "scipy": {
         "jaxdml/priors/sphere.py",
         "jaxdml/evaluate",

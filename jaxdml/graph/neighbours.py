@@ -1,4 +1,4 @@
-"""The k nearest neighbours of each embedding among the others, exactly, in blocks.
+"""The k nearest neighbours of each embedding among the others, in blocks: exactly, unless asked.
 
 Matrix products in float32 propose a few more candidates than k. Their distances are then found
 again in float64. A bound on rounding says whether a row that was not proposed could be as near:
@@ -6,7 +6,8 @@ if so, the row is searched again, first with float64 products, and at last witho
 So the result is the same whatever library or number of threads computes the products.
 
 Time grows with N²: 60,000 embeddings of 64 dimensions take about 10 seconds of one core.
-It is shared among as many threads as the linear algebra library may have.
+It is shared among as many threads as the linear algebra library may have. For many more there is
+an approximate search, see `jaxdml.graph.approximate`.
 """
 
 import functools
@@ -19,6 +20,7 @@ from jaxtyping import Float
 from threadpoolctl import ThreadpoolController
 
 from jaxdml.arguments import checked
+from jaxdml.graph import approximate as approximately
 from jaxdml.options import at_least
 
 SPARE = 8  # candidates beyond the k nearest
@@ -40,12 +42,16 @@ class Neighbours(NamedTuple):
 
 
 @checked
-def nearest(embeddings: Float[np.ndarray, "rows dim"], k: int) -> Neighbours:
+def nearest(
+    embeddings: Float[np.ndarray, "rows dim"], k: int, *, approximate: bool = False
+) -> Neighbours:
     """The k nearest neighbours of each embedding, but for itself; equal distances by lower row.
 
     Args:
       embeddings: f32[N, D], finite.
       k: at least 1. Where there are fewer than k others, all of them are neighbours.
+      approximate: whether a few neighbours may be missed, for others that are a little further:
+        with `jaxdml[umap]`, for hundreds of thousands of embeddings.
 
     Raises:
       ValueError: for a k below 1, or embeddings that are not finite.
@@ -63,7 +69,7 @@ def nearest(embeddings: Float[np.ndarray, "rows dim"], k: int) -> Neighbours:
         return Neighbours(np.zeros((len(z), 0), np.int32), np.zeros((len(z), 0), np.float32))
     first, group = _distinct(z)
     few = z[first].astype(np.float64)
-    rows, squares = _search(few, min(k, len(few) - 1))
+    rows, squares = _search(few, min(k, len(few) - 1), approximate)
     if len(few) < len(z):
         rows, squares = _expanded(rows, squares, group, k)
     return Neighbours(rows.astype(np.int32), np.sqrt(squares).astype(np.float32))
@@ -79,11 +85,14 @@ def _distinct(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first[order], rank[group]
 
 
-def _search(z: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _search(z: np.ndarray, k: int, approximate: bool) -> tuple[np.ndarray, np.ndarray]:
     """Rows i64[N, k] and squared distances f64[N, k] of distinct embeddings f64[N, D]."""
     rows, squares = np.zeros((len(z), k), np.int64), np.zeros((len(z), k))
     todo = np.arange(len(z))
-    if k and len(z) > SMALL and k + SPARE < len(z) - 1:
+    many = k and len(z) > SMALL and k + SPARE < len(z) - 1
+    if many and approximate:
+        todo = approximately.fill(z, rows, squares)
+    elif many:
         # float32 holds the difference of embeddings that are far from 0 and near to each other
         centred = z - z.mean(axis=0).astype(np.float32)
         scale = 2.0 ** -np.ceil(np.log2(np.abs(centred).max()))

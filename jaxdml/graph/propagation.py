@@ -45,6 +45,7 @@ def propagate(
     method: str = "poisson",
     neighbours: int = 10,
     shares: np.ndarray | None = None,
+    approximate: bool = False,
 ) -> Propagated:
     """The labels of all embeddings, from those of a few.
 
@@ -64,6 +65,7 @@ def propagate(
       shares: f32[C], at least 0, which the classes shall have among the predictions, see `shares`;
         `None`: whatever comes. Those of classes without a labelled row are divided among the
         others.
+      approximate: as for `jaxdml.graph.neighbours.nearest`.
 
     Raises:
       ValueError: for a value out of range, or shapes that do not agree.
@@ -76,7 +78,7 @@ def propagate(
     one_of("method", method, METHODS)
     if ((labelled_labels < 0) | (labelled_labels >= classes)).any():
         raise ValueError(f"labelled_labels must be at least 0 and less than {classes}")
-    graph = weights(nearest(embeddings, neighbours))
+    graph = weights(nearest(embeddings, neighbours, approximate=approximate))
     targets = np.zeros((len(embeddings), classes))
     targets[labelled_indices, labelled_labels] = 1
     scores = METHODS[method](graph, targets)

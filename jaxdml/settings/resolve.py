@@ -10,7 +10,7 @@ from jaxdml.options import defaults, find, optional_kinds
 from jaxdml.settings import assembly, cross_checks, parts, systems
 from jaxdml.settings.fields import COMMON, SAMPLER, flatten, usual
 from jaxdml.settings.layers import Part, placed
-from jaxdml.settings.setting import Setting
+from jaxdml.settings.setting import OF_A_POINT, Setting
 from jaxdml.values import coerce
 
 # An option → another one, and the value of it that leaves the first unread.
@@ -57,6 +57,44 @@ def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> Setti
     setting = Setting({"system": name} | read, unset | dict(system.defaults))
     assembly.assemble(setting, (1, 1, 1), 1)  # each part checks its own options
     return setting
+
+
+class Resolver:
+    """Resolves many configurations, as of a grid, and works out once what several of them share.
+
+    Only the fields of `OF_A_POINT`, like the seed, are read anew where all others are equal.
+    It lives as long as one call, in which a user's own parts stay what they are.
+
+    Args:
+      elsewhere: as for `resolve`.
+
+    >>> resolver = Resolver()
+    >>> [resolver.resolve({"system": "ae", "seed": seed})["seed"] for seed in (0, 1)]
+    [0, 1]
+    """
+
+    def __init__(self, elsewhere: Collection[str] = ()) -> None:
+        self.elsewhere = elsewhere
+        self._resolved: dict[str, Setting] = {}  # all but a point's own fields → one of the points
+
+    def resolve(self, config: Mapping[str, Any]) -> Setting:
+        """As the function `resolve`, which says what is raised."""
+        shared = flatten(config)
+        own = {path: shared.pop(path, None) for path in OF_A_POINT}
+        key = repr(sorted(shared.items()))  # 1, 1.0 and True are equal, but not as text
+        if key not in self._resolved:
+            self._resolved[key] = resolve(config, self.elsewhere)
+            return self._resolved[key]
+        like = self._resolved[key]
+        default = like.unset
+        setting = like.with_own(
+            {
+                path: COMMON[path].checked(path, default[path] if value is None else value)
+                for path, value in own.items()
+            }
+        )
+        cross_checks.check(setting)
+        return setting
 
 
 def _named(flat: Mapping[str, Any], value_by_path: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,8 @@ NOT_TRAINING = ("eval.", *EXECUTION)
 NOT_SOURCE = (*LABELLED, "data.invariances")
 # Fields that differ between the points of a cohort without being numbers of an objective.
 OF_A_POINT = ("seed", WARM_START, *LABELLED)
+# What a setting answers that does not depend on them.
+SHARED = ("_terms", "numbers", "static", "reads_labels")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,12 @@ class Setting(Mapping[str, Any]):
 
     def __getstate__(self) -> dict[str, Any]:
         return {"values_of": self.values_of, "unset": self.unset}  # what is cached is made anew
+
+    def with_own(self, own: Mapping[str, Any]) -> "Setting":
+        """The setting with other values of fields of `OF_A_POINT`; the rest is not found again."""
+        other = Setting({**self.values_of, **own}, self.unset)
+        vars(other).update({name: getattr(self, name) for name in SHARED})
+        return other
 
     @functools.cached_property
     def _terms(self) -> parts.Terms:
@@ -107,7 +115,7 @@ class Setting(Mapping[str, Any]):
         varying = (*self.numbers, *OF_A_POINT)
         return tuple(
             (path, value)
-            for path, value in self.items()
+            for path, value in self.values_of.items()
             if path not in varying and not path.startswith(NOT_TRAINING)
         )
 
@@ -116,7 +124,7 @@ class Setting(Mapping[str, Any]):
     @property
     def source(self) -> tuple[tuple[str, Any], ...]:
         """See the function `source`."""
-        return source(self)
+        return source(self.values_of)
 
     @property
     def labelled_by(self) -> tuple[tuple[str, Any], ...]:
@@ -160,7 +168,7 @@ class Setting(Mapping[str, Any]):
     @functools.cached_property
     def training_fields(self) -> dict[str, Any]:
         """The fields that change what is trained; see the function `training_fields`."""
-        return training_fields(self)
+        return training_fields(self.values_of)
 
     @functools.cached_property
     def training(self) -> str:
@@ -168,8 +176,14 @@ class Setting(Mapping[str, Any]):
 
         If it reads no labels, it is the same training also of other labels.
         """
-        unread = () if self.reads_labels else LABELLED
-        return as_text({p: value for p, value in self.training_fields.items() if p not in unread})
+        if self.reads_labels:
+            return self.training_text
+        return as_text({p: v for p, v in self.training_fields.items() if p not in LABELLED})
+
+    @functools.cached_property
+    def training_text(self) -> str:
+        """The fields that change what is trained, as text."""
+        return as_text(self.training_fields)
 
     def on(self, dataset: Dataset) -> "SettingOnData":
         """The setting together with the sizes of a data set that a training needs.

@@ -58,7 +58,7 @@ def run(
         plan = planning.plan(planned, load, finished)
         run_folder.check_data(plan.data)
         run_folder.claim(flatten(base))
-        _remember(run_folder, points, paths, plan, data_dir)
+        remember(run_folder, points, paths, plan, data_dir)
         left = [
             members
             for members in plan.cohorts
@@ -139,7 +139,8 @@ def _on_cluster(
             groups = len(members.points) // (size.width * size.devices * tasks.workers)
             size = size._replace(rounds=max(1, min(size.rounds, groups)))
             for chunk in _chunks(run_folder, members, size, finished):
-                tasks.submit(done, chunk, cluster.carry_out, chunk, finished)
+                of_chunk = finished & {point.id for point in chunk.members.points}
+                tasks.submit(done, chunk, cluster.carry_out, chunk, of_chunk)
 
         def done(loss: float, chunk: Chunk) -> None:
             for point in chunk.members.points:
@@ -194,7 +195,7 @@ def _entry(stored_plan: dict[str, Any], members: Cohort) -> dict[str, Any]:
     return stored_plan["cohorts"][-1]
 
 
-def _remember(
+def remember(
     run_folder: folder.Folder,
     points: Sequence[GridPoint],
     paths: Sequence[str],
@@ -215,5 +216,6 @@ def _remember(
     stored_plan["data_dir"] = str(data_dir.resolve())
     for members in plan.cohorts:
         ids = _entry(stored_plan, members)["points"]
-        ids += [point.id for point in members.points if point.id not in set(ids)]
+        known = set(ids)
+        ids += [point.id for point in members.points if point.id not in known]
     run_folder.write_plan(stored_plan)

@@ -17,6 +17,7 @@ from jaxdml.options import ConfigError
 from jaxdml.runs.planning.points import GridPoint, point
 from jaxdml.settings import parts
 from jaxdml.settings.fields import EXECUTION, PLACES, assign, flatten
+from jaxdml.settings.resolve import Resolver
 
 Grid = Sequence[Mapping[Any, Any]]
 _FIXED = ("eval.", *EXECUTION)
@@ -38,12 +39,12 @@ def expand(base: Mapping[str, Any], grid: Grid) -> list[GridPoint]:
         raise ConfigError(f"a grid must be a tuple of mappings, like ({{…}},), but is {grid!r}")
     flat = flatten(base)
     points: dict[str, GridPoint] = {}
-    elsewhere = parts.sections([flat, *_changes(grid)])
+    resolver = Resolver(parts.sections([flat, *_changes(grid)]))
     for mapping in grid:
         axes = [_axis(key, values) for key, values in mapping.items()]
         for combination in itertools.product(*axes):
             changes = {path: value for part in combination for path, value in part.items()}
-            new_point = point(assign(flat, changes), elsewhere)
+            new_point = point(assign(flat, changes), resolver)
             same = points.setdefault(new_point.id, new_point)
             if same.setting != new_point.setting:
                 both = same.setting, new_point.setting

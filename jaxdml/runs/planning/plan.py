@@ -11,8 +11,8 @@ from jaxdml.options import ConfigError
 from jaxdml.report.tables.sharing import shared_labels
 from jaxdml.runs.planning.loading import LoadDataset, columns_as_json, described
 from jaxdml.runs.planning.points import Cohort, GridPoint, Static
-from jaxdml.runs.planning.splits import check_scoring, note_of_folds, select
-from jaxdml.settings.setting import SettingOnData
+from jaxdml.runs.planning.splits import READ_BY_SCORING, check_scoring, note_of_folds, select
+from jaxdml.settings.setting import Setting, SettingOnData
 from jaxdml.train import epoch
 from jaxdml.types import Dataset
 
@@ -52,6 +52,8 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
     members: dict[Static, list[GridPoint]] = {}
     labelled: dict[str, np.ndarray] = {}
     chosen: dict[tuple[Any, ...], np.ndarray] = {}
+    scored: set[tuple[Any, ...]] = set()  # what `check_scoring` has seen
+    passes: dict[tuple[Any, ...], bool] = {}  # what a routine depends on → see `_passes`
     missing: dict[tuple[Dataset, int], list[int]] = {}
     names: dict[str, tuple[str, ...]] = {}
     prints: dict[str, str] = {}
@@ -79,7 +81,10 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
             if of_vectors is not None:
                 columns[described(c)] = columns_as_json(of_vectors)
         dataset = datasets[source]
-        check_scoring(c, dataset)
+        scoring = source, *(c[path] for path in READ_BY_SCORING)
+        if scoring not in scored:
+            check_scoring(c, dataset)
+            scored.add(scoring)
         selection = source, c.labelled_by
         if selection not in chosen:
             indices = select(c, dataset)
@@ -93,7 +98,10 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
             missing.setdefault((dataset, len(indices)), []).append(lost)
         labelled[point.id] = chosen[selection]
         if point.id not in alike:
-            shape = static(point, dataset, len(labelled[point.id]))
+            routine = c.static, *c.numbers.items()
+            if routine not in passes:
+                passes[routine] = _passes(c, dataset)
+            shape = _static(c, passes[routine], len(labelled[point.id]))
             members.setdefault(shape, []).append(point)
     for shape, group in members.items():
         _check(shape, group[0].setting.on(datasets[group[0].setting.source]))
@@ -131,9 +139,17 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
 
 def static(point: GridPoint, dataset: Dataset, labelled_count: int) -> Static:
     """What shapes this point's program."""
-    phases = point.setting.on(dataset).method.routine.phases
-    passes = any(phase.length == "labelled" for phase in phases)
-    return Static(point.setting.static, labelled_count if passes else None)
+    return _static(point.setting, _passes(point.setting, dataset), labelled_count)
+
+
+def _static(setting: Setting, passes: bool, labelled_count: int) -> Static:
+    return Static(setting.static, labelled_count if passes else None)
+
+
+def _passes(setting: Setting, dataset: Dataset) -> bool:
+    """Whether an epoch is a pass over the labelled images: then their number shapes the program."""
+    phases = setting.on(dataset).method.routine.phases
+    return any(phase.length == "labelled" for phase in phases)
 
 
 def _check(shape: Static, first: SettingOnData) -> None:

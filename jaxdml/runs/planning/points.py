@@ -1,11 +1,11 @@
 """Points of a grid: what each is, and under which name a run knows it."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jaxdml.settings.resolve import resolve
+from jaxdml.settings.resolve import Resolver
 from jaxdml.settings.setting import Setting, as_text, training_fields
 
 
@@ -34,16 +34,15 @@ class Cohort:
     capacity: int  # the most labelled images that one of them has
 
 
-def point(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> GridPoint:
+def point(config: Mapping[str, Any], resolver: Resolver | None = None) -> GridPoint:
     """A point that no run knows yet: its id is a hash of what is trained.
 
     Args:
-      config, elsewhere: as for `resolve`.
+      config: as for `resolve`.
+      resolver: of the grid that it is of, if there are more points.
     """
-    setting = resolve(config, elsewhere)
-    return GridPoint(
-        hashlib.sha256(as_text(setting.training_fields).encode()).hexdigest()[:12], setting
-    )
+    setting = (resolver or Resolver()).resolve(config)
+    return GridPoint(hashlib.sha256(setting.training_text.encode()).hexdigest()[:12], setting)
 
 
 def with_stored_ids(

@@ -11,7 +11,11 @@ from jaxdml.options import ConfigError
 from jaxdml.runs.planning.loading import LoadDataset
 from jaxdml.runs.planning.points import GridPoint, point
 from jaxdml.settings.fields import WARM_START
+from jaxdml.settings.resolve import Resolver
 from jaxdml.types import Dataset, Split
+
+# The fields that `check_scoring` reads.
+READ_BY_SCORING = ("data.fold", "eval.split", "eval.protocols")
 
 
 def check_scoring(resolved: Mapping[str, Any], dataset: Dataset) -> None:
@@ -100,12 +104,14 @@ def with_folds(points: Sequence[GridPoint], load: LoadDataset) -> list[GridPoint
       load: gives data sets.
     """
     points_by_id: dict[str, GridPoint] = {}
+    resolver = Resolver()
     for whole in points:
         c = whole.setting
         folds = load(c).folds if "data.folds" in c and c["eval.split"] == "test" else 0
         folds = folds if c[WARM_START] is None else 0  # its parent knows the labels of all of them
         held_out = range(folds) if c.get("data.fold") is None else ()
-        for grid_point in (*(point({**c, "data.fold": fold}) for fold in held_out), whole):
+        parts = (point({**c, "data.fold": fold}, resolver) for fold in held_out)
+        for grid_point in (*parts, whole):
             points_by_id.setdefault(grid_point.id, grid_point)
     return list(points_by_id.values())
 
