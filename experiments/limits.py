@@ -1,8 +1,8 @@
 """What large numbers cost beside training: points to plan, embeddings in a graph, tasks of a fleet.
 
-    python -m experiments.scale --plan=10000
-    python -m experiments.scale --graph=1000000
-    python -m experiments.scale --tasks=2000
+    python -m experiments.limits --plan=10000
+    python -m experiments.limits --graph=1000000
+    python -m experiments.limits --tasks=2000
 
 The first plans a grid of so many points on digits, without training. The second finds the nearest
 neighbours of so many vectors approximately, and compares a sample with the exact ones. The third
