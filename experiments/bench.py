@@ -35,9 +35,12 @@ from experiments.benchmark.cases import CASES, Case
 from experiments.benchmark.turns import Contestant
 from jaxdml.commands import cli
 from jaxdml.options import ConfigError, listed
+from jaxdml.train import population
 
 ROUNDS = flags.DEFINE_integer("rounds", 5, "How often each contestant has its turn.", lower_bound=1)
-ONLY = flags.DEFINE_list("cases", None, "The cases whose steps are timed, by name. Default: all.")
+ONLY = flags.DEFINE_list(
+    "cases", None, "Cases whose steps are timed. Default: all that fit the device."
+)
 STEPS = flags.DEFINE_bool("steps", True, "Time the steps of training.")
 GRID = flags.DEFINE_bool("grid", True, "Time the whole grid, too: some minutes.")
 WRITE = flags.DEFINE_bool("write", False, "Write the ratios to experiments/benchmark/ratios.csv.")
@@ -49,7 +52,7 @@ def main() -> None:
     if not importlib.util.find_spec("pytorch_metric_learning"):
         raise ConfigError("bench needs PyTorch: pip install 'jaxdml[bench]'")
     found: list[ratios.Ratio] = []
-    names = ONLY.value or list(CASES)
+    names = ONLY.value or usual()
     if strange := [name for name in names if name not in CASES]:
         raise ConfigError(f"--cases must be some of {listed(CASES)}, but one is {strange[0]!r}")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # processes share a GPU
@@ -63,6 +66,11 @@ def main() -> None:
     if WRITE.value:
         ratios.write(found)
         print(f"written to {ratios.FILE}")
+
+
+def usual() -> list[str]:
+    """All cases on an accelerator; on a CPU, where points follow each other, up to eight points."""
+    return [name for name, case in CASES.items() if population.accelerated() or case.points <= 8]
 
 
 def step(name: str, case: Case, flops: float, bandwidth: float) -> ratios.Ratio:

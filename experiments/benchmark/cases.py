@@ -116,6 +116,7 @@ CASES: dict[str, Case] = {
     "few conv 8 points": RECIPE._replace(points=8, steps=2),
     "few conv 64 points": RECIPE._replace(points=64, steps=1),
     "few resnet 8 points": DEEPER._replace(points=8, steps=1),
+    "few resnet 64 points": DEEPER._replace(points=64, steps=1),
 }
 
 

@@ -14,10 +14,10 @@ Make = Callable[..., tuple[Turn, dict[str, float]]]
 
 
 class Contestant:
-    """A process that makes a training, and then times turns of it when asked."""
+    """A process that makes a training, takes one uncounted turn, and waits to be asked for more."""
 
     def __init__(self, name: str, make: Make, *args: Any) -> None:
-        """Starts the process, which waits until `ready` is called."""
+        """Starts the process; the first of the arguments is the case."""
         self.name = name
         context = multiprocessing.get_context("spawn")  # JAX and forks do not go together
         self._here, there = context.Pipe()
@@ -25,12 +25,11 @@ class Contestant:
         self._process.start()
 
     def ready(self) -> dict[str, float] | str:
-        """Makes the training, and takes one turn that is not counted.
+        """Waits until it can be timed.
 
         Returns:
-          What `make` says of it, or one sentence of why it cannot take part.
+          What `make` says of the training, or one sentence of why it cannot take part.
         """
-        self._here.send(None)
         answer = self._here.recv()
         assert isinstance(answer, dict | str)
         return answer
@@ -48,7 +47,6 @@ class Contestant:
 
 
 def _serve(here: Connection, make: Make, args: tuple[Any, ...]) -> None:
-    here.recv()
     try:
         turn, facts = make(*args)
         turn(args[0].steps)
