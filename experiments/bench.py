@@ -13,8 +13,10 @@ Then the whole of configs/bench_grid.py on MNIST (on digits where DATA has none)
 the command to its results, once with nothing compiled before, and once more; and the same points by
 a loop in PyTorch with its fused Adam.
 
-Beside each ratio stands the last one of this machine, from experiments/benchmark/ratios.csv;
---write writes the new ones there. `make bench` installs what this needs.
+With --precision=bfloat16 both are trained in mixed precision, and ours in float32 as well; products
+stay in float32. Beside each ratio stands the last one of this machine, from
+experiments/benchmark/ratios.csv; --write writes the new ones there. `make bench` installs what this
+needs.
 """
 
 import importlib.util
@@ -43,6 +45,7 @@ ONLY = flags.DEFINE_list(
 )
 STEPS = flags.DEFINE_bool("steps", True, "Time the steps of training.")
 GRID = flags.DEFINE_bool("grid", True, "Time the whole grid, too: some minutes.")
+PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the products.")
 WRITE = flags.DEFINE_bool("write", False, "Write the ratios to experiments/benchmark/ratios.csv.")
 GRID_CASES = ("40 points, first start", "40 points, second start")
 
@@ -60,7 +63,8 @@ def main() -> None:
         flops, bandwidth = products.roofline()
         print(f"{ratios.machine()}, {', '.join(ratios.now())}")
         print(f"a large product {flops / 1e9:.0f} GFLOP/s, a copy {bandwidth / 1e9:.1f} GB/s")
-        found += [step(name, CASES[name], flops, bandwidth) for name in names]
+        chosen = {name: CASES[name]._replace(precision=PRECISION.value) for name in names}
+        found += [step(name, case, flops, bandwidth) for name, case in chosen.items()]
     if GRID.value:
         found += whole_grid()
     if WRITE.value:
@@ -77,11 +81,15 @@ def step(name: str, case: Case, flops: float, bandwidth: float) -> ratios.Ratio:
     """Times a case, and prints its rows: milliseconds for each step and point."""
     from experiments.benchmark import pytorch
 
+    narrow = case.precision != "float32"
+    wide = case._replace(precision="float32")
     contestants = [
         Contestant("jaxdml", ours.training, case),
+        *([Contestant("in float32", ours.training, wide)] if narrow else []),
         Contestant("products", products.training, case),
         *(Contestant(v, pytorch.training, case, v) for v in pytorch.variants(case)),
     ]
+    name = name if not narrow else f"{name} in {case.precision}"
     print(f"\n{name}", flush=True)
     facts: dict[str, dict[str, float]] = {}
     for contestant in contestants:

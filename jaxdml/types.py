@@ -81,6 +81,8 @@ class ModelSpec:
     classes: int
     stochastic: bool  # whether the encoder gives a log-variance
     decoder: bool  # whether there is something to reconstruct
+    # of activations and of what products read in training, like `bfloat16`; `None`: of parameters
+    dtype: str | None = None
 
 
 class Outputs(NamedTuple):

@@ -54,6 +54,7 @@ def test_a_new_field_with_another_value_is_another_point():
         {"model.unit_length": True}, {"loss.weight": 1.0}, {"reconstruction.view": "weak"},
         {"loss.sources": ("true", "teacher"), "loss.name": "supcon"}, {"train.steps": 10},
         {"train.unlabelled_batch_size": 64}, {"augment.weak": "weak"},
+        {"train.precision": "bfloat16"},
     ]  # fmt: skip
     ids = {point_of({"system": "dml_ae"} | change).id for change in changes}
     assert len(ids | {plain}) == len(changes) + 1

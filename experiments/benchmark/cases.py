@@ -40,6 +40,7 @@ class Case(NamedTuple):
     passes: tuple[Pass, ...]
     points: int = 1
     steps: int = 100  # of a turn
+    precision: str = "float32"  # of the products: or "bfloat16", with sums in float32
 
     @property
     def flops(self) -> int:

@@ -27,11 +27,10 @@ def training(case: Case) -> tuple[Turn, dict[str, float]]:
     Returns:
       A function that trains so many steps, and `flops` and `bytes` as the compiler counts them.
     """
-    options = {"system": case.system, "data.labelled_count": case.labelled, "train.steps": 100_000}
+    options = {"system": case.system, "model.encoder": case.encoder, "train.steps": 100_000}
+    options |= {"data.labelled_count": case.labelled, "train.precision": case.precision}
     if case.system != "few":
-        options |= {"model.encoder": case.encoder, "loss.mining": "hard", "train.batch_size": BATCH}
-    else:
-        options |= {"model.encoder": case.encoder}
+        options |= {"loss.mining": "hard", "train.batch_size": BATCH}
     x, y = images()
     split = Split(x, y)
     kept = ("shift", "scale", "rotate", "erase")  # as of MNIST

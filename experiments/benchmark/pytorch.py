@@ -7,7 +7,7 @@
     ensemble     all points in one program by `torch.func`, with one fused Adam
 
 Images lie on the device as bytes. Products on a GPU may round their factors to eleven bits (TF32),
-as JAX's do there; on a CPU both have full float32.
+as JAX's do there; on a CPU both have full float32. In bfloat16 networks run under `torch.autocast`.
 """
 
 from collections.abc import Callable, Iterator
@@ -66,7 +66,9 @@ def training(case: Case, variant: str) -> tuple[Turn, dict[str, float]]:
 
     def turn(steps: int) -> None:
         for _ in range(steps * case.points // at_once):
-            step()
+            # what `autocast` casts anew in each step it would keep while it is entered
+            with torch.autocast(DEVICE.type, torch.bfloat16, enabled=case.precision != "float32"):
+                step()
         if DEVICE.type == "cuda":
             torch.cuda.synchronize()
 

@@ -113,6 +113,9 @@ def get_config() -> ConfigDict:
     # The teacher is an average of the parameters over the steps. In each step this share of it,
     # like 0.999, stays; none set: no average is kept
     train.average = placeholder(float)
+    # What products and convolutions of the network read in training: float32, or bfloat16, whose
+    # sums stay float32, as losses, parameters, scores and embeddings do
+    train.precision = "float32"
     # The folder of a finished point, like runs/one/points/0123456789ab, whose network the training
     # begins with; --warm_start=runs/one of the command train finds it
     train.warm_start = placeholder(str)

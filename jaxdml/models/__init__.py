@@ -33,6 +33,9 @@ keyword arguments are options: `--config.model.features=32` sets one. The rules 
   normalise by `nn.GroupNorm` or `nn.LayerNorm`.
 - A configuration is checked on an image of one pixel. `make` must not fail on it.
 - `jaxdml.models.layers.Conv` trains much faster on a CPU than `nn.Conv`, which works too.
+- It trains in float32, unless its layers are given `dtype=spec.dtype`, as those of Flax and of the
+  library can be. That is `None`, or `bfloat16` with `train.precision=bfloat16`. Parameters stay
+  float32, and what the encoder and the decoder give becomes float32.
 
 What the library then sees of it:
 

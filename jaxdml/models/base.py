@@ -1,6 +1,7 @@
 """What every model does with its encoder and decoder."""
 
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -21,7 +22,7 @@ def model(
     """A model whose `apply` encodes, samples z ~ N(mean, e^logvar), and decodes z.
 
     Without a log-variance z is the mean. What a loss does not read costs nothing: the compiler
-    drops it.
+    drops it. Means, log-variances and pixels of narrower types, like bfloat16, become float32.
 
     Args:
       init: a key → parameters.
@@ -36,14 +37,26 @@ def model(
     [[1.0, 1.0, 1.0, 1.0]]
     """
 
-    def apply(params: Params, x: Array, key: Array, y: Array | None = None) -> Outputs:
+    def encode_wide(params: Params, x: Array, y: Array | None = None) -> tuple[Array, Array | None]:
         mean, logvar = encode(params, x, y)
+        return _wide(mean), _wide(logvar)
+
+    def decode_wide(params: Params, z: Array, y: Array | None = None) -> Array | None:
+        return _wide(decode(params, z, y))
+
+    def apply(params: Params, x: Array, key: Array, y: Array | None = None) -> Outputs:
+        mean, logvar = encode_wide(params, x, y)
         z = mean
         if logvar is not None:
             z = mean + jnp.exp(0.5 * logvar) * jax.random.normal(key, mean.shape, mean.dtype)
-        return Outputs(z, mean, logvar, decode(params, z, y))
+        return Outputs(z, mean, logvar, decode_wide(params, z, y))
 
-    return Model(init, apply, encode, decode, latent_dim)
+    return Model(init, apply, encode_wide, decode_wide, latent_dim)
+
+
+def _wide(x: Any) -> Any:
+    """An array in float32, if its type is narrower; `None` stays."""
+    return None if x is None else x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def of_modules(

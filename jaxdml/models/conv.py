@@ -7,7 +7,7 @@ import flax.linen as nn
 from jax import Array
 
 from jaxdml.models.base import of_modules
-from jaxdml.models.layers import LARGEST_KERNEL, Conv, ConvTranspose
+from jaxdml.models.layers import LARGEST_KERNEL, Conv, ConvTranspose, rounded
 from jaxdml.models.mlp import MLP
 from jaxdml.options import at_least, between
 from jaxdml.types import Model, ModelSpec
@@ -21,13 +21,16 @@ class Encoder(nn.Module):
     kernel: int
     strides: Sequence[int]
     widths: Sequence[int]
+    dtype: str | None = None  # of factors and activations, see `layers`
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """f32[B, H, W, C] → f32[B, widths[-1]]."""
+        kernel = (self.kernel, self.kernel)
         for features, stride in zip(self.channels, self.strides, strict=True):
-            x = nn.relu(Conv(features, (self.kernel, self.kernel), stride)(x))
-        return MLP(self.widths)(x)
+            x = Conv(features, kernel, stride, dtype=self.dtype)(x)
+            x = nn.relu(rounded(x, self.dtype))
+        return MLP(self.widths, self.dtype)(x)
 
 
 class Decoder(nn.Module):
@@ -40,14 +43,17 @@ class Decoder(nn.Module):
     shapes: Sequence[tuple[int, int, int]]
     kernel: int
     strides: Sequence[int]
+    dtype: str | None = None  # of factors and activations, see `layers`
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
         """f32[B, D] → f32[B, *shapes[-1]]."""
         first, *larger = self.shapes
-        x = MLP((*self.widths, math.prod(first)))(z).reshape(z.shape[0], *first)
+        kernel = (self.kernel, self.kernel)
+        x = MLP((*self.widths, math.prod(first)), self.dtype)(z).reshape(z.shape[0], *first)
         for shape, stride in zip(larger, self.strides, strict=True):
-            x = ConvTranspose(shape, (self.kernel, self.kernel), stride)(nn.relu(x))
+            x = nn.relu(rounded(x, self.dtype))
+            x = ConvTranspose(shape, kernel, stride, dtype=self.dtype)(x)
         return x
 
 
@@ -116,6 +122,6 @@ def make(
         height, width, _ = shapes[-1]
         shapes.append((-(-height // step), -(-width // step), features))
     outputs = latent_dim * (2 if spec.stochastic else 1)
-    encoder = Encoder(channels, kernel, strides, (*hidden, outputs))
-    decoder = Decoder(hidden[::-1], tuple(reversed(shapes)), kernel, strides[::-1])
+    encoder = Encoder(channels, kernel, strides, (*hidden, outputs), spec.dtype)
+    decoder = Decoder(hidden[::-1], tuple(reversed(shapes)), kernel, strides[::-1], spec.dtype)
     return of_modules(spec, encoder, decoder, latent_dim, check=False)

@@ -18,7 +18,7 @@ import flax.linen as nn
 from jax import Array
 
 from jaxdml.models.base import of_modules
-from jaxdml.models.layers import Conv, ConvTranspose
+from jaxdml.models.layers import Conv, ConvTranspose, rounded
 from jaxdml.models.mlp import MLP
 from jaxdml.options import at_least
 from jaxdml.types import Model, ModelSpec
@@ -33,31 +33,34 @@ class Encoder(nn.Module):
     """The encoder; on small images its kernels and pools are no larger than what they read."""
 
     outputs: int
+    dtype: str | None = None  # of factors and activations, see `layers`
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """f32[B, H, W, C] → f32[B, outputs]."""
         for features, size, pool in ENCODER:
             kernel = min(size, x.shape[1]), min(size, x.shape[2])
-            x = _pooled(nn.leaky_relu(Conv(features, kernel, padding="VALID")(x), 0.1), pool)
-        return MLP((self.outputs,))(x)
+            x = Conv(features, kernel, padding="VALID", dtype=self.dtype)(x)
+            x = _pooled(nn.leaky_relu(rounded(x, self.dtype), 0.1), pool)
+        return MLP((self.outputs,), self.dtype)(x)
 
 
 class Decoder(nn.Module):
     """The decoder; its kernels grow or shrink with the size of the images."""
 
     image_shape: tuple[int, int, int]
+    dtype: str | None = None  # of factors and activations, see `layers`
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
         """f32[B, D] → f32[B, H, W, C]."""
         height, width, _ = self.image_shape
         shapes = [(_part(height, size), _part(width, size), f) for f, size in DECODER]
-        x = MLP((math.prod(shapes[0]),))(z).reshape(z.shape[0], *shapes[0])
+        x = MLP((math.prod(shapes[0]),), self.dtype)(z).reshape(z.shape[0], *shapes[0])
         for shape in (*shapes[1:], self.image_shape):
-            x = nn.leaky_relu(x, 0.1)
+            x = nn.leaky_relu(rounded(x, self.dtype), 0.1)
             kernel = shape[0] - x.shape[1] + 1, shape[1] - x.shape[2] + 1
-            x = ConvTranspose(shape, kernel, padding="VALID")(x)
+            x = ConvTranspose(shape, kernel, padding="VALID", dtype=self.dtype)(x)
         return nn.leaky_relu(x, 0.1)
 
 
@@ -91,5 +94,6 @@ def make(spec: ModelSpec, *, latent_dim: int = 10) -> Model:
     [40909, 24772]
     """
     at_least("latent_dim", latent_dim, 1)
-    encoder = Encoder(latent_dim * (2 if spec.stochastic else 1))
-    return of_modules(spec, encoder, Decoder(spec.image_shape), latent_dim, check=False)
+    encoder = Encoder(latent_dim * (2 if spec.stochastic else 1), spec.dtype)
+    decoder = Decoder(spec.image_shape, spec.dtype)
+    return of_modules(spec, encoder, decoder, latent_dim, check=False)

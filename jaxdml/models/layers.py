@@ -5,6 +5,11 @@ of them runs at a CPU's full speed inside the loop of an epoch, where XLA's own 
 order of magnitude slower (jax issue 12868); and points side by side make a batched product of it,
 where a convolution with a kernel a point would become a grouped one. The product is one of two
 matrices: with a matrix for each row of pixels its gradient took four times as long.
+
+Products may read narrower floats than float32 (Micikevicius et al. 2018, *Mixed Precision
+Training*), which `dtype` names. Sums, biases and what a layer gives stay float32:
+
+    x, kernel ─ rounded to dtype ─ product ─ float32 ─ + bias ─ `rounded` ─ ReLU ─ next layer
 """
 
 import functools
@@ -21,8 +26,75 @@ LARGEST_KERNEL = 64  # pixels of a side: each pixel is a slice of its own
 Padding = Literal["SAME", "VALID"]
 
 
-@functools.partial(jax.jit, static_argnames=("stride", "padding"))
-def convolve(x: Array, kernel: Array, stride: int = 1, padding: Padding = "SAME") -> Array:
+def rounded(x: Array, dtype: str | None) -> Array:
+    """The activations `x`, f32[…], as the next layer reads them: in `dtype`; `None`: unchanged.
+
+    >>> rounded(jnp.ones(2), "bfloat16").dtype, rounded(jnp.ones(2), None).dtype
+    (dtype(bfloat16), dtype('float32'))
+    """
+    return x if dtype is None else x.astype(dtype)
+
+
+def product(x: Array, matrix: Array, dtype: str | None = None, axis: int = 0) -> Array:
+    """A matrix product, f32[N, F]; with `dtype` its factors are rounded, and its sums are float32.
+
+    The same holds for both products of its gradient, where the slope of the result is a factor.
+
+    Args:
+      x: f32[N, I].
+      matrix: f32[I, F], or f32[F, I] where `axis` is 1.
+      dtype: of the factors, like `bfloat16`; `None`: as they are.
+      axis: of the matrix, along which products are added up.
+
+    >>> x = jnp.array([[1.0, 1 / 512]])  # bfloat16 has no 1 + 1 / 512, but the sum is float32
+    >>> product(x, jnp.ones((2, 1)), "bfloat16").tolist() == [[1 + 1 / 512]]
+    True
+    >>> product(x + 1 / 512, jnp.ones((2, 1)), "bfloat16").tolist() == [[1 + 1 / 256]]
+    True
+    """
+    if dtype is None:
+        return jax.lax.dot_general(x, matrix, (((1,), (axis,)), ((), ())))
+    full = jnp.result_type(float)
+    return _product(x.astype(full), matrix.astype(full), dtype, axis)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _product(x: Array, matrix: Array, dtype: str, axis: int) -> Array:
+    """`product`; JAX's own gradient would multiply slopes in float32."""
+    return _sums(x, matrix, dtype, (1, axis))
+
+
+def _sums(x: Array, y: Array, dtype: str, axes: tuple[int, int]) -> Array:
+    """The product of rounded factors along one axis of each."""
+    (one, other), full = axes, jnp.result_type(float)
+    x, y = x.astype(dtype), y.astype(dtype)
+    return jax.lax.dot_general(x, y, (((one,), (other,)), ((), ())), preferred_element_type=full)
+
+
+def _forward(x: Array, matrix: Array, dtype: str, axis: int) -> tuple[Array, tuple[Array, Array]]:
+    return _product(x, matrix, dtype, axis), (x.astype(dtype), matrix.astype(dtype))
+
+
+def _backward(
+    dtype: str, axis: int, factors: tuple[Array, Array], slope: Array
+) -> tuple[Array, Array]:
+    x, matrix = factors
+    first, second = (slope, x) if axis else (x, slope)
+    by_x = _sums(slope, matrix, dtype, (1, 1 - axis))
+    return by_x, _sums(first, second, dtype, (0, 0))
+
+
+_product.defvjp(_forward, _backward)
+
+
+@functools.partial(jax.jit, static_argnames=("stride", "padding", "dtype"))
+def convolve(
+    x: Array,
+    kernel: Array,
+    stride: int = 1,
+    padding: Padding = "SAME",
+    dtype: str | None = None,
+) -> Array:
     """Every output pixel is the sum of a patch of `x` times the kernel (cross-correlation).
 
     Args:
@@ -31,6 +103,7 @@ def convolve(x: Array, kernel: Array, stride: int = 1, padding: Padding = "SAME"
       stride: from one patch to the next, ≥ 1.
       padding: `SAME`, as many zeros around the image as ⌈H / stride⌉ rows need, the odd one before
         it (for odd h and a stride of 1 or 2 this is PyTorch's `padding=h // 2`); `VALID`, none.
+      dtype: of the factors, see `product`.
 
     Returns:
       f32[B, H', W', F].
@@ -38,19 +111,21 @@ def convolve(x: Array, kernel: Array, stride: int = 1, padding: Padding = "SAME"
     >>> convolve(jnp.ones((1, 5, 5, 3)), jnp.ones((3, 3, 3, 8)), stride=2).shape
     (1, 3, 3, 8)
     """
-    height, width, _, features = kernel.shape
-    rows = _windows(x.shape[1], height, stride, padding)
-    columns = _windows(x.shape[2], width, stride, padding)
-    x = jnp.pad(x, ((0, 0), rows.around, columns.around, (0, 0)))
-    offsets = itertools.product(rows.slices, columns.slices)
-    patches = jnp.concatenate([x[:, row, column] for row, column in offsets], axis=-1)
-    product = patches.reshape(-1, patches.shape[-1]) @ kernel.reshape(-1, features)
-    return product.reshape(*patches.shape[:-1], features)
+    features = kernel.shape[-1]
+    patches = _patches(x, kernel.shape[:2], stride, padding)
+    flat = patches.reshape(-1, patches.shape[-1])
+    sums = product(flat, kernel.reshape(-1, features), dtype)
+    return sums.reshape(*patches.shape[:-1], features)
 
 
-@functools.partial(jax.jit, static_argnames=("size", "stride", "padding"))
+@functools.partial(jax.jit, static_argnames=("size", "stride", "padding", "dtype"))
 def convolve_transposed(
-    x: Array, kernel: Array, size: tuple[int, int], stride: int = 1, padding: Padding = "SAME"
+    x: Array,
+    kernel: Array,
+    size: tuple[int, int],
+    stride: int = 1,
+    padding: Padding = "SAME",
+    dtype: str | None = None,
 ) -> Array:
     """The transpose of `convolve`, as a linear map: from its outputs to images of a size.
 
@@ -58,7 +133,7 @@ def convolve_transposed(
       x: f32[B, H', W', F].
       kernel: f32[h, w, C, F].
       size: (H, W), of images that `convolve` makes H' × W' of.
-      stride, padding: as for `convolve`.
+      stride, padding, dtype: as for `convolve`.
 
     Returns:
       f32[B, H, W, C].
@@ -66,9 +141,22 @@ def convolve_transposed(
     >>> convolve_transposed(jnp.ones((1, 3, 3, 8)), jnp.ones((3, 3, 3, 8)), (5, 5), stride=2).shape
     (1, 5, 5, 3)
     """
-    image = jax.ShapeDtypeStruct((len(x), *size, kernel.shape[2]), x.dtype)
-    transposed = jax.linear_transpose(lambda y: convolve(y, kernel, stride, padding), image)
-    return transposed(x)[0]
+    features = kernel.shape[-1]
+    patches = product(x.reshape(-1, features), kernel.reshape(-1, features), dtype, axis=1)
+    image = jax.ShapeDtypeStruct((len(x), *size, kernel.shape[2]), patches.dtype)
+    transposed = jax.linear_transpose(
+        lambda y: _patches(y, kernel.shape[:2], stride, padding), image
+    )
+    return transposed(patches.reshape(*x.shape[:-1], -1))[0]
+
+
+def _patches(x: Array, kernel: tuple[int, ...], stride: int, padding: Padding) -> Array:
+    """The patch of each output pixel, f32[B, H', W', h · w · C]."""
+    rows = _windows(x.shape[1], kernel[0], stride, padding)
+    columns = _windows(x.shape[2], kernel[1], stride, padding)
+    x = jnp.pad(x, ((0, 0), rows.around, columns.around, (0, 0)))
+    offsets = itertools.product(rows.slices, columns.slices)
+    return jnp.concatenate([x[:, row, column] for row, column in offsets], axis=-1)
 
 
 class Windows(NamedTuple):
@@ -99,6 +187,7 @@ class Conv(nn.Module):
     kernel: tuple[int, int]
     stride: int = 1
     padding: Padding = "SAME"
+    dtype: str | None = None  # of the factors of products, see `product`
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -107,7 +196,8 @@ class Conv(nn.Module):
         shape = (*self.kernel, x.shape[-1], self.features)
         kernel = self.param("kernel", _initial, shape, math.prod(shape[:-1]))
         bias = self.param("bias", nn.initializers.zeros, (1, 1, 1, self.features), dtype)
-        return convolve(x.astype(dtype), kernel, self.stride, self.padding) + bias
+        x = x.astype(dtype)
+        return convolve(x, kernel, self.stride, self.padding, self.dtype) + bias
 
 
 class ConvTranspose(nn.Module):
@@ -121,6 +211,7 @@ class ConvTranspose(nn.Module):
     kernel: tuple[int, int]
     stride: int = 1
     padding: Padding = "SAME"
+    dtype: str | None = None  # of the factors of products, see `product`
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -131,5 +222,5 @@ class ConvTranspose(nn.Module):
         products = math.prod(x.shape[1:]) * math.prod(self.kernel)
         kernel = self.param("kernel", _initial, shape, products / (height * width))
         bias = self.param("bias", nn.initializers.zeros, (1, 1, 1, channels), dtype)
-        x = x.astype(dtype)
-        return convolve_transposed(x, kernel, (height, width), self.stride, self.padding) + bias
+        size, x = (height, width), x.astype(dtype)
+        return convolve_transposed(x, kernel, size, self.stride, self.padding, self.dtype) + bias

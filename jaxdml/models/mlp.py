@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
 from jaxdml.models.base import of_modules
+from jaxdml.models.layers import product, rounded
 from jaxdml.options import at_least
 from jaxdml.types import Model, ModelSpec
 
@@ -16,15 +18,22 @@ class MLP(nn.Module):
     """Dense layers with ReLU between them, of images or vectors; the last one is linear."""
 
     widths: Sequence[int]
+    dtype: str | None = None  # of factors and activations, see `layers`
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """f32[B, …] → f32[B, widths[-1]]."""
-        dtype = jnp.result_type(float)
         x = x.reshape(x.shape[0], -1)
         for width in self.widths[:-1]:
-            x = nn.relu(nn.Dense(width, dtype=dtype, param_dtype=dtype)(x))
-        return nn.Dense(self.widths[-1], dtype=dtype, param_dtype=dtype)(x)
+            x = nn.relu(rounded(self._dense(width)(x), self.dtype))
+        return self._dense(self.widths[-1])(x)
+
+    def _dense(self, width: int) -> nn.Dense:
+        def dot_general(x: Array, kernel: Array, *_: Any, **__: Any) -> Array:
+            return product(x, kernel, self.dtype)
+
+        dtype = jnp.result_type(float)
+        return nn.Dense(width, dtype=dtype, param_dtype=dtype, dot_general=dot_general)
 
 
 def make(spec: ModelSpec, *, hidden: tuple[int, ...] = (512, 256), latent_dim: int = 10) -> Model:
@@ -51,6 +60,6 @@ def make(spec: ModelSpec, *, hidden: tuple[int, ...] = (512, 256), latent_dim: i
     at_least("latent_dim", latent_dim, 1)
     for width in hidden:
         at_least("hidden", width, 1)
-    encoder = MLP((*hidden, latent_dim * (2 if spec.stochastic else 1)))
-    decoder = MLP((*reversed(hidden), math.prod(spec.image_shape)))
+    encoder = MLP((*hidden, latent_dim * (2 if spec.stochastic else 1)), spec.dtype)
+    decoder = MLP((*reversed(hidden), math.prod(spec.image_shape)), spec.dtype)
     return of_modules(spec, encoder, decoder, latent_dim, check=False)

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxdml.models.base import of_modules
-from jaxdml.models.layers import LARGEST_KERNEL, Conv, ConvTranspose
+from jaxdml.models.layers import LARGEST_KERNEL, Conv, ConvTranspose, rounded
 from jaxdml.models.mlp import MLP
 from jaxdml.options import at_least, between
 from jaxdml.types import Model, ModelSpec
@@ -40,6 +40,7 @@ class NormReLU(nn.Module):
     """
 
     groups: int
+    dtype: str | None = None  # of what it gives; it computes in float32
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -49,7 +50,7 @@ class NormReLU(nn.Module):
         norm = nn.GroupNorm(
             groups, epsilon=1e-5, dtype=dtype, param_dtype=dtype, use_fast_variance=False
         )
-        return nn.relu(norm(x))
+        return nn.relu(rounded(norm(x), self.dtype))
 
 
 class Block(nn.Module):
@@ -58,15 +59,18 @@ class Block(nn.Module):
     width: int
     stride: int
     groups: int
+    dtype: str | None = None  # of factors and activations, see `layers`
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """f32[B, H, W, C] → f32[B, ⌈H / stride⌉, ⌈W / stride⌉, width]."""
-        h = NormReLU(self.groups)(x)
-        if self.stride > 1 or x.shape[-1] != self.width:
-            x = Conv(self.width, (1, 1), self.stride, name="shortcut")(h)
-        h = Conv(self.width, (3, 3), self.stride)(h)
-        return x + Conv(self.width, (3, 3))(NormReLU(self.groups)(h))
+        width, dtype = self.width, self.dtype
+        h = NormReLU(self.groups, dtype)(x)
+        if self.stride > 1 or x.shape[-1] != width:
+            x = Conv(width, (1, 1), self.stride, dtype=dtype, name="shortcut")(h)
+        h = rounded(Conv(width, (3, 3), self.stride, dtype=dtype)(h), dtype)
+        h = Conv(width, (3, 3), dtype=dtype)(NormReLU(self.groups, dtype)(h))
+        return rounded(x + h, dtype)
 
 
 class Encoder(nn.Module):
@@ -78,18 +82,21 @@ class Encoder(nn.Module):
     stem_stride: int
     groups: int
     outputs: int
+    dtype: str | None = None  # of factors and activations, see `layers`
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """f32[B, H, W, C] → f32[B, outputs]."""
         kernel = (self.stem_kernel, self.stem_kernel)
-        x = Conv(self.widths[0], kernel, self.stem_stride, name="stem")(x)
+        stem = Conv(self.widths[0], kernel, self.stem_stride, dtype=self.dtype, name="stem")
+        x = rounded(stem(x), self.dtype)
         for stage, (width, depth) in enumerate(zip(self.widths, self.depths, strict=True)):
             for block in range(depth):
                 stride = 2 if stage > 0 and block == 0 else 1
-                x = Block(width, stride, self.groups)(x)
-        x = NormReLU(self.groups)(x)
-        return MLP((self.outputs,))(x.mean(axis=(1, 2)))
+                x = Block(width, stride, self.groups, self.dtype)(x)
+        x = NormReLU(self.groups, self.dtype)(x)
+        mean = x.mean(axis=(1, 2), dtype=jnp.result_type(float))
+        return MLP((self.outputs,), self.dtype)(mean)
 
 
 class Decoder(nn.Module):
@@ -101,15 +108,17 @@ class Decoder(nn.Module):
     shapes: Sequence[tuple[int, int, int]]
     strides: Sequence[int]
     groups: int
+    dtype: str | None = None  # of factors and activations, see `layers`
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
         """f32[B, D] → f32[B, *shapes[-1]]."""
         first, *larger = self.shapes
-        x = MLP((math.prod(first),))(z).reshape(z.shape[0], *first)
+        x = MLP((math.prod(first),), self.dtype)(z).reshape(z.shape[0], *first)
         for shape, stride in zip(larger, self.strides, strict=True):
             size = max(3, 2 * stride)  # a multiple of a larger stride reaches all pixels alike
-            x = ConvTranspose(shape, (size, size), stride)(NormReLU(self.groups)(x))
+            x = NormReLU(self.groups, self.dtype)(rounded(x, self.dtype))
+            x = ConvTranspose(shape, (size, size), stride, dtype=self.dtype)(x)
         return x
 
 
@@ -185,8 +194,8 @@ def make(
         height, length, _ = shapes[-1]
         shapes.append((-(-height // step), -(-length // step), width))
     outputs = latent_dim * (2 if spec.stochastic else 1)
-    encoder = Encoder(widths, depths, kernel, stride, groups, outputs)
-    decoder = Decoder(tuple(reversed(shapes)), strides[::-1], groups)
+    encoder = Encoder(widths, depths, kernel, stride, groups, outputs, spec.dtype)
+    decoder = Decoder(tuple(reversed(shapes)), strides[::-1], groups, spec.dtype)
     return of_modules(spec, encoder, decoder, latent_dim, check=False)
 
 

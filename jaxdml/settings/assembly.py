@@ -60,7 +60,9 @@ def assemble(
         }
         plain = False
     needs = {need for term in terms.values() for need in term.needs}
-    spec = ModelSpec(image_shape, classes, "variance" in needs, "decoder" in needs)
+    precision = config.get("train.precision", "float32")
+    dtype = None if precision == "float32" else precision
+    spec = ModelSpec(image_shape, classes, "variance" in needs, "decoder" in needs, dtype)
     model = part_by_section["model"].call(
         1, config, _made(part_by_section["model"], Model, config, spec)
     )

@@ -63,6 +63,7 @@ WORDS = {
     ("weight_decay", "l2"): "weight_decay",
     ("early_stopping", "early_stopping_patience"): "patience",
     ("eval_every", "val_every", "validation_freq"): "validate_every",
+    ("mixed_precision", "dtype", "amp"): "precision",
     ("restore_best_weights", "save_best", "save_best_only"): "keep",
 }  # fmt: skip
 # Which training images keep their label: one of these, or all of them where none is set.
@@ -127,6 +128,7 @@ COMMON: dict[str, Field] = {
     "train.unlabelled_batch_size": Field(None, kind=0, low=1),
     "train.learning_rate": Field(1e-3, low=0),
     "train.average": Field(None, kind=0.0, within=(0, 1)),
+    "train.precision": Field("float32", allowed=("float32", "bfloat16")),
     WARM_START: Field(None, kind=""),  # the folder of a finished point's files
     **VALIDATION,
     **EXECUTION,

@@ -226,8 +226,11 @@ class SettingOnData:
 
     @functools.cached_property
     def method(self) -> Method:
-        """The method with the setting's own numbers."""
-        return self.assemble(self.setting.numbers)
+        """The method with the setting's own numbers; its network computes in float32.
+
+        It scores, embeds and exports what `assemble` has trained, whose precision may be another.
+        """
+        return self.assemble({**self.setting.numbers, "train.precision": "float32"})
 
     def template(self, rows: int) -> TrainState:
         """The shapes and dtypes of the states of so many points; leading axis P."""

@@ -94,6 +94,8 @@ FIELDS = (
     field("train.width", np.array([1, 2]), "train.width must be a number, a word"),
     field("train.memory_share", 0, "train.memory_share must lie between 0.01 and 1"),
     field("train.feed", "disk", "train.feed must be one of auto, device, host"),
+    field("train.precision", "float16", "train.precision must be one of float32, bfloat16"),
+    field("train.precision", 16, "train.precision must be a word"),
     field("train.keep", "best", "train.keep=best needs validations"),
     field("train.patience", 3, "train.patience=3 needs validations"),
     field("train.warm_start", "run\0s", "train.warm_start must be text"),

@@ -48,7 +48,7 @@ def test_new_ratios_take_the_place_of_older_ones_of_the_same_machine(tmp_path):
 def test_the_ratios_in_the_repository_are_of_the_cases():
     from experiments import bench
 
-    known = {*cases.CASES, *bench.GRID_CASES}
+    known = {*cases.CASES, *(f"{name} in bfloat16" for name in cases.CASES), *bench.GRID_CASES}
     assert {row.case for row in ratios.read().values()} <= known
 
 
