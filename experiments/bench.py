@@ -54,7 +54,6 @@ def main() -> None:
     """Prints the tables."""
     if not importlib.util.find_spec("pytorch_metric_learning"):
         raise ConfigError("bench needs PyTorch: pip install 'jaxdml[bench]'")
-    found: list[ratios.Ratio] = []
     names = ONLY.value or usual()
     if strange := [name for name in names if name not in CASES]:
         raise ConfigError(f"--cases must be some of {listed(CASES)}, but one is {strange[0]!r}")
@@ -64,12 +63,16 @@ def main() -> None:
         print(f"{ratios.machine()}, {', '.join(ratios.now())}")
         print(f"a large product {flops / 1e9:.0f} GFLOP/s, a copy {bandwidth / 1e9:.1f} GB/s")
         chosen = {name: CASES[name]._replace(precision=PRECISION.value) for name in names}
-        found += [step(name, case, flops, bandwidth) for name, case in chosen.items()]
+        for name, case in chosen.items():
+            keep([step(name, case, flops, bandwidth)])
     if GRID.value:
-        found += whole_grid()
+        keep(whole_grid())
+
+
+def keep(found: list[ratios.Ratio]) -> None:
+    """Writes ratios to the repository's file, where that was asked for."""
     if WRITE.value:
         ratios.write(found)
-        print(f"written to {ratios.FILE}")
 
 
 def usual() -> list[str]:

@@ -97,9 +97,9 @@ def _recipe(layers: tuple[Layer, ...]) -> tuple[Pass, ...]:
 AE = Case("ae", "mlp", 60, (Pass(BATCH, MLP + mirrored(MLP)),))
 DML = Case("dml", "mlp", 6000, (Pass(BATCH, MLP),))
 JOINT = Case("dml_ae", "mlp", 6000, (*AE.passes, *DML.passes))
-CONVOLUTIONS = Case("ae", "conv", 60, (Pass(BATCH, CONV + mirrored(CONV)),), steps=40)
-RECIPE = Case("few", "conv", 60, _recipe(_conv(64)), steps=20)
-DEEPER = Case("few", "resnet", 60, _recipe(RESNET), steps=4)
+CONVOLUTIONS = Case("ae", "conv", 60, (Pass(BATCH, CONV + mirrored(CONV)),), steps=60)
+RECIPE = Case("few", "conv", 60, _recipe(_conv(64)), steps=60)
+DEEPER = Case("few", "resnet", 60, _recipe(RESNET), steps=8)
 
 CASES: dict[str, Case] = {
     "ae": AE,
@@ -109,15 +109,15 @@ CASES: dict[str, Case] = {
     "conv ae": CONVOLUTIONS,
     "few conv": RECIPE,
     "few resnet": DEEPER,
-    "dml 8 points": DML._replace(points=8, steps=12),
-    "dml 64 points": DML._replace(points=64, steps=3),
-    "dml_ae joint 8 points": JOINT._replace(points=8, steps=6),
-    "dml_ae joint 64 points": JOINT._replace(points=64, steps=2),
-    "conv ae 8 points": CONVOLUTIONS._replace(points=8, steps=4),
-    "few conv 8 points": RECIPE._replace(points=8, steps=2),
-    "few conv 64 points": RECIPE._replace(points=64, steps=1),
-    "few resnet 8 points": DEEPER._replace(points=8, steps=1),
-    "few resnet 64 points": DEEPER._replace(points=64, steps=1),
+    "dml 8 points": DML._replace(points=8, steps=50),
+    "dml 64 points": DML._replace(points=64),
+    "dml_ae joint 8 points": JOINT._replace(points=8, steps=50),
+    "dml_ae joint 64 points": JOINT._replace(points=64),
+    "conv ae 8 points": CONVOLUTIONS._replace(points=8, steps=20),
+    "few conv 8 points": RECIPE._replace(points=8, steps=10),
+    "few conv 64 points": RECIPE._replace(points=64, steps=10),
+    "few resnet 8 points": DEEPER._replace(points=8, steps=2),
+    "few resnet 64 points": DEEPER._replace(points=64, steps=2),
 }
 
 

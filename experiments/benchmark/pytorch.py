@@ -108,7 +108,8 @@ def hard_triplets(z: Tensor, y: Tensor) -> Tensor:
     squared = squares[:, None] + squares[None, :] - 2 * z @ z.T
     distance = squared.clamp_min(1e-12).sqrt()
     alike = y[:, None] == y[None, :]
-    positive = distance.masked_fill(~alike, -torch.inf).fill_diagonal_(-torch.inf).amax(dim=1)
+    others = alike & ~torch.eye(len(z), dtype=torch.bool, device=z.device)
+    positive = distance.masked_fill(~others, -torch.inf).amax(dim=1)
     negative = distance.masked_fill(alike, torch.inf).amin(dim=1)
     losses = (positive - negative + MARGIN).relu()
     return losses.sum() / (losses > 0).sum().clamp_min(1)

@@ -41,7 +41,8 @@ class Contestant:
 
     def close(self) -> None:
         """Ends the process."""
-        self._here.send(0)
+        if self._process.is_alive():
+            self._here.send(0)
         self._process.join(10)
         self._process.kill()
 

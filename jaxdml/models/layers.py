@@ -4,7 +4,8 @@ Patches are strided slices side by side, so their gradients are paddings and sum
 of them runs at a CPU's full speed inside the loop of an epoch, where XLA's own convolution is an
 order of magnitude slower (jax issue 12868); and points side by side make a batched product of it,
 where a convolution with a kernel a point would become a grouped one. The product is one of two
-matrices: with a matrix for each row of pixels its gradient took four times as long.
+matrices: with a matrix for each row of pixels its gradient took four times as long. On a CPU the
+patches of many pixels are made for some images after the other, so that they stay in its caches.
 
 Products may read narrower floats than float32 (Micikevicius et al. 2018, *Mixed Precision
 Training*), which `dtype` names. Sums, biases and what a layer gives stay float32:
@@ -22,6 +23,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+LARGE, BLOCK = 2**22, 2**19  # numbers in patches: more than a CPU's caches hold, and fewer
 LARGEST_KERNEL = 64  # pixels of a side: each pixel is a slice of its own
 Padding = Literal["SAME", "VALID"]
 
@@ -112,10 +114,24 @@ def convolve(
     (1, 3, 3, 8)
     """
     features = kernel.shape[-1]
-    patches = _patches(x, kernel.shape[:2], stride, padding)
-    flat = patches.reshape(-1, patches.shape[-1])
-    sums = product(flat, kernel.reshape(-1, features), dtype)
-    return sums.reshape(*patches.shape[:-1], features)
+
+    def block(x: Array) -> Array:
+        patches = _patches(x, kernel.shape[:2], stride, padding)
+        flat = patches.reshape(-1, patches.shape[-1])
+        sums = product(flat, kernel.reshape(-1, features), dtype)
+        return sums.reshape(*patches.shape[:-1], features)
+
+    pixels = (
+        _windows(length, size, stride, padding).number
+        for length, size in zip(x.shape[1:3], kernel.shape[:2], strict=True)
+    )
+    images = _images_at_once(len(x), math.prod(pixels) * math.prod(kernel.shape[:3]))
+    if images == len(x):
+        return block(x)
+    blocks = x.reshape(-1, images, *x.shape[1:])
+    # patches are made again for the gradient: to keep them would take them out of the cache
+    out = jax.lax.map(jax.checkpoint(block), blocks)
+    return out.reshape(len(x), *out.shape[2:])
 
 
 @functools.partial(jax.jit, static_argnames=("size", "stride", "padding", "dtype"))
@@ -150,6 +166,18 @@ def convolve_transposed(
     return transposed(patches.reshape(*x.shape[:-1], -1))[0]
 
 
+def _images_at_once(images: int, numbers: int) -> int:
+    """Images whose patches are made at once, of so many numbers each: they divide `images`.
+
+    All of them, but on a CPU where that is more than its caches hold.
+    """
+    if images * numbers <= LARGE or jax.default_backend() != "cpu":
+        return images
+    largest = max(1, BLOCK // numbers)
+    best = max(size for size in range(1, largest + 1) if images % size == 0)
+    return best if 2 * best > largest else images
+
+
 def _patches(x: Array, kernel: tuple[int, ...], stride: int, padding: Padding) -> Array:
     """The patch of each output pixel, f32[B, H', W', h · w · C]."""
     rows = _windows(x.shape[1], kernel[0], stride, padding)
@@ -162,6 +190,7 @@ def _patches(x: Array, kernel: tuple[int, ...], stride: int, padding: Padding) -
 class Windows(NamedTuple):
     """How to cut an axis into windows."""
 
+    number: int
     around: tuple[int, int]  # zeros before and after it
     slices: list[slice]  # the first pixels of all windows, then the second ones, …
 
@@ -170,7 +199,7 @@ def _windows(length: int, size: int, stride: int, padding: Padding) -> Windows:
     starts = range(0, length if padding == "SAME" else length - size + 1, stride)
     lacking = max(starts[-1] + size - length, 0)
     around = ((lacking + 1) // 2, lacking // 2)
-    return Windows(around, [slice(i, i + starts[-1] + 1, stride) for i in range(size)])
+    return Windows(len(starts), around, [slice(i, i + starts[-1] + 1, stride) for i in range(size)])
 
 
 def _initial(key: Array, shape: tuple[int, ...], inputs: float) -> Array:

@@ -2,6 +2,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxdml.models import layers
 from jaxdml.models.layers import Conv, ConvTranspose, convolve, convolve_transposed
 from tests.models import oracle
 
@@ -53,3 +54,31 @@ def test_what_comes_out_at_first_varies_as_what_goes_in(layer):
     out, params = jax.jit(layer.init_with_output)(jax.random.key(0), x)
     assert 0.75 < out.var() < 1.05  # less at the image's edges
     assert not params["params"]["bias"].any()
+
+
+@pytest.mark.parametrize("dtype", [None, "bfloat16"])
+def test_patches_made_in_blocks_give_the_same(monkeypatch, dtype):
+    random = np.random.default_rng(0)
+    x, kernel = random.normal(size=(6, 5, 7, 2)), random.normal(size=(3, 3, 2, 4))
+    slope = random.normal(size=(6, 5, 7, 4))
+
+    def both(x, kernel):
+        out, back = jax.vjp(lambda *a: convolve.__wrapped__(*a, dtype=dtype), x, kernel)
+        return out, *back(slope)
+
+    whole = both(x, kernel)
+    assert "scan[" not in str(jax.make_jaxpr(both)(x, kernel))
+    monkeypatch.setattr(layers, "LARGE", 100)
+    monkeypatch.setattr(layers, "BLOCK", 5 * 5 * 7 * 18)  # of five images; three divide six
+    jax.clear_caches()  # programs that were traced before know nothing of that
+    program = str(jax.make_jaxpr(both)(x, kernel))
+    assert "scan[" in program
+    assert "f64[2,3,5,7,2]" in program
+    for one, other in zip(whole, both(x, kernel), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_images_whose_number_has_no_divisor_near_the_best_are_taken_together(monkeypatch):
+    monkeypatch.setattr(layers, "LARGE", 1)
+    monkeypatch.setattr(layers, "BLOCK", 80)
+    assert [layers._images_at_once(images, 10) for images in (16, 18, 14, 13)] == [8, 6, 7, 13]
