@@ -16,6 +16,7 @@ from tests.bad_inputs.fields import FIELDS
 from tests.bad_inputs.files import FILES
 from tests.bad_inputs.plans import PLANS
 from tests.bad_inputs.python import PYTHON
+from tests.bad_inputs.run_folders import RUN_FOLDERS
 from tests.bad_inputs.trainings import TRAININGS
 
 THEMES: dict[str, tuple[Case, ...]] = {
@@ -25,6 +26,7 @@ THEMES: dict[str, tuple[Case, ...]] = {
     "Configurations and grids of the digits": PLANS,
     "Arrays": ARRAYS,
     "Tables and folders": FILES,
+    "Run folders": RUN_FOLDERS,
     "From Python": PYTHON,
 }
 Run = Callable[..., tuple[int, str, str]]  # words → exit code, what was printed and complained

@@ -14,8 +14,8 @@ it was tried: `python -m tests.bad_inputs` writes this page from what came out, 
 it is out of date. After each of them the exit code is 2, and nothing is written or lost. From
 Python a `ConfigError` holds the sentence, and `fit` raises it as a `ValueError`.
 
-`W` is a run folder that is not there, and `FOLDER` a folder of files. The sentences that people
-meet most are explained in [common errors](errors.md).
+`W` is a run folder that is not there, `FOLDER` a folder of files, and `FOLDER/run` a finished run
+that was damaged. The sentences that people meet most are explained in [common errors](errors.md).
 """
 
 
@@ -48,6 +48,7 @@ def _named(sentence: str) -> str:
     sentence = re.sub(r"(--data_dir=)/\S+", r"\1FOLDER", sentence)
     sentence = re.sub(r" at 0x[0-9a-f]+", "", sentence)
     sentence = re.sub(r"[\d.,]+ GiB", "… GiB", sentence)
+    sentence = re.sub(r"is damaged \(.*\):", "is damaged (…):", sentence)  # where, by chance
     return sentence if len(sentence) <= 400 else f"{sentence[:400]}…"
 
 

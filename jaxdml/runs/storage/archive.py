@@ -85,7 +85,8 @@ def is_archive(path: Path) -> bool:
     >>> is_archive(Path("nowhere"))
     False
     """
-    return (path / "results.csv").exists() and not (path / "plan.json").exists()
+    of_a_run = (path / "plan.json").exists() or (path / "points").is_dir()
+    return (path / "results.csv").exists() and not of_a_run
 
 
 class Archive(folder.Folder):

@@ -6,6 +6,7 @@ from typing import Any
 
 from jaxdml.options import ConfigError, listed
 from jaxdml.runs.storage import archive, folder
+from jaxdml.runs.storage.files import DamageError
 from jaxdml.settings.fields import WARM_START, last_part
 
 
@@ -18,6 +19,8 @@ def existing(workdir: Path) -> folder.Folder:
     if archive.is_archive(workdir):
         return archive.Archive(workdir)
     run_folder = folder.Folder(workdir)
+    if not (workdir / "plan.json").exists() and any(workdir.glob("points/*/result.json")):
+        raise DamageError(workdir / "plan.json", "is missing")
     if not (workdir / "plan.json").exists() or not run_folder.results():
         raise ConfigError(f"{workdir} holds no finished points: train some there first")
     return run_folder
@@ -39,6 +42,9 @@ def chosen(run_folder: folder.Folder, start: str) -> dict[str, Any]:
         if error := run_folder.damage(matches[0]):
             raise error
         return matches[0]
+    for identity in [] if matches or not start else run_folder.plan()["points"]:
+        if identity.startswith(start):
+            run_folder.result(identity)  # says what is damaged
     ids = listed(result["point"] for result in (matches or results))
     if not start:
         raise ConfigError(f"--point is missing: name one of {ids}")
