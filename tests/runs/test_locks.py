@@ -79,3 +79,37 @@ def test_a_chunk_is_waited_for(tmp_path, without_locks):
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
+
+
+def test_of_two_that_see_a_dead_process_none_removes_the_others_lock(
+    tmp_path, without_locks, monkeypatch
+):
+    """While one asks whether the process lives, another one has taken its place."""
+    lock = tmp_path / ".lock.held"
+    lock.write_text(f"{platform.node()} 123456789")
+
+    def taken_meanwhile(process):
+        if process != 123456789:
+            return True
+        lock.write_text(f"{platform.node()} {os.getpid()}")
+        return False
+
+    monkeypatch.setattr(locks, "_alive", taken_meanwhile)
+    with pytest.raises(ConfigError, match=f"it is process {os.getpid()} on"):
+        enter(Folder(tmp_path))
+    assert lock.exists()
+    assert not (tmp_path / ".lock.held.removing").exists()
+
+
+def test_one_that_died_while_it_removed_a_dead_process_stops_nobody(
+    tmp_path, without_locks, monkeypatch
+):
+    monkeypatch.setattr(locks, "SECONDS", 0.0)
+    monkeypatch.setattr(locks, "_alive", lambda process: False)
+    (tmp_path / ".lock.held").write_text(f"{platform.node()} 1")
+    guard = tmp_path / ".lock.held.removing"
+    guard.touch()
+    os.utime(guard, (0, 0))
+    with pytest.warns(UserWarning, match="of a process that has died"):
+        enter(Folder(tmp_path))
+    assert not guard.exists()

@@ -20,6 +20,7 @@ from typing import Any
 fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
 HELD = (errno.EAGAIN, errno.EACCES)  # another process has the lock
 SECONDS = 0.2  # between two looks at whether a lock is free
+LONGEST = 10.0  # that it takes to remove a file
 
 
 @contextlib.contextmanager
@@ -83,14 +84,36 @@ def _made(path: Path, own: str) -> bool:
 def _holder(path: Path) -> str | None:
     """Who holds it; `None` if nobody does any more, and the file is gone."""
     try:
-        machine, _, process = path.read_text("utf-8").rpartition(" ")
+        content = path.read_text("utf-8")
     except FileNotFoundError:
         return None
+    machine, _, process = content.rpartition(" ")
     if machine == platform.node() and process.isdigit() and not _alive(int(process)):
-        warnings.warn(f"{path} is of a process that has died, and is removed", stacklevel=4)
-        path.unlink(missing_ok=True)
+        _remove(path, content)
         return None
     return f"{process} on {machine}" if machine else "that is beginning"
+
+
+def _remove(path: Path, content: str) -> None:
+    """Removes the file of a process that has died, if it still has this content.
+
+    Of several that see it one removes it, so that none removes what another has made since.
+    """
+    guard = path.with_name(f"{path.name}.removing")
+    try:
+        guard.touch(exist_ok=False)
+    except FileExistsError:
+        with contextlib.suppress(FileNotFoundError):
+            if abs(time.time() - guard.stat().st_mtime) > LONGEST:  # who made it has died, too
+                guard.unlink()
+        time.sleep(SECONDS)
+        return
+    try:
+        if path.exists() and path.read_text("utf-8") == content:
+            warnings.warn(f"{path} is of a process that has died, and is removed", stacklevel=5)
+            path.unlink()
+    finally:
+        guard.unlink(missing_ok=True)
 
 
 def _alive(process: int) -> bool:
