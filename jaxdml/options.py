@@ -154,7 +154,7 @@ def find(path: str, name: str, table: Mapping[str, Callable[..., Any]]) -> Calla
             names = names if near else f"{listed(shortest)}, … ({len(table)} in all)"
         raise ConfigError(
             f"{path} must be one of {names}, or a dotted path like my_package.my_module:make, "
-            f"but is {shown(name)}"
+            f"but is {abbreviated(name)}"
         )
     need_allowed(path, name)
     module_name, _, attribute = name.partition(":")
@@ -304,7 +304,7 @@ def dotted_path(make: Callable[..., Any]) -> str:
     return f"{make.__module__}:{getattr(make, '__qualname__', type(make).__name__)}"
 
 
-def shown(value: Any) -> str:
+def abbreviated(value: Any) -> str:
     """A value in a sentence: its beginning, if it is long."""
     try:
         text = " ".join(repr(value).split())

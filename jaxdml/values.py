@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdml.options import ConfigError, shown
+from jaxdml.options import ConfigError, abbreviated
 
 # Programs compute with 32 bits.
 LARGEST = {bool: 1, int: 2**31 - 1, float: 3.4e38}
@@ -43,11 +43,11 @@ def coerce(path: str, value: Any, default: Any) -> Any:
     if kind is tuple and isinstance(value, (list, tuple)):
         if default and not all(type(v) is type(default[0]) for v in value):
             kinds = _KINDS[type(default[0])].removeprefix("a ")
-            raise ConfigError(f"{path} must hold {kinds}s, but is {shown(value)}")
+            raise ConfigError(f"{path} must hold {kinds}s, but is {abbreviated(value)}")
         return tuple(value)
     if kind is tuple and default and type(value) is type(default[0]):
         return (value,)
-    raise ConfigError(f"{path} must be {_KINDS[kind]}, but is {shown(value)}")
+    raise ConfigError(f"{path} must be {_KINDS[kind]}, but is {abbreviated(value)}")
 
 
 def _plain(path: str, value: Any) -> Any:
@@ -61,16 +61,18 @@ def _plain(path: str, value: Any) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
     if not isinstance(value, (bool, int, float, str, type(None))):
         raise ConfigError(
-            f"{path} must be a number, a word, or a list of them, but is {shown(value)}"
+            f"{path} must be a number, a word, or a list of them, but is {abbreviated(value)}"
         )
     if (
         isinstance(value, (int, float))
         and not -LARGEST[type(value)] <= value <= LARGEST[type(value)]
     ):
         most = f"{LARGEST[type(value)]:,}" if isinstance(value, int) else "3.4e38"
-        raise ConfigError(f"{path} must be finite, and at most {most}, but is {shown(value)}")
+        raise ConfigError(f"{path} must be finite, and at most {most}, but is {abbreviated(value)}")
     if isinstance(value, str) and not _is_text(value):
-        raise ConfigError(f"{path} must be text, but {shown(value)} has characters that none has")
+        raise ConfigError(
+            f"{path} must be text, but {abbreviated(value)} has characters that none has"
+        )
     return value
 
 
