@@ -16,7 +16,7 @@ Training*), which `dtype` names. Sums, biases and what a layer gives stay float3
 import functools
 import itertools
 import math
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -125,13 +125,13 @@ def convolve(
         _windows(length, size, stride, padding).number
         for length, size in zip(x.shape[1:3], kernel.shape[:2], strict=True)
     )
-    images = _images_at_once(len(x), math.prod(pixels) * math.prod(kernel.shape[:3]))
-    if images == len(x):
+    images = _images_at_once(x.shape[0], math.prod(pixels) * math.prod(kernel.shape[:3]))
+    if images is None:
         return block(x)
     blocks = x.reshape(-1, images, *x.shape[1:])
     # patches are made again for the gradient: to keep them would take them out of the cache
     out = jax.lax.map(jax.checkpoint(block), blocks)
-    return out.reshape(len(x), *out.shape[2:])
+    return out.reshape(-1, *out.shape[2:])
 
 
 @functools.partial(jax.jit, static_argnames=("size", "stride", "padding", "dtype"))
@@ -159,23 +159,24 @@ def convolve_transposed(
     """
     features = kernel.shape[-1]
     patches = product(x.reshape(-1, features), kernel.reshape(-1, features), dtype, axis=1)
-    image = jax.ShapeDtypeStruct((len(x), *size, kernel.shape[2]), patches.dtype)
+    image = jax.ShapeDtypeStruct((x.shape[0], *size, kernel.shape[2]), patches.dtype)
     transposed = jax.linear_transpose(
         lambda y: _patches(y, kernel.shape[:2], stride, padding), image
     )
     return transposed(patches.reshape(*x.shape[:-1], -1))[0]
 
 
-def _images_at_once(images: int, numbers: int) -> int:
+def _images_at_once(images: Any, numbers: int) -> int | None:
     """Images whose patches are made at once, of so many numbers each: they divide `images`.
 
-    All of them, but on a CPU where that is more than its caches hold.
+    `None`, all of them, but on a CPU where that is more than its caches hold. An exported program
+    has a symbol as their number.
     """
-    if images * numbers <= LARGE or jax.default_backend() != "cpu":
-        return images
+    if not isinstance(images, int) or jax.default_backend() != "cpu" or images * numbers <= LARGE:
+        return None
     largest = max(1, BLOCK // numbers)
     best = max(size for size in range(1, largest + 1) if images % size == 0)
-    return best if 2 * best > largest else images
+    return best if best < images and 2 * best > largest else None
 
 
 def _patches(x: Array, kernel: tuple[int, ...], stride: int, padding: Padding) -> Array:

@@ -1,6 +1,7 @@
 import jax
 import numpy as np
 import pytest
+from jax import export
 
 from jaxdml.models import layers
 from jaxdml.models.layers import Conv, ConvTranspose, convolve, convolve_transposed
@@ -81,4 +82,18 @@ def test_patches_made_in_blocks_give_the_same(monkeypatch, dtype):
 def test_images_whose_number_has_no_divisor_near_the_best_are_taken_together(monkeypatch):
     monkeypatch.setattr(layers, "LARGE", 1)
     monkeypatch.setattr(layers, "BLOCK", 80)
-    assert [layers._images_at_once(images, 10) for images in (16, 18, 14, 13)] == [8, 6, 7, 13]
+    assert [layers._images_at_once(images, 10) for images in (16, 18, 14, 13)] == [
+        8,
+        6,
+        7,
+        None,
+    ]
+
+
+@pytest.mark.parametrize("layer", [Conv(16, (3, 3)), ConvTranspose((28, 28, 4), (3, 3))])
+def test_programs_for_any_number_of_images_can_be_exported(layer):
+    images = jax.ShapeDtypeStruct(export.symbolic_shape("b, 28, 28, 16"), np.float64)
+    params = layer.init(jax.random.key(0), np.zeros((1, 28, 28, 16)))
+    program = export.export(jax.jit(layer.apply))(params, images)
+    x = np.random.default_rng(0).normal(size=(3, 28, 28, 16))
+    np.testing.assert_allclose(program.call(params, x), layer.apply(params, x), atol=1e-12)
