@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import IO, Any, NoReturn
 
 import jax
@@ -78,13 +79,18 @@ def lasting_streams() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, kind(stream))
-    sys.excepthook = _in_main_thread
+    sys.excepthook = _of_main_thread(sys.__excepthook__)
+    sys.unraisablehook = _of_main_thread(sys.__unraisablehook__)
 
 
-def _in_main_thread(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+def _of_main_thread(hook: Callable[..., Any]) -> Callable[..., Any]:
     """Says nothing of threads of TensorStore, whose event loop is closed once a file has failed."""
-    if threading.current_thread() is threading.main_thread():
-        sys.__excepthook__(kind, error, trace)
+
+    def of_main_thread(*error: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            hook(*error)
+
+    return of_main_thread
 
 
 def end(code: int = 0) -> NoReturn:
