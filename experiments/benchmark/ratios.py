@@ -82,6 +82,14 @@ def _as_text(value: object) -> str:
 
 
 def _from_text(row: dict[str, str]) -> Ratio:
-    numbers = {name: float(row[name]) for name in ("of_pytorch", "lowest", "highest")}
-    of_products = float(row["of_products"]) if row["of_products"] else None
-    return Ratio(**{**row, **numbers, "of_products": of_products})  # type: ignore[arg-type]
+    return Ratio(
+        machine=row["machine"],
+        case=row["case"],
+        of_pytorch=float(row["of_pytorch"]),
+        lowest=float(row["lowest"]),
+        highest=float(row["highest"]),
+        fastest=row["fastest"],
+        of_products=float(row["of_products"]) if row["of_products"] else None,
+        date=row["date"],
+        versions=row["versions"],
+    )

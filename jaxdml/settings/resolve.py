@@ -87,7 +87,7 @@ class Resolver:
             return self._resolved[key]
         like = self._resolved[key]
         default = like.unset
-        setting = like.with_own(
+        setting = like.with_point_fields(
             {
                 path: COMMON[path].checked(path, default[path] if value is None else value)
                 for path, value in own.items()

@@ -63,9 +63,9 @@ class Setting(Mapping[str, Any]):
     def __getstate__(self) -> dict[str, Any]:
         return {"values_of": self.values_of, "unset": self.unset}  # what is cached is made anew
 
-    def with_own(self, own: Mapping[str, Any]) -> "Setting":
+    def with_point_fields(self, value_by_field: Mapping[str, Any]) -> "Setting":
         """The setting with other values of fields of `OF_A_POINT`; the rest is not found again."""
-        other = Setting({**self.values_of, **own}, self.unset)
+        other = Setting({**self.values_of, **value_by_field}, self.unset)
         vars(other).update({name: getattr(self, name) for name in SHARED})
         return other
 
