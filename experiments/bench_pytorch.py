@@ -51,8 +51,9 @@ def main() -> None:
     for point in points:
         rows = select(point.setting, dataset)
         torch.manual_seed(point.setting["seed"])
-        objective = Objective(point.setting["system"], "mlp", x.shape[1], VARIANT).to(DEVICE)
-        step = step_of_one(objective, VARIANT, Data(x, y, torch.from_numpy(rows).to(DEVICE)))
+        objective = Objective(point.setting["system"], "mlp", x.shape[1], VARIANT, unit=True)
+        rows_there = torch.from_numpy(rows).to(DEVICE)
+        step = step_of_one(objective.to(DEVICE), VARIANT, Data(x, y, rows_there))
         for _ in range(point.setting["train.epochs"] * steps):
             step()
         with torch.no_grad():

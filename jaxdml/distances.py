@@ -11,7 +11,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxdml.arguments import checked
 
@@ -42,15 +42,21 @@ def unit(x: Float[Array, "batch dim"]) -> Float[Array, "batch dim"]:
 
 
 @checked
-def squared_euclidean(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
+def squared_euclidean(
+    x: Float[Array, "batch dim"], columns: Int[Array, " batch"] | None = None
+) -> Float[Array, "batch ..."]:
     """‖xᵢ − xⱼ‖², f32[B, B]. Time O(B² D), memory O(B²) for the value and for its gradient.
 
     Args:
       x: f32[B, D].
+      columns: i32[B]; if given, only the entry in this column of each row, f32[B]: O(B D).
 
     >>> squared_euclidean(jnp.array([[0.0, 0.0], [3.0, 4.0]])).tolist()
     [[0.0, 25.0], [25.0, 0.0]]
     """
+    if columns is not None:
+        difference = x - x[columns]
+        return jnp.sum(difference * difference, axis=1)
     count, dim = x.shape
     if count * count * dim <= BLOCK:
         return _from_each(x, x)
@@ -69,20 +75,26 @@ def _from_each(x: Array, y: Array) -> Array:
 
 
 @checked
-def euclidean(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
+def euclidean(
+    x: Float[Array, "batch dim"], columns: Int[Array, " batch"] | None = None
+) -> Float[Array, "batch ..."]:
     """‖xᵢ − xⱼ‖, f32[B, B], with the gradient 0 where rows are equal.
 
     Args:
       x: f32[B, D].
+      columns: i32[B]; if given, only the entry in this column of each row, f32[B].
 
-    >>> euclidean(jnp.array([[0.0, 0.0], [3.0, 4.0]])).tolist()
-    [[0.0, 5.0], [5.0, 0.0]]
+    >>> x = jnp.array([[0.0, 0.0], [3.0, 4.0]])
+    >>> euclidean(x).tolist(), euclidean(x, jnp.array([1, 1])).tolist()
+    ([[0.0, 5.0], [5.0, 0.0]], [5.0, 0.0])
     """
-    return safe_sqrt(squared_euclidean(x))
+    return safe_sqrt(squared_euclidean(x, columns))
 
 
 @checked
-def cosine(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
+def cosine(
+    x: Float[Array, "batch dim"], columns: Int[Array, " batch"] | None = None
+) -> Float[Array, "batch ..."]:
     """1 − cos(xᵢ, xⱼ), f32[B, B], in [0, 2]; a zero row has distance 1 to every row.
 
     It is half the squared distance of the rows scaled to length 1: never below 0, 0 for equal rows,
@@ -91,13 +103,15 @@ def cosine(x: Float[Array, "batch dim"]) -> Float[Array, "batch batch"]:
 
     Args:
       x: f32[B, D].
+      columns: i32[B]; if given, only the entry in this column of each row, f32[B].
 
     >>> cosine(jnp.array([[1.0, 0.0], [0.0, 2.0]])).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
     zero = jnp.sum(x * x, axis=1) == 0
-    half = jnp.minimum(0.5 * squared_euclidean(unit(x)), 2)
-    return jnp.where(zero[:, None] | zero[None, :], 1, half)
+    half = jnp.minimum(0.5 * squared_euclidean(unit(x), columns), 2)
+    either = zero[:, None] | zero[None, :] if columns is None else zero | zero[columns]
+    return jnp.where(either, 1, half)
 
 
 @checked
@@ -119,7 +133,7 @@ def matmul(
     return jnp.matmul(a, b, precision=lax.Precision.HIGHEST)
 
 
-DISTANCES: dict[str, Callable[[Array], Array]] = {
+DISTANCES: dict[str, Callable[..., Array]] = {
     "euclidean": euclidean,
     "squared_euclidean": squared_euclidean,
     "cosine": cosine,

@@ -181,6 +181,7 @@ ROOMS = {
         "data",
         "train",
         "evaluate",
+        "runs",
         "runs.storage",
         "runs.planning",
     },

@@ -1,16 +1,17 @@
-"""The networks of `jaxdml.models` in PyTorch."""
+"""The networks of `jaxdml.models` in PyTorch, with dense layers that begin as they do there."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
+CUT_OFF = 0.87962566103423978  # the deviation of a unit normal distribution that is cut off at 2
 LAYOUT = torch.channels_last  # of convolutions: the faster one
 
 
 def encoder(name: str, pixels: int, outputs: int) -> nn.Module:
     """From f32[B, pixels] to f32[B, outputs]: `mlp`, or `conv` or `resnet` of 28 × 28 pixels."""
-    made = {"mlp": _dense, "conv": _conv, "resnet": _resnet}[name](pixels, outputs)
+    made = {"mlp": _dense, "conv": _conv, "resnet": _resnet}[name](pixels, outputs).apply(_begin)
     return made if name == "mlp" else made.to(memory_format=LAYOUT)
 
 
@@ -20,13 +21,21 @@ def decoder(name: str, pixels: int, inputs: int) -> nn.Module:
         return nn.Sequential(
             nn.Linear(inputs, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(),
             nn.Linear(512, pixels),
-        )  # fmt: skip
+        ).apply(_begin)  # fmt: skip
     return nn.Sequential(
         nn.Linear(inputs, 256), nn.ReLU(), nn.Linear(256, 7 * 7 * 64), nn.ReLU(),
         nn.Unflatten(1, (64, 7, 7)),
         nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1), nn.ReLU(),
         nn.ConvTranspose2d(32, 1, 3, stride=2, padding=1, output_padding=1), nn.Flatten(),
     ).to(memory_format=LAYOUT)  # fmt: skip
+
+
+def _begin(module: nn.Module) -> None:
+    """Weights of variance 1 / inputs, cut off at two deviations, and no biases: as Flax does it."""
+    if isinstance(module, nn.Linear):
+        deviation = 1 / math.sqrt(module.in_features) / CUT_OFF
+        nn.init.trunc_normal_(module.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+        nn.init.zeros_(module.bias)
 
 
 def _dense(pixels: int, outputs: int) -> nn.Module:

@@ -19,6 +19,7 @@ from pytorch_metric_learning.losses import TripletMarginLoss
 from pytorch_metric_learning.miners import BatchHardMiner
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
+from torch.nn import functional
 
 from experiments.benchmark import cases, networks, pytorch_recipe
 from experiments.benchmark.cases import BATCH, Case
@@ -78,9 +79,15 @@ def training(case: Case, variant: str) -> tuple[Turn, dict[str, float]]:
 class Objective(nn.Module):
     """Networks, and ½ squared error + ½ hard triplets of margin 0.2, or one of the two."""
 
-    def __init__(self, system: str, encoder: str, pixels: int, variant: str) -> None:
-        """Makes the networks of `ae`, `dml` or joint `dml_ae`."""
+    def __init__(
+        self, system: str, encoder: str, pixels: int, variant: str, unit: bool = False
+    ) -> None:
+        """Makes the networks of `ae`, `dml` or joint `dml_ae`.
+
+        With `unit` triplets are of embeddings of length 1.
+        """
         super().__init__()
+        self.unit = unit
         self.encode = networks.encoder(encoder, pixels, 10)
         self.decode = None if system == "dml" else networks.decoder(encoder, pixels, 10)
         self.labelled = system != "ae"
@@ -95,7 +102,8 @@ class Objective(nn.Module):
             loss = loss + 0.5 * ((self.decode(self.encode(x)) - x) ** 2).sum(dim=1).mean()
         if self.labelled:
             assert labelled is not None
-            loss = loss + 0.5 * self.triplets(self.encode(labelled.float() / 255), y)
+            z = self.encode(labelled.float() / 255)
+            loss = loss + 0.5 * self.triplets(functional.normalize(z) if self.unit else z, y)
         return loss
 
 

@@ -20,10 +20,15 @@ class Reporter:
       points: how many points there are.
       finished: how many of them an earlier run has finished.
       epochs: how many epochs the others have together; 0: points are counted instead.
+      unit: what is counted, if not points.
+      brief: says nothing of work that takes less than the time between two lines.
     """
 
-    def __init__(self, points: int, finished: int, epochs: int) -> None:
+    def __init__(
+        self, points: int, finished: int, epochs: int, unit: str = "points", brief: bool = False
+    ) -> None:
         self.console = Console(stderr=True)
+        self.unit, self.brief, self.lines = unit, brief, 0
         self.points, self.points_done, self.epochs = points, finished, epochs
         self.epochs_done, self.total = 0, epochs or points
         self.loss = float("nan")
@@ -76,7 +81,7 @@ class Reporter:
     def finished(self) -> None:
         """Another point is trained, scored and written."""
         self.points_done += 1
-        self._show(last=self.points_done == self.points)
+        self._show(last=self.points_done == self.points and not (self.brief and not self.lines))
 
     def spent(self, seconds: Mapping[str, float], programs: int) -> None:
         """Says where the time went."""
@@ -96,7 +101,7 @@ class Reporter:
         >>> Reporter(points=4, finished=1, epochs=0).line()
         '1/4 points'
         """
-        parts, left = [f"{self.points_done}/{self.points} points"], self.time_left()
+        parts, left = [f"{self.points_done}/{self.points} {self.unit}"], self.time_left()
         if self.cohort:
             parts.append(self.cohort)
         if self.epochs:
@@ -115,7 +120,7 @@ class Reporter:
         self.bar.update(self.task, completed=self._done, description=self.line())
         due = time.monotonic() - self.last_line_at >= SECONDS_BETWEEN_LINES
         if not self.console.is_interactive and (due or last):
-            self.last_line_at = time.monotonic()
+            self.last_line_at, self.lines = time.monotonic(), self.lines + 1
             self._print(self.line())
 
     def _print(self, line: str) -> None:

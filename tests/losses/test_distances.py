@@ -52,6 +52,23 @@ def test_blocks_of_rows_give_the_value_and_the_gradient_of_naive_loops(
     np.testing.assert_allclose(pull(g)[0], naive_slope(name, x, g), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", DISTANCES)
+def test_one_entry_of_each_row_has_the_value_and_the_gradient_of_naive_loops(name, float64):
+    x, g = batch(13, 5)
+    columns = np.array([0, 3, 3, 3, 2, 1, 0, 12, 11, 9, 9, 9, 10])
+    picked = np.zeros((13, 13))
+    picked[np.arange(13), columns] = 1
+    value, pull = jax.vjp(lambda x: DISTANCES[name](x, jnp.array(columns)), x)
+    np.testing.assert_allclose(value, (naive(name, x) * picked).sum(axis=1), rtol=1e-12, atol=1e-14)
+    slope = naive_slope(name, x, picked * g)
+    np.testing.assert_allclose(pull(g[np.arange(13), columns])[0], slope, rtol=1e-10, atol=1e-12)
+
+
+def test_a_row_of_zeros_is_at_cosine_distance_1_from_any_one_row():
+    x = jnp.array([[0.0, 0.0], [3.0, 4.0], [3.0, 4.0]])
+    assert distances.cosine(x, jnp.array([1, 0, 1])).tolist() == [1.0, 1.0, 0.0]
+
+
 def test_blocks_change_no_bit_of_a_value_and_float32_gradients_stay_accurate(monkeypatch):
     x, g = batch(60, 33)
     whole = jax.jit(DISTANCES["euclidean"])(x)

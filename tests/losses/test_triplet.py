@@ -94,6 +94,20 @@ def test_blocks_of_anchors_change_nothing_and_keep_memory_below_the_cube(monkeyp
     assert compiled.memory_analysis().temp_size_in_bytes < 4 * 512**3 / 8
 
 
+@pytest.mark.parametrize("broken", range(4))
+def test_a_hard_triplet_that_is_not_finite_is_not_passed_over(broken):
+    z = jnp.array([[0.0], [1.0], [0.5], [1.5]]).at[broken].set(jnp.nan)
+    assert jnp.isnan(losses.triplet(z, jnp.array([0, 0, 0, 1]), mining="hard"))
+
+
+def test_the_first_of_the_largest_is_found():
+    matrix = np.random.default_rng(0).integers(0, 4, (50, 20)).astype(np.float32)
+    matrix[3] = -np.inf
+    matrix[4, 7] = np.nan
+    largest = sys.modules["jaxdml.losses.triplet"]._largest(jnp.array(matrix))
+    np.testing.assert_array_equal(largest, matrix.argmax(axis=1))
+
+
 def test_a_tie_between_identical_rows_has_one_hardest_pair():
     z = jnp.array([[0.0], [1.0], [1.0], [1.5]])
     slope = jax.grad(lambda z: losses.triplet(z, jnp.array([0, 0, 0, 1]), mining="hard"))(z)

@@ -83,6 +83,25 @@ def test_each_data_labelled_images_and_seed_has_its_row(run_folder):
     assert paths == {"digits"}
 
 
+def test_draws_of_all_labels_are_scored_as_one(tmp_path, monkeypatch):
+    draws = ({"system": ("dml",), "data.labelled_percent": (100.0,),
+              ("seed", "data.labels_seed"): ((0, 0), (1, 1), (2, 2))},)  # fmt: skip
+    finished = execute.run(BASE | {"eval.protocols": ("labelled",)}, draws, tmp_path, tmp_path)
+    calls, evaluate = [], baselines.score.evaluate
+
+    def counted(*args):
+        calls.append(args)
+        return evaluate(*args)
+
+    monkeypatch.setattr(baselines.score, "evaluate", counted)
+    rows, _ = scored(finished)
+    assert len(rows) == 6
+    assert len(calls) == 2  # of pixels and of PCA
+    again, _ = scored(finished)  # from the file
+    assert again == rows
+    assert len(calls) == 2
+
+
 def test_they_stand_in_the_report_and_take_part_in_no_test(run_folder):
     written = write.report([run_folder], run_folder.report, loading.loader(run_folder.path))
     lines = [line for line in written.table.splitlines() if line.startswith(("| pixels", "| pca"))]

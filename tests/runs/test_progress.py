@@ -16,6 +16,19 @@ def test_where_nothing_is_trained_progress_counts_points(capsys, monkeypatch):
     assert lines == ["1/3 points", "2/3 points · 0 s left", "3/3 points · 0 s left"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(1.0, []), (6.0, ["2/3 rows · 6 s left", "3/3 rows · 0 s left"])]
+)
+def test_brief_work_is_not_spoken_of(capsys, monkeypatch, seconds, expected):
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    with progress.Reporter(3, 0, 0, "rows", brief=True) as shown:
+        for _ in range(3):
+            clock[0] += seconds
+            shown.finished()
+    assert capsys.readouterr().err.splitlines() == expected
+
+
 def test_without_a_terminal_there_are_whole_lines_at_intervals(capsys, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])

@@ -4,6 +4,7 @@ They are scored once, when a report first needs them, and kept in the run folder
 """
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from jaxdml.evaluate.protocols import PROTOCOLS, Embedded, Protocol, find_protoc
 from jaxdml.evaluate.scores.class_means import class_scores
 from jaxdml.options import ConfigError, listed
 from jaxdml.runs.planning import loading, splits
+from jaxdml.runs.progress import Reporter
 from jaxdml.runs.storage import files, folder
 from jaxdml.settings.fields import COMMON, LABELLED, usual
 from jaxdml.settings.setting import source as source_of
@@ -47,19 +49,23 @@ def results(
       As `result.json` holds them, with the baseline's name as their `system`, and `baseline` true.
     """
     rows_by_key: dict[str, dict[str, Any]] = {}
-    for run_folder in run_folders:
-        store = _Store(run_folder, load)
-        for result in trained:
-            if result["folder"] is not run_folder or not result.get("scored", 1):
-                continue
+    for result in trained:
+        if result.get("scored", 1):
             for name in result["config"].get("eval.baselines", tuple(BASELINES)):
                 row = _row(name, result)
-                key = json.dumps([str(run_folder.path), sorted(row["config"].items())])
-                if key not in rows_by_key:
-                    rows_by_key[key] = row | {"scores": store.scores(name, row["config"])}
-        for message in store.close():
-            note(message)
-    return [row for row in rows_by_key.values() if row["scores"]]
+                key = json.dumps([str(row["folder"].path), sorted(row["config"].items())])
+                rows_by_key.setdefault(key, row)
+    rows = list(rows_by_key.values())
+    with Reporter(len(rows), 0, 0, "rows of raw pixels and PCA", brief=True) as reporter:
+        for run_folder in run_folders:
+            store = _Store(run_folder, load)
+            for row in rows:
+                if row["folder"] is run_folder:
+                    row["scores"] = store.scores(row["point"], row["config"])
+                    reporter.finished()
+            for message in store.close():
+                note(message)
+    return [row for row in rows if row.get("scores")]
 
 
 def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,6 +117,7 @@ class _Store:
         self.notes: dict[str, None] = {}
         self.features: dict[tuple[Any, ...], Features] = {}
         self.embedded: dict[tuple[Any, ...], np.ndarray] = {}  # of one data set at a time
+        self.found: dict[str, Scores] = {}  # of equal rows: draws of all labels are the same one
 
     def scores(self, name: str, c: Mapping[str, Any]) -> Scores:
         """Scores by the protocols and classifiers of a configuration, in their order."""
@@ -211,7 +218,12 @@ class _Store:
         if to_score:
             options = classifiers.Options(*(c[f"eval.{o}"] for o in classifiers.Options._fields))
             by = to_score if record.task is not None else []
-            embedded = Embedded(**arrays, fold=c.get("data.fold") is not None)
-            scores = score.evaluate({"mean": embedded}, [protocol], by, options)
+            split = [loading.described(c), c["eval.split"], c.get("data.fold")]
+            drawn = hashlib.sha256(np.asarray(rows, np.int64).tobytes()).hexdigest()
+            key = json.dumps([name, split, protocol, options, to_score, drawn])
+            if key not in self.found:
+                embedded = Embedded(**arrays, fold=c.get("data.fold") is not None)
+                scores = score.evaluate({"mean": embedded}, [protocol], by, options)
+                self.found[key] = [s.record() for s in scores]
             entry["tried"] += to_score
-            entry["scores"] += [s.record() for s in scores]
+            entry["scores"] += self.found[key]
