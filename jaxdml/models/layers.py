@@ -6,6 +6,8 @@ order of magnitude slower (jax issue 12868); and points side by side make a batc
 where a convolution with a kernel a point would become a grouped one. The product is one of two
 matrices: with a matrix for each row of pixels its gradient took four times as long. On a CPU the
 patches of many pixels are made for some images after the other, so that they stay in its caches.
+Where those have few channels their product is slow. XLA's convolution is used then for all but the
+kernel's gradient: it is quick as long as its kernel is small, and lies in memory as it is read.
 
 Products may read narrower floats than float32 (Micikevicius et al. 2018, *Mixed Precision
 Training*), which `dtype` names. Sums, biases and what a layer gives stay float32:
@@ -16,6 +18,7 @@ Training*), which `dtype` names. Sums, biases and what a layer gives stay float3
 import functools
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
@@ -24,6 +27,7 @@ import jax.numpy as jnp
 from jax import Array
 
 LARGE, BLOCK = 2**22, 2**19  # numbers in patches: more than a CPU's caches hold, and fewer
+FEW = 16  # features and channels: a product of patches with so few is slower than a convolution
 LARGEST_KERNEL = 64  # pixels of a side: each pixel is a slice of its own
 Padding = Literal["SAME", "VALID"]
 
@@ -115,7 +119,7 @@ def convolve(
     """
     features = kernel.shape[-1]
 
-    def block(x: Array) -> Array:
+    def block(x: Array, kernel: Array) -> Array:
         patches = _patches(x, kernel.shape[:2], stride, padding)
         flat = patches.reshape(-1, patches.shape[-1])
         sums = product(flat, kernel.reshape(-1, features), dtype)
@@ -127,11 +131,61 @@ def convolve(
     )
     images = _images_at_once(x.shape[0], math.prod(pixels) * math.prod(kernel.shape[:3]))
     if images is None:
-        return block(x)
-    blocks = x.reshape(-1, images, *x.shape[1:])
-    # patches are made again for the gradient: to keep them would take them out of the cache
-    out = jax.lax.map(jax.checkpoint(block), blocks)
-    return out.reshape(-1, *out.shape[2:])
+        return block(x, kernel)
+
+    def in_blocks(x: Array, kernel: Array) -> Array:
+        blocks = x.reshape(-1, images, *x.shape[1:])
+        # patches are made again for the gradient: to keep them would take them out of the cache
+        out = jax.lax.map(jax.checkpoint(lambda part: block(part, kernel)), blocks)
+        return out.reshape(-1, *out.shape[2:])
+
+    same = stride == 1 and padding == "SAME" and all(n % 2 for n in kernel.shape[:2])
+    if same and dtype is None and FEW // 2 <= x.shape[-1] <= FEW and features <= FEW:
+        return _directly(in_blocks)(x, kernel)
+    return in_blocks(x, kernel)
+
+
+def _directly(by_patches: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+    """`by_patches`, of an odd kernel and the stride 1, as XLA's own convolution.
+
+    So is the gradient by the images, with the kernel turned round. That by the kernel would be a
+    convolution with a kernel as large as the image, which takes fifty times as long on a CPU.
+    """
+
+    @jax.custom_vjp
+    def convolved(x: Array, kernel: Array) -> Array:
+        return _direct(x, kernel)
+
+    def forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+        return _direct(x, kernel), (x, kernel)
+
+    def backward(factors: tuple[Array, Array], slope: Array) -> tuple[Array, Array]:
+        x, kernel = factors
+        by_x = _direct(slope, kernel[::-1, ::-1].swapaxes(2, 3))
+        _, pull = jax.vjp(lambda kernel: by_patches(x, kernel), kernel)
+        return by_x, *pull(slope)
+
+    convolved.defvjp(forward, backward)
+    return convolved
+
+
+@jax.custom_batching.custom_vmap
+def _direct(x: Array, kernel: Array) -> Array:
+    return jax.lax.conv_general_dilated(
+        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+@_direct.def_vmap
+def _direct_of_many(
+    points: int, batched: list[bool], x: Array, kernel: Array
+) -> tuple[Array, bool]:
+    """One point after the other: side by side they would be a slow, grouped convolution."""
+    x, kernel = (
+        a if many else jnp.broadcast_to(a, (points, *a.shape))
+        for a, many in zip((x, kernel), batched, strict=True)
+    )
+    return jax.lax.map(lambda factors: _direct(*factors), (x, kernel)), True
 
 
 @functools.partial(jax.jit, static_argnames=("size", "stride", "padding", "dtype"))

@@ -25,6 +25,7 @@ from jax import Array
 from jaxdml.models.base import of_modules
 from jaxdml.models.layers import LARGEST_KERNEL, Conv, ConvTranspose, rounded
 from jaxdml.models.mlp import MLP
+from jaxdml.models.normalisation import GroupNorm
 from jaxdml.options import at_least, between
 from jaxdml.types import Model, ModelSpec
 from jaxdml.values import coerce
@@ -45,12 +46,8 @@ class NormReLU(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """f32[B, H, W, C] → f32[B, H, W, C]."""
-        dtype = jnp.result_type(float)
         groups = math.gcd(self.groups, x.shape[-1])
-        norm = nn.GroupNorm(
-            groups, epsilon=1e-5, dtype=dtype, param_dtype=dtype, use_fast_variance=False
-        )
-        return nn.relu(rounded(norm(x), self.dtype))
+        return GroupNorm(groups, self.dtype)(x)
 
 
 class Block(nn.Module):

@@ -6,6 +6,7 @@ from typing import Any
 
 from jaxdml.report.tables import comparison, summary
 from jaxdml.report.tables.summary import Group, Measure
+from jaxdml.settings.fields import WARM_START
 
 MOST = 6  # sentences
 
@@ -15,6 +16,7 @@ def headline(
     baseline_results: Sequence[Mapping[str, Any]],
     paths: Sequence[str],
     measure: Measure,
+    parents: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
     """Sentences, one for each number of labels and whatever else settings have in common.
 
@@ -23,6 +25,7 @@ def headline(
       baseline_results: of pixels and their PCA, in the same form.
       paths: the grid's.
       measure: which score.
+      parents: path of a parent → its result, of points that began with a network.
     """
     groups = [group for group in summary.groups(results, paths) if group.values(measure)]
     leads = comparison.leading(groups, paths, measure)
@@ -44,6 +47,9 @@ def headline(
         if len(named) > 1:
             flags = {other: lead_by_group.get(id(group)) for other, group in named}
             parts.append(_against(name, flags))
+        began = _of_parents(best, measure, parents)
+        if began is not None:
+            parts.append(f"the network that its training began with had {began:.3f}")
         beside = [
             f"{baseline} {_mean(cells[space, labels], measure):.3f}"
             for baseline, cells in baselines.items()
@@ -72,6 +78,20 @@ def _against(best: str, leads: Mapping[str, bool | None]) -> str:
 
 def _mean(group: Group, measure: Measure) -> float:
     return statistics.fmean(group.values(measure).values())
+
+
+def _of_parents(
+    group: Group, measure: Measure, parents: Mapping[str, Mapping[str, Any]]
+) -> float | None:
+    """The mean score of the networks that a group began with, if all are known."""
+    own = [parents.get(result["config"].get(WARM_START), {}) for result in group.ok]
+    values = [
+        score["value"]
+        for parent in own
+        for score in parent.get("scores", ())
+        if summary.measure(score) == measure
+    ]
+    return statistics.fmean(values) if values and len(values) == len(own) else None
 
 
 def _seeds(count: int) -> str:

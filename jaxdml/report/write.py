@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdml.options import listed
-from jaxdml.report import explorer, headline, page
+from jaxdml.report import beginnings, explorer, headline, page
 from jaxdml.report.figures import FIGURES
 from jaxdml.report.galleries import galleries
 from jaxdml.report.representatives import Calibrate, representatives
@@ -142,10 +142,11 @@ def report(
     scored_by = dict.fromkeys(m.protocol for m in summary.measures(results))
     protocol_text = " ".join(PROTOCOLS[name] for name in scored_by if name in PROTOCOLS)
     first = [m for m in firsts if m.protocol == "labelled"][:1] or firsts[:1]
+    began = beginnings.parents(trained)
     came_out = [
         sentence
         for m in first
-        for sentence in headline.headline(results, baseline_results, shown_paths, m)
+        for sentence in headline.headline(results, baseline_results, shown_paths, m, began)
     ]
     about = "\n\n".join([*came_out, _about(trained, run_folders)])
     if any(run_folder.plan().get("damaged") for run_folder in run_folders):

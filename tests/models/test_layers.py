@@ -79,6 +79,52 @@ def test_patches_made_in_blocks_give_the_same(monkeypatch, dtype):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize(("kernel", "direct"), [((3, 3), 2), ((1, 5), 2), ((2, 3), 0)])
+def test_of_few_features_a_convolution_gives_the_same(monkeypatch, kernel, direct):
+    random = np.random.default_rng(0)
+    x, weights = random.normal(size=(6, 5, 7, 8)), random.normal(size=(*kernel, 8, 16))
+    y = random.normal(size=(6, 5, 7, 16))
+
+    def both(x, weights):
+        out, back = jax.vjp(lambda *a: convolve.__wrapped__(*a), x, weights)
+        return out, *back(y)
+
+    monkeypatch.setattr(layers, "LARGE", 100)
+    monkeypatch.setattr(layers, "BLOCK", 5000)
+    jax.clear_caches()
+    assert str(jax.make_jaxpr(both)(x, weights)).count("conv_general_dilated[") == direct
+    settings = 1, True
+    expected = (
+        oracle.convolve(x, weights, *settings),
+        oracle.convolve_transposed(y, weights, (5, 7), *settings),
+        oracle.slope_by_kernel(x, y, weights.shape, *settings),
+    )
+    for one, reference in zip(both(x, weights), expected, strict=True):
+        np.testing.assert_allclose(one, reference, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("own", [(0, 0), (0, None), (None, 0)])
+def test_of_many_points_each_is_convolved_by_itself(monkeypatch, own):
+    random = np.random.default_rng(0)
+    x, kernel = random.normal(size=(2, 6, 5, 7, 8)), random.normal(size=(2, 3, 3, 8, 8))
+    args = [a if axis == 0 else a[0] for a, axis in zip((x, kernel), own, strict=True)]
+    monkeypatch.setattr(layers, "LARGE", 100)
+    monkeypatch.setattr(layers, "BLOCK", 10**4)
+    jax.clear_caches()
+
+    def both(x, kernel):
+        out, back = jax.vjp(lambda *a: convolve.__wrapped__(*a), x, kernel)
+        return out, *back(out)
+
+    many = jax.vmap(both, in_axes=own)
+    assert "feature_group_count=2" not in str(jax.make_jaxpr(many)(*args))
+    results = many(*args)
+    for i in range(2):
+        alone = both(*(a[i] if axis == 0 else a for a, axis in zip(args, own, strict=True)))
+        for one, each in zip(results, alone, strict=True):
+            np.testing.assert_allclose(one[i], each, rtol=1e-12, atol=1e-11)
+
+
 def test_images_whose_number_has_no_divisor_near_the_best_are_taken_together(monkeypatch):
     monkeypatch.setattr(layers, "LARGE", 1)
     monkeypatch.setattr(layers, "BLOCK", 80)

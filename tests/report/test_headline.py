@@ -47,7 +47,7 @@ def results(baseline=False, **values):
     ],
 )
 def test_the_best_setting_is_named_with_what_the_test_says(values, expected):
-    [sentence] = headline(results(**values), [], PATHS, ACCURACY)
+    [sentence] = headline(results(**values), [], PATHS, ACCURACY, {})
     mean = sum(values["few_60"]) / len(values["few_60"])
     seeds = len(values["few_60"])
     start = f"60 labels: few has labelled kNN accuracy {mean:.3f}, {seeds} seeds; "
@@ -57,7 +57,7 @@ def test_the_best_setting_is_named_with_what_the_test_says(values, expected):
 def test_there_is_a_sentence_for_each_number_of_labels_with_pixels_beside():
     trained = results(few_60=(0.5,), few_600=(0.75,))
     baselines = results(baseline=True, pixels_60=(0.25,), pca_60=(0.3,), pixels_600=(0.5,))
-    assert headline(trained, baselines, PATHS, ACCURACY) == [
+    assert headline(trained, baselines, PATHS, ACCURACY, {}) == [
         "60 labels: few has labelled kNN accuracy 0.500, 1 seed; without a network, pixels 0.250 "
         "and pca 0.300.",
         "600 labels: few has labelled kNN accuracy 0.750, 1 seed; without a network, pixels 0.500.",
@@ -66,6 +66,22 @@ def test_there_is_a_sentence_for_each_number_of_labels_with_pixels_beside():
 
 def test_of_many_numbers_of_labels_the_first_are_told():
     trained = results(**{f"few_{count}": (0.5,) for count in range(1, 10)})
-    sentences = headline(trained, [], PATHS, ACCURACY)
+    sentences = headline(trained, [], PATHS, ACCURACY, {})
     assert len(sentences) == 7
     assert sentences[-1] == "The table has 3 more."
+
+
+def test_it_is_said_what_the_network_had_that_a_training_began_with():
+    trained = results(few_60=(0.9, 0.8))
+    for i, result in enumerate(trained):
+        result["config"]["train.warm_start"] = f"runs/one/points/{i}"
+    parents = {
+        f"runs/one/points/{i}": parent for i, parent in enumerate(results(few_20=(0.5, 0.7)))
+    }
+    [sentence] = headline(trained, [], PATHS, ACCURACY, parents)
+    assert sentence == (
+        "60 labels: few has labelled kNN accuracy 0.850, 2 seeds; "
+        "the network that its training began with had 0.600."
+    )
+    del parents["runs/one/points/1"]
+    assert "began" not in headline(trained, [], PATHS, ACCURACY, parents)[0]

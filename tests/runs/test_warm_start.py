@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdml.options import ConfigError
+from jaxdml.report import beginnings
 from jaxdml.runs.execution import execute, finished
 from jaxdml.runs.planning import extension, grid, loading, splits
 from jaxdml.runs.planning.points import point as point_of
@@ -80,6 +81,16 @@ def test_it_is_another_point_whose_identity_holds_its_parent(parent, children):
         flatten(POINT | {"train.warm_start": f"a/points/{identity}"}),
         flatten(POINT | {"train.warm_start": f"b/points/{identity}"}),
     )
+
+
+def test_a_report_knows_the_parents_score_where_the_same_images_are_scored(parent, children):
+    results = [result | {"folder": children} for result in children.results()]
+    [(path, found)] = beginnings.parents(results).items()
+    assert path == str(only(parent))
+    assert found["scores"] == parent.results()[0]["scores"]
+    other = [r | {"config": r["config"] | {"eval.split": "validation"}} for r in results]
+    gone = [r | {"config": r["config"] | {"train.warm_start": path[:-3]}} for r in results]
+    assert beginnings.parents(other) == beginnings.parents(gone) == {}
 
 
 def test_two_parents_of_one_name_are_told_apart_or_refused():
