@@ -27,7 +27,7 @@ def decoder(name: str, pixels: int, inputs: int) -> nn.Module:
         nn.Unflatten(1, (64, 7, 7)),
         nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1), nn.ReLU(),
         nn.ConvTranspose2d(32, 1, 3, stride=2, padding=1, output_padding=1), nn.Flatten(),
-    ).to(memory_format=LAYOUT)  # fmt: skip
+    ).apply(_begin).to(memory_format=LAYOUT)  # fmt: skip
 
 
 def _begin(module: nn.Module) -> None:

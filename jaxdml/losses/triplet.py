@@ -97,7 +97,7 @@ def triplet(
     between = functools.partial(
         DISTANCES[distance], unit(rows.embeddings) if normalize else rows.embeddings
     )
-    margin = jnp.asarray(margin, rows.embeddings.dtype)
+    margin = jnp.asarray(margin, jnp.result_type(jax.eval_shape(between), float))
     if mining == "hard":
         return _hardest(form, reduction, between, margin, pairs, counted)
     return _every(form, mining, reduction, between(), margin, pairs, counted)

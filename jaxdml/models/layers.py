@@ -18,7 +18,6 @@ Training*), which `dtype` names. Sums, biases and what a layer gives stay float3
 import functools
 import itertools
 import math
-from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
@@ -117,56 +116,58 @@ def convolve(
     >>> convolve(jnp.ones((1, 5, 5, 3)), jnp.ones((3, 3, 3, 8)), stride=2).shape
     (1, 3, 3, 8)
     """
-    features = kernel.shape[-1]
+    if stride == 1 and padding == "SAME" and dtype is None and _have_few_channels(x, kernel):
+        return _directly(x, kernel)
+    return _by_patches(x, kernel, stride, padding, dtype)
 
-    def block(x: Array, kernel: Array) -> Array:
+
+def _by_patches(x: Array, kernel: Array, stride: int, padding: Padding, dtype: str | None) -> Array:
+    """`convolve`, as a product of patches, which are made in blocks where they are many."""
+    features, images = kernel.shape[-1], _images_at_once(x, kernel, stride, padding)
+
+    def block(x: Array) -> Array:
         patches = _patches(x, kernel.shape[:2], stride, padding)
         flat = patches.reshape(-1, patches.shape[-1])
         sums = product(flat, kernel.reshape(-1, features), dtype)
         return sums.reshape(*patches.shape[:-1], features)
 
-    pixels = (
-        _windows(length, size, stride, padding).number
-        for length, size in zip(x.shape[1:3], kernel.shape[:2], strict=True)
-    )
-    images = _images_at_once(x.shape[0], math.prod(pixels) * math.prod(kernel.shape[:3]))
     if images is None:
-        return block(x, kernel)
-
-    def in_blocks(x: Array, kernel: Array) -> Array:
-        blocks = x.reshape(-1, images, *x.shape[1:])
-        # patches are made again for the gradient: to keep them would take them out of the cache
-        out = jax.lax.map(jax.checkpoint(lambda part: block(part, kernel)), blocks)
-        return out.reshape(-1, *out.shape[2:])
-
-    same = stride == 1 and padding == "SAME" and all(n % 2 for n in kernel.shape[:2])
-    if same and dtype is None and FEW // 2 <= x.shape[-1] <= FEW and features <= FEW:
-        return _directly(in_blocks)(x, kernel)
-    return in_blocks(x, kernel)
+        return block(x)
+    blocks = x.reshape(-1, images, *x.shape[1:])
+    # patches are made again for the gradient: to keep them would take them out of the cache
+    out = jax.lax.map(jax.checkpoint(block), blocks)
+    return out.reshape(-1, *out.shape[2:])
 
 
-def _directly(by_patches: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
-    """`by_patches`, of an odd kernel and the stride 1, as XLA's own convolution.
+def _have_few_channels(x: Array, kernel: Array) -> bool:
+    """Whether XLA's convolution is faster: of many patches with few channels, on a CPU."""
+    *sides, channels, features = kernel.shape
+    few = FEW // 2 <= channels <= FEW and features <= FEW and all(side % 2 for side in sides)
+    single = x.dtype == kernel.dtype == jnp.float32
+    return few and single and _images_at_once(x, kernel, 1, "SAME") is not None
+
+
+@jax.custom_vjp
+def _directly(x: Array, kernel: Array) -> Array:
+    """`convolve` of an odd kernel and the stride 1, as XLA's own convolution.
 
     So is the gradient by the images, with the kernel turned round. That by the kernel would be a
     convolution with a kernel as large as the image, which takes fifty times as long on a CPU.
     """
+    return _direct(x, kernel)
 
-    @jax.custom_vjp
-    def convolved(x: Array, kernel: Array) -> Array:
-        return _direct(x, kernel)
 
-    def forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
-        return _direct(x, kernel), (x, kernel)
+def _directly_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _directly(x, kernel), (x, kernel)  # not `_direct`: for a gradient of this gradient
 
-    def backward(factors: tuple[Array, Array], slope: Array) -> tuple[Array, Array]:
-        x, kernel = factors
-        by_x = _direct(slope, kernel[::-1, ::-1].swapaxes(2, 3))
-        _, pull = jax.vjp(lambda kernel: by_patches(x, kernel), kernel)
-        return by_x, *pull(slope)
 
-    convolved.defvjp(forward, backward)
-    return convolved
+def _directly_backward(factors: tuple[Array, Array], slope: Array) -> tuple[Array, Array]:
+    x, kernel = factors
+    _, pull = jax.vjp(lambda kernel: _by_patches(x, kernel, 1, "SAME", None), kernel)
+    return _directly(slope, kernel[::-1, ::-1].swapaxes(2, 3)), *pull(slope)
+
+
+_directly.defvjp(_directly_forward, _directly_backward)
 
 
 @jax.custom_batching.custom_vmap
@@ -220,15 +221,30 @@ def convolve_transposed(
     return transposed(patches.reshape(*x.shape[:-1], -1))[0]
 
 
-def _images_at_once(images: Any, numbers: int) -> int | None:
-    """Images whose patches are made at once, of so many numbers each: they divide `images`.
+def _images_at_once(x: Array, kernel: Array, stride: int, padding: Padding) -> int | None:
+    """Images whose patches are made at once: they divide the number of images.
 
     `None`, all of them, but on a CPU where that is more than its caches hold. An exported program
     has a symbol as their number.
     """
+    pixels = (
+        _windows(length, size, stride, padding).number
+        for length, size in zip(x.shape[1:3], kernel.shape[:2], strict=True)
+    )
+    images: Any = x.shape[0]
+    numbers = math.prod(pixels) * math.prod(kernel.shape[:3])  # in the patches of one
     if not isinstance(images, int) or jax.default_backend() != "cpu" or images * numbers <= LARGE:
         return None
-    largest = max(1, BLOCK // numbers)
+    return _divisor(images, BLOCK // numbers)
+
+
+def _divisor(images: int, largest: int) -> int | None:
+    """The largest divisor up to `largest`; `None` if it is less than half of that.
+
+    >>> _divisor(18, 8), _divisor(13, 8)
+    (6, None)
+    """
+    largest = max(1, largest)
     best = max(size for size in range(1, largest + 1) if images % size == 0)
     return best if best < images and 2 * best > largest else None
 

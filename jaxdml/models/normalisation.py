@@ -61,9 +61,9 @@ def _of_groups(x: Array, groups: int) -> Array:
     Pixels come first: both at once take six times as long on a CPU.
     """
     of_channels = x.mean(axis=1)
-    grouped = of_channels.reshape(len(x), groups, -1)
+    grouped = of_channels.reshape(x.shape[0], groups, -1)
     means = jnp.broadcast_to(grouped.mean(axis=2, keepdims=True), grouped.shape)
-    return means.reshape(len(x), 1, -1)
+    return means.reshape(x.shape[0], 1, -1)
 
 
 def _forward(
@@ -95,8 +95,8 @@ def _backward(
     by_x = kept.inverse * (through * scale - first - normal * second)
     return (
         by_x.reshape(kept.x.shape).astype(kept.x.dtype),
-        by_scale.sum(axis=0),
-        by_shift.sum(axis=0),
+        by_scale.sum(axis=0).astype(kept.scale.dtype),
+        by_shift.sum(axis=0).astype(kept.shift.dtype),
     )
 
 

@@ -1,5 +1,6 @@
 """The results of those points with whose networks other trainings began (`train.warm_start`)."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,37 +10,47 @@ from jaxdml.runs.planning import loading
 from jaxdml.runs.storage import folder
 from jaxdml.settings.fields import WARM_START
 
-SAME = ("eval.split", "data.fold")  # which images are scored
+# fields of an evaluation that say which scores there are, and not how one is found
+WHICH = ("eval.protocols", "eval.classifiers", "eval.embeddings", "eval.baselines")
 
 
 def parents(results: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Path of a parent → its result, where it is at hand and the same images are scored.
+    """Point → the result of its parent, where that is at hand and was scored on the same images.
 
     Args:
       results: each with its `folder`.
     """
+
+    @functools.cache
+    def read(path: str) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
+        run_folder = folder.Folder(Path(path).parent.parent)
+        try:
+            return run_folder.result(Path(path).name), plan(run_folder.path)
+        except (ConfigError, OSError):  # damaged, or nobody's to read
+            return None, {}
+
+    @functools.cache
+    def plan(path: Path) -> dict[str, Any]:
+        return folder.Folder(path).plan()
+
     found: dict[str, Mapping[str, Any]] = {}
     for result in results:
         path = result["config"].get(WARM_START)
-        if path is None or path in found:
+        parent, parents_plan = (None, {}) if path is None else read(path)
+        if parent is None:
             continue
-        there = folder.Folder(Path(path).parent.parent)
-        try:
-            parent = there.result(Path(path).name)
-            if parent is not None and _same(result, parent, there):
-                found[path] = parent
-        except ConfigError:  # a damaged run
-            continue
+        one, other = result["config"], parent["config"]
+        prints = plan(result["folder"].path)["data"].get(loading.described(one))
+        same = prints is not None and prints == parents_plan["data"].get(loading.described(other))
+        if same and _how(one) == _how(other):
+            found[result["point"]] = parent
     return found
 
 
-def _same(child: Mapping[str, Any], parent: Mapping[str, Any], there: folder.Folder) -> bool:
-    """Whether the images are the same, and the scored ones among them."""
-    one, other = child["config"], parent["config"]
-    prints = (child["folder"].plan()["data"], there.plan()["data"])
-    images = [kept.get(loading.described(c)) for kept, c in zip(prints, (one, other), strict=True)]
-    return (
-        images[0] is not None
-        and images[0] == images[1]
-        and all(one.get(path) == other.get(path) for path in SAME)
-    )
+def _how(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How a point's scores are found, and on which images."""
+    return {
+        path: value
+        for path, value in config.items()
+        if (path.startswith("eval.") and path not in WHICH) or path == "data.fold"
+    }

@@ -6,7 +6,6 @@ from typing import Any
 
 from jaxdml.report.tables import comparison, summary
 from jaxdml.report.tables.summary import Group, Measure
-from jaxdml.settings.fields import WARM_START
 
 MOST = 6  # sentences
 
@@ -25,7 +24,7 @@ def headline(
       baseline_results: of pixels and their PCA, in the same form.
       paths: the grid's.
       measure: which score.
-      parents: path of a parent → its result, of points that began with a network.
+      parents: of points that began with another's network: point → that one's result.
     """
     groups = [group for group in summary.groups(results, paths) if group.values(measure)]
     leads = comparison.leading(groups, paths, measure)
@@ -47,9 +46,7 @@ def headline(
         if len(named) > 1:
             flags = {other: lead_by_group.get(id(group)) for other, group in named}
             parts.append(_against(name, flags))
-        began = _of_parents(best, measure, parents)
-        if began is not None:
-            parts.append(f"the network that its training began with had {began:.3f}")
+        parts += _of_parents(best, measure, parents)
         beside = [
             f"{baseline} {_mean(cells[space, labels], measure):.3f}"
             for baseline, cells in baselines.items()
@@ -82,16 +79,26 @@ def _mean(group: Group, measure: Measure) -> float:
 
 def _of_parents(
     group: Group, measure: Measure, parents: Mapping[str, Mapping[str, Any]]
-) -> float | None:
-    """The mean score of the networks that a group began with, if all are known."""
-    own = [parents.get(result["config"].get(WARM_START), {}) for result in group.ok]
+) -> list[str]:
+    """What the networks had that a group began with, if all are known."""
+    own = [parents.get(result["point"], {}) for result in group.ok]
     values = [
         score["value"]
         for parent in own
         for score in parent.get("scores", ())
         if summary.measure(score) == measure
     ]
-    return statistics.fmean(values) if values and len(values) == len(own) else None
+    if not values or len(values) != len(own):
+        return []
+    whose = (
+        "the network that its training began"
+        if len(own) == 1
+        else "the networks that its trainings began"
+    )
+    labels = {parent.get("labelled") for parent in own}
+    count = labels.pop() if len(labels) == 1 else None
+    with_labels = f", with {count:,} labels" if count else ""
+    return [f"{whose} with had {statistics.fmean(values):.3f}{with_labels}"]
 
 
 def _seeds(count: int) -> str:

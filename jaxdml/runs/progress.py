@@ -45,7 +45,7 @@ class Reporter:
             transient=True,
             disable=not self.console.is_interactive,
         )
-        self.task = self.bar.add_task("compiling", total=self.total)
+        self.task = self.bar.add_task("compiling" if epochs else self.line(), total=self.total)
 
     def __enter__(self) -> Self:
         self.bar.start()

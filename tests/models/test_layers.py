@@ -1,10 +1,12 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import export
 
 from jaxdml.models import layers
 from jaxdml.models.layers import Conv, ConvTranspose, convolve, convolve_transposed
+from jaxdml.models.normalisation import GroupNorm
 from tests.models import oracle
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -79,19 +81,29 @@ def test_patches_made_in_blocks_give_the_same(monkeypatch, dtype):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
+def single(random, *shape):
+    return jnp.asarray(random.normal(size=shape), jnp.float32)
+
+
+def in_blocks(monkeypatch):
+    """Small images are taken for large ones."""
+    monkeypatch.setattr(layers, "LARGE", 100)
+    monkeypatch.setattr(layers, "BLOCK", 5000)
+    jax.clear_caches()
+
+
 @pytest.mark.parametrize(("kernel", "direct"), [((3, 3), 2), ((1, 5), 2), ((2, 3), 0)])
-def test_of_few_features_a_convolution_gives_the_same(monkeypatch, kernel, direct):
+def test_of_few_channels_a_convolution_gives_the_same(monkeypatch, kernel, direct):
     random = np.random.default_rng(0)
-    x, weights = random.normal(size=(6, 5, 7, 8)), random.normal(size=(*kernel, 8, 16))
-    y = random.normal(size=(6, 5, 7, 16))
+    x, weights, y = (
+        single(random, *shape) for shape in ((6, 5, 7, 8), (*kernel, 8, 16), (6, 5, 7, 16))
+    )
 
     def both(x, weights):
         out, back = jax.vjp(lambda *a: convolve.__wrapped__(*a), x, weights)
         return out, *back(y)
 
-    monkeypatch.setattr(layers, "LARGE", 100)
-    monkeypatch.setattr(layers, "BLOCK", 5000)
-    jax.clear_caches()
+    in_blocks(monkeypatch)
     assert str(jax.make_jaxpr(both)(x, weights)).count("conv_general_dilated[") == direct
     settings = 1, True
     expected = (
@@ -100,43 +112,58 @@ def test_of_few_features_a_convolution_gives_the_same(monkeypatch, kernel, direc
         oracle.slope_by_kernel(x, y, weights.shape, *settings),
     )
     for one, reference in zip(both(x, weights), expected, strict=True):
-        np.testing.assert_allclose(one, reference, rtol=0, atol=1e-11)
+        np.testing.assert_allclose(one, reference, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("own", [(0, 0), (0, None), (None, 0)])
 def test_of_many_points_each_is_convolved_by_itself(monkeypatch, own):
     random = np.random.default_rng(0)
-    x, kernel = random.normal(size=(2, 6, 5, 7, 8)), random.normal(size=(2, 3, 3, 8, 8))
+    x, kernel = single(random, 2, 6, 5, 7, 8), single(random, 2, 3, 3, 8, 8)
     args = [a if axis == 0 else a[0] for a, axis in zip((x, kernel), own, strict=True)]
-    monkeypatch.setattr(layers, "LARGE", 100)
-    monkeypatch.setattr(layers, "BLOCK", 10**4)
-    jax.clear_caches()
+    in_blocks(monkeypatch)
 
     def both(x, kernel):
         out, back = jax.vjp(lambda *a: convolve.__wrapped__(*a), x, kernel)
         return out, *back(out)
 
     many = jax.vmap(both, in_axes=own)
-    assert "feature_group_count=2" not in str(jax.make_jaxpr(many)(*args))
+    program = str(jax.make_jaxpr(many)(*args))
+    assert "conv_general_dilated[" in program
+    assert "feature_group_count=2" not in program
     results = many(*args)
     for i in range(2):
         alone = both(*(a[i] if axis == 0 else a for a, axis in zip(args, own, strict=True)))
         for one, each in zip(results, alone, strict=True):
-            np.testing.assert_allclose(one[i], each, rtol=1e-12, atol=1e-11)
+            np.testing.assert_allclose(one[i], each, rtol=1e-3, atol=1e-3)
 
 
-def test_images_whose_number_has_no_divisor_near_the_best_are_taken_together(monkeypatch):
-    monkeypatch.setattr(layers, "LARGE", 1)
-    monkeypatch.setattr(layers, "BLOCK", 80)
-    assert [layers._images_at_once(images, 10) for images in (16, 18, 14, 13)] == [
-        8,
-        6,
-        7,
-        None,
-    ]
+def test_the_gradient_of_a_gradient_is_that_of_patches(monkeypatch):
+    """As virtual adversarial training has it: the inner one by the images, the outer by kernels."""
+    random = np.random.default_rng(0)
+    x, kernel = single(random, 6, 5, 7, 8), single(random, 3, 3, 8, 8)
+
+    def penalty(kernel, images):
+        slope = jax.grad(lambda x: jnp.sin(convolve.__wrapped__(x, kernel)).sum())(images)
+        return (slope**2).sum()
+
+    def found():
+        jax.clear_caches()
+        return jax.jit(jax.value_and_grad(penalty, argnums=(0, 1)))(kernel, x)
+
+    expected = found()
+    in_blocks(monkeypatch)
+    assert "conv_general_dilated[" in str(jax.make_jaxpr(penalty)(kernel, x))
+    for one, other in zip(jax.tree.leaves(found()), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-2)
 
 
-@pytest.mark.parametrize("layer", [Conv(16, (3, 3)), ConvTranspose((28, 28, 4), (3, 3))])
+def test_images_whose_number_has_no_divisor_near_the_best_are_taken_together():
+    assert [layers._divisor(images, 8) for images in (16, 18, 14, 13)] == [8, 6, 7, None]
+
+
+@pytest.mark.parametrize(
+    "layer", [Conv(16, (3, 3)), ConvTranspose((28, 28, 4), (3, 3)), GroupNorm(4)]
+)
 def test_programs_for_any_number_of_images_can_be_exported(layer):
     images = jax.ShapeDtypeStruct(export.symbolic_shape("b, 28, 28, 16"), np.float64)
     params = layer.init(jax.random.key(0), np.zeros((1, 28, 28, 16)))

@@ -73,15 +73,16 @@ def test_of_many_numbers_of_labels_the_first_are_told():
 
 def test_it_is_said_what_the_network_had_that_a_training_began_with():
     trained = results(few_60=(0.9, 0.8))
-    for i, result in enumerate(trained):
-        result["config"]["train.warm_start"] = f"runs/one/points/{i}"
     parents = {
-        f"runs/one/points/{i}": parent for i, parent in enumerate(results(few_20=(0.5, 0.7)))
+        result["point"]: parent | {"labelled": 20}
+        for result, parent in zip(trained, results(few_20=(0.5, 0.7)), strict=True)
     }
     [sentence] = headline(trained, [], PATHS, ACCURACY, parents)
     assert sentence == (
         "60 labels: few has labelled kNN accuracy 0.850, 2 seeds; "
-        "the network that its training began with had 0.600."
+        "the networks that its trainings began with had 0.600, with 20 labels."
     )
-    del parents["runs/one/points/1"]
+    [sentence] = headline(trained[:1], [], PATHS, ACCURACY, parents)
+    assert "the network that its training began with had 0.500, with 20 labels" in sentence
+    parents[trained[1]["point"]] = results(few_20=(0.5,))[0] | {"scores": []}
     assert "began" not in headline(trained, [], PATHS, ACCURACY, parents)[0]

@@ -84,13 +84,23 @@ def test_it_is_another_point_whose_identity_holds_its_parent(parent, children):
 
 
 def test_a_report_knows_the_parents_score_where_the_same_images_are_scored(parent, children):
-    results = [result | {"folder": children} for result in children.results()]
-    [(path, found)] = beginnings.parents(results).items()
-    assert path == str(only(parent))
-    assert found["scores"] == parent.results()[0]["scores"]
-    other = [r | {"config": r["config"] | {"eval.split": "validation"}} for r in results]
-    gone = [r | {"config": r["config"] | {"train.warm_start": path[:-3]}} for r in results]
-    assert beginnings.parents(other) == beginnings.parents(gone) == {}
+    [own, warm] = (result | {"folder": children} for result in children.results())
+    found = beginnings.parents([own, warm])
+    assert list(found) == [warm["point"]]
+    assert found[warm["point"]]["scores"] == parent.results()[0]["scores"]
+
+    def changed(**fields):
+        fields = {name.replace("_", ".", 1): value for name, value in fields.items()}
+        return warm | {"point": "another", "config": warm["config"] | fields}
+
+    path = warm["config"]["train.warm_start"]
+    for other in (
+        changed(eval_split="validation"),
+        changed(eval_neighbours=1),
+        changed(data_name="mnist"),
+        changed(train_warm_start=path[:-3]),
+    ):
+        assert list(beginnings.parents([other, warm])) == [warm["point"]]
 
 
 def test_two_parents_of_one_name_are_told_apart_or_refused():
