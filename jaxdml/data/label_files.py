@@ -48,7 +48,10 @@ def read(path: Path, files: Collection[str], splits: Sequence[str]) -> dict[str,
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}") from error
+        raise ConfigError(
+            f"{path} cannot be read as UTF-8 text ({error}): save it as UTF-8, in Excel as 'CSV "
+            "UTF-8'"
+        ) from error
     heading = lines[0] if lines else ""
     separator = max(SEPARATORS, key=heading.count)
     try:

@@ -96,10 +96,11 @@ def of_points(
     if dataset is not None and galleries:
         part = splits.scored(dataset, points[0].result["config"])
         first_gallery = points[0].gallery
+        kind = "Test" if points[0].result["config"].get("data.fold") is None else "Held-out"
         many = len(dataset.classes) > MOST_CLASSES
         few = f" Of {len(dataset.classes)} classes the first are shown." * many
         figures += [
-            ("data", _DATA.format(dataset.name, dataset.source) + few, _data(dataset, part)),
+            ("data", _DATA.format(kind, dataset.name, dataset.source) + few, _data(dataset, part)),
             ("reconstructions", _RECONSTRUCTIONS, _rows(
                 galleries, "reconstructions", first=first_gallery and first_gallery.images)),
             ("samples", _SAMPLES, _rows(galleries, "samples")),
@@ -148,7 +149,7 @@ _RELIABILITY = (
     "confidence: the mean confidence of a bin, and the share that is right. On the dotted line "
     "confidence means what it says. A temperature is chosen on one half and shown on the other."
 )
-_DATA = "Test images of {}: {}."
+_DATA = "{} images of {}: {}."
 _RECONSTRUCTIONS = "Above, test images; below, what the decoder makes of their posterior means."
 _SAMPLES = "Latent points drawn from the prior, decoded."
 _PSEUDO = "The images whose posteriors make up the VampPrior, after training."
@@ -331,13 +332,13 @@ def _rows(
     return images.rows(rows)
 
 
-def _neighbours(points: Sequence[Representative], dataset: Dataset, part: Split) -> style.Figure:
-    """Of the setting with the best first score."""
-
-    def height(point: Representative) -> float:
-        return point.result["scores"][0]["value"] if point.result["scores"] else -1.0
-
-    best = max(points, key=height)
+def _neighbours(
+    points: Sequence[Representative], dataset: Dataset, part: Split
+) -> style.Figure | None:
+    """Of the setting with the best first score, if a class has more images than are shown."""
+    if np.unique(np.asarray(part.y), return_counts=True)[1].max() <= NEIGHBOURS:
+        return None
+    best = max(points, key=lambda p: p.result["scores"][0]["value"] if p.result["scores"] else -1.0)
     near = neighbours.nearest(best.arrays["test"], NEIGHBOURS)
     rows, y = [], np.asarray(part.y)
     for row in examples(part):

@@ -223,8 +223,8 @@ def note_unread(points: Sequence[GridPoint]) -> None:
 
 
 def has_grid() -> bool:
-    """Whether the configuration file has a `get_grid()`."""
-    return hasattr(_config_module(), "get_grid")
+    """Whether the configuration is a file, not one of the library's, with a `get_grid()`."""
+    return _config_name().endswith(".py") and hasattr(_config_module(), "get_grid")
 
 
 def grid() -> Grid:

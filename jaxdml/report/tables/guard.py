@@ -79,7 +79,10 @@ def table(
     adjusted = dict(
         zip(pairs, holm([counts.p for counts in disagreements_by_pair.values()]), strict=True)
     )
-    body = [[best, "the best here", f"{settings[best].count('1')} of {images}", "–", "–", "–"]]
+    most = settings[best].count("1")
+    equal = [name for name in others if settings[name].count("1") == most]
+    first = "as many right" if equal else "the best here"
+    body = [[best, first, f"{most} of {images}", "–", "–", "–"]]
     for name in others:
         disagreement_counts, p = disagreements_by_pair[best, name], adjusted[best, name]
         counts = [f"{settings[name].count('1')} of {images}", *map(str, disagreement_counts)]
@@ -87,7 +90,7 @@ def table(
     undecided = [name for name in others if adjusted[best, name] > LEVEL]
     title = f"Which method for these labels, {measure.words}"
     heading = ["method", "verdict", "right", "only the best right", "only this right", "p"]
-    notes = [_conclusion(best, undecided, images), NOTE]
+    notes = [_conclusion(best, equal, undecided, images), NOTE]
     return Table(title, heading, body, 2, notes)
 
 
@@ -127,12 +130,21 @@ def _name(setting: Mapping[str, Any], paths: Sequence[str]) -> str:
     return ", ".join(words) or "the setting"
 
 
-def _conclusion(best: str, undecided: Sequence[str], images: int) -> str:
+def _conclusion(best: str, equal: Sequence[str], undecided: Sequence[str], images: int) -> str:
     """The sentence that says which method is the best, or that there are too few labels to tell.
 
-    >>> _conclusion("few", [], 50)
+    >>> _conclusion("few", [], [], 50)
     'few is the best on the 50 held-out labelled images, and better than each other one.'
+    >>> _conclusion("few", ["pca"], ["pca"], 50)  # doctest: +ELLIPSIS
+    'few, pca: equally many of the 50 held-out labelled images are right. Label more images, or ...'
     """
+    if equal:
+        names, others = ", ".join([best, *equal]), [n for n in undecided if n not in equal]
+        apart = f", and these labels are too few to tell {', '.join(others)} apart" * bool(others)
+        return (
+            f"{names}: equally many of the {images} held-out labelled images are right{apart}. "
+            "Label more images, or take the simplest of these."
+        )
     start = f"{best} is the best on the {images} held-out labelled images, "
     if not undecided:
         return f"{start}and better than each other one."

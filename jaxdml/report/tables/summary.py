@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from jaxdml.report.tables import folds, sharing
 from jaxdml.report.tables.sharing import LABELS, REPEATS, SEEDS, named
-from jaxdml.report.tables.statistics import Estimate, estimate
+from jaxdml.report.tables.statistics import BINOMIAL, Estimate, estimate
 from jaxdml.report.tables.table import Table
 
 MOST_COLUMNS = 8  # of scores; more are split by protocol
@@ -19,8 +19,7 @@ LEADING = (
     "*: the highest of the settings with the same data, labels, latent size and evaluation, and "
     "those that are not told apart from it, by Holm's procedure at 5 % on the paired t-tests of "
     "all pairs at a number of labels; without a mark there, none is told apart. This leaves out "
-    "the accident of which test images there are (binomial: a standard error of about 0.001 to "
-    "0.002 on 10,000 images)."
+    f"the accident of which test images there are {BINOMIAL}."
 )
 # what a word of a score is called; nothing where the rest says it
 _WORDS = {
