@@ -38,7 +38,8 @@ def headline(
     sentences = []
     for (space, labels), named in by_place.items():
         name, best = max(named, key=lambda one: _mean(one[1], measure))
-        words = [*comparison.space_words(space, paths), *([labels] if labels else [])]
+        share = f"{labels} of the labels" if labels.endswith("%") else labels
+        words = [*comparison.space_words(space, paths), *([share] if share else [])]
         parts = [
             f"{': '.join(filter(None, [', '.join(words), name]))} has {measure.words} "
             f"{_mean(best, measure):.3f}, {_seeds(len(best.values(measure)))}"

@@ -71,6 +71,13 @@ def test_of_many_numbers_of_labels_the_first_are_told():
     assert sentences[-1] == "The table has 3 more."
 
 
+def test_a_share_of_the_labels_is_called_so():
+    trained = results(few_60=(0.5,))
+    trained[0]["config"]["data.labelled_percent"] = 10.0
+    [sentence] = headline(trained, [], ["system", "data.labelled_percent"], ACCURACY, {})
+    assert sentence.startswith("10 % of the labels: few has ")
+
+
 def test_it_is_said_what_the_network_had_that_a_training_began_with():
     trained = results(few_60=(0.9, 0.8))
     parents = {
