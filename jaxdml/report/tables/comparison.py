@@ -61,7 +61,7 @@ def table(
         "interval, the number of pairs, and whether A is better or worse. "
         + INTERVAL
         + f" Verdicts are by Holm's procedure at 5 % on the paired t-tests of a column ({compared})"
-        f"; fewer than {FEWEST} pairs give none."
+        f". Fewer than {FEWEST} pairs give none."
     ]
     none = "all labelled" if len(labels) > 1 else measure.metric
     columns = [*heading, *(label_words or none for label_words in labels)]

@@ -139,7 +139,8 @@ def _conclusion(best: str, equal: Sequence[str], undecided: Sequence[str], image
     'few, pca: equally many of the 50 held-out labelled images are right. Label more images, or ...'
     """
     if equal:
-        names, others = ", ".join([best, *equal]), [n for n in undecided if n not in equal]
+        names = ", ".join([best, *equal])
+        others = [name for name in undecided if name not in equal]
         apart = f", and these labels are too few to tell {', '.join(others)} apart" * bool(others)
         return (
             f"{names}: equally many of the {images} held-out labelled images are right{apart}. "

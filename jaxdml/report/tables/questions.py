@@ -109,7 +109,7 @@ def table(answered: Sequence[Answered], measure: Measure) -> Table:
         "question's first setting at equal seeds, and whether it is better or worse than that. "
         + INTERVAL
         + " Verdicts are by Holm's procedure at 5 % on the paired t-tests of a question's settings "
-        f"with its first one, at each number of labels; fewer than {FEWEST} pairs give none."
+        f"with its first one, at each number of labels. Fewer than {FEWEST} pairs give none."
     ]
     margins: dict[float, list[str]] = {}
     for question, _, margin in answered:

@@ -17,9 +17,9 @@ BASELINES = (
 )
 LEADING = (
     "*: the highest of the settings with the same data, labels, latent size and evaluation, and "
-    "those that are not told apart from it, by Holm's procedure at 5 % on the paired t-tests of "
-    "all pairs at a number of labels; without a mark there, none is told apart. This leaves out "
-    f"the accident of which test images there are {BINOMIAL}."
+    "those that are not told apart from it. That is by Holm's procedure at 5 % on the paired "
+    "t-tests of all pairs at a number of labels; without a mark there, none is told apart. This "
+    f"leaves out the accident of which test images there are {BINOMIAL}."
 )
 # what a word of a score is called; nothing where the rest says it
 _WORDS = {
