@@ -69,7 +69,7 @@ class Labeller:
         """The class of each image, how sure it is, and the nearest labelled image."""
         z = self.embedder.trained_.embed(images.x)
         temperature, notes = self._temperature()
-        shares = calibration.probabilities(self._scores(z), temperature)
+        shares = calibration.probabilities(self._scores(z), temperature or 1.0)
         best = np.argsort(-shares, axis=1, kind="stable")[:, :2]
         near, distance = self._nearest(z)
         body = [
@@ -77,6 +77,7 @@ class Labeller:
                 name,
                 self._class(first),
                 f"{shares[row, first]:.4f}",
+                _yes(temperature),
                 self._class(second),
                 self.labelled_names[near[row]],
                 self._class(self.embedder.labels_[near[row]]),
@@ -86,15 +87,15 @@ class Labeller:
             ]
             for row, (name, (first, second)) in enumerate(zip(_names(images), best, strict=True))
         ]
-        heading = ("file", "class", "confidence", "second class", "nearest labelled", "its class",
-                   "distance", "run", "point")  # fmt: skip
+        heading = ("file", "class", "confidence", "calibrated", "second class", "nearest labelled",
+                   "its class", "distance", "run", "point")  # fmt: skip
         return Table("Classes", heading, body, 2, notes)
 
     def suggested(self, images: reading.Inputs, count: int) -> ImageTable:
         """The images that are worth most when they are labelled, the first first."""
         z = self.embedder.trained_.embed(images.x)
         temperature, notes = self._temperature()
-        shares = calibration.probabilities(self._scores(z), temperature)
+        shares = calibration.probabilities(self._scores(z), temperature or 1.0)
         rows = suggestion.suggest(z, shares, self.embedder.embeddings_, count)
         names, near = _names(images), self._nearest(z[rows])[0]
         body = [
@@ -103,13 +104,15 @@ class Labeller:
                 "",
                 self._class(shares[row].argmax()),
                 f"{shares[row].max():.4f}",
+                _yes(temperature),
                 self.labelled_names[nearest],
                 self.run,
                 self.result["point"],
             ]
             for row, nearest in zip(rows, near, strict=True)
         ]
-        heading = ("file", "label", "class", "confidence", "nearest labelled", "run", "point")
+        heading = ("file", "label", "class", "confidence", "calibrated", "nearest labelled", "run",
+                   "point")  # fmt: skip
         return ImageTable(Table("To label next", heading, body, 3, notes), images.x[rows])
 
     def suspects(self) -> ImageTable:
@@ -164,12 +167,12 @@ class Labeller:
     def _class(self, number: Any) -> str:
         return str(self.embedder.classes_[int(number)])
 
-    def _temperature(self) -> tuple[float, list[str]]:
-        """The temperature, and what is to be said of it."""
+    def _temperature(self) -> tuple[float | None, list[str]]:
+        """The temperature, `None` where confidence is not calibrated; and what is to be said."""
         scores, labels = held_out.of_point(self.run_folder, self.result, self.load_dataset)
         count, found = len(labels), calibration.before_and_after(scores, labels)
         if found is None:
-            return 1.0, [
+            return None, [
                 f"confidence is not calibrated: {count} labelled images were held out, and "
                 f"{calibration.FEWEST} are the least; take it as an order, not as a share"
             ]
@@ -189,3 +192,8 @@ class Labeller:
 def _names(images: reading.Inputs) -> Sequence[str]:
     """What images are called: files, or rows of an array or table."""
     return images.names or [f"x[{row}]" for row in range(len(images.x))]
+
+
+def _yes(temperature: float | None) -> str:
+    """Whether confidence is calibrated, in a table: it outlives what the command says."""
+    return "no" if temperature is None else "yes"

@@ -225,6 +225,7 @@ def test_new_photos_get_names_without_the_training_data(trained, photos, command
     for row in rows:
         assert (row["run"], row["point"]) == ("run", whole)
         assert 1 / 3 <= float(row["confidence"]) <= 1
+        assert row["calibrated"] == "no"
         assert row["class"] != row["second class"]
         assert row["nearest labelled"].split("/")[0] == row["its class"]
         assert (photos / row["nearest labelled"]).is_file()

@@ -68,6 +68,7 @@ def test_the_table_says_the_most_probable_class_and_its_calibrated_probability(l
     expected = calibration.probabilities(found.scores, temperature).max(axis=1)
     sure = np.array([float(row["confidence"]) for row in rows])
     np.testing.assert_allclose(sure, expected, atol=6e-5)
+    assert {row["calibrated"] for row in rows} == {"yes"}
     [note] = table.notes
     assert f"calibrated on {len(rows):,} labelled images that were held out" in note
     before, after = map(float, re.findall(r"by (\d\.\d+)", note))
