@@ -62,8 +62,9 @@ def resolve(config: Mapping[str, Any], elsewhere: Collection[str] = ()) -> Setti
 class Resolver:
     """Resolves many configurations, as of a grid, and works out once what several of them share.
 
-    Only the fields of `OF_A_POINT`, like the seed, are read anew where all others are equal.
-    It lives as long as one call, in which a user's own parts stay what they are.
+    Only the fields of `OF_A_POINT`, like the seed, are read anew where all others are equal; and
+    numbers of parts, like α, where those are all that differs. It lives as long as one call, in
+    which a user's own parts stay what they are.
 
     Args:
       elsewhere: as for `resolve`.
@@ -76,6 +77,8 @@ class Resolver:
     def __init__(self, elsewhere: Collection[str] = ()) -> None:
         self.elsewhere = elsewhere
         self._resolved: dict[str, Setting] = {}  # all but a point's own fields → one of the points
+        # the same but for floats → the last that was resolved from the beginning, and its floats
+        self._alike: dict[str, tuple[Setting, dict[str, float]]] = {}
 
     def resolve(self, config: Mapping[str, Any]) -> Setting:
         """As the function `resolve`, which says what is raised."""
@@ -83,17 +86,38 @@ class Resolver:
         own = {path: shared.pop(path, None) for path in OF_A_POINT}
         key = repr(sorted(shared.items()))  # 1, 1.0 and True are equal, but not as text
         if key not in self._resolved:
-            self._resolved[key] = resolve(config, self.elsewhere)
-            return self._resolved[key]
+            self._resolved[key] = self._with_numbers(config, shared)
         like = self._resolved[key]
-        default = like.unset
-        setting = like.with_point_fields(
+        setting = like.with_values(
             {
-                path: COMMON[path].checked(path, default[path] if value is None else value)
+                path: COMMON[path].checked(path, like.unset[path] if value is None else value)
                 for path, value in own.items()
             }
         )
         cross_checks.check(setting)
+        return setting
+
+    def _with_numbers(self, config: Mapping[str, Any], shared: Mapping[str, Any]) -> Setting:
+        """A setting of the configuration: by one that differs in numbers alone, if there is one."""
+        floats = {path: value for path, value in shared.items() if isinstance(value, float)}
+        names = {path: "a float" if path in floats else value for path, value in shared.items()}
+        key = repr(sorted(names.items()))
+        if key in self._alike:
+            like, its = self._alike[key]
+            changed = {path: value for path, value in floats.items() if value != its[path]}
+            if changed.keys() <= like.numbers.keys():
+                setting = like.with_values(
+                    {
+                        path: COMMON[path].checked(path, value)
+                        if path in COMMON
+                        else coerce(path, value, like[path])
+                        for path, value in changed.items()
+                    }
+                )
+                assembly.assemble(setting, (1, 1, 1), 1)  # each part checks its own options
+                return setting
+        setting = resolve(config, self.elsewhere)
+        self._alike[key] = setting, floats
         return setting
 
 

@@ -63,10 +63,13 @@ class Setting(Mapping[str, Any]):
     def __getstate__(self) -> dict[str, Any]:
         return {"values_of": self.values_of, "unset": self.unset}  # what is cached is made anew
 
-    def with_point_fields(self, value_by_field: Mapping[str, Any]) -> "Setting":
-        """The setting with other values of fields of `OF_A_POINT`; the rest is not found again."""
-        other = Setting({**self.values_of, **value_by_field}, self.unset)
+    def with_values(self, value_by_path: Mapping[str, Any]) -> "Setting":
+        """The setting with other numbers or fields of `OF_A_POINT`; the rest is not found anew."""
+        other = Setting({**self.values_of, **value_by_path}, self.unset)
         vars(other).update({name: getattr(self, name) for name in SHARED})
+        if not value_by_path.keys().isdisjoint(self.numbers):
+            vars(other)["numbers"] = {path: other[path] for path in self.numbers}
+            del vars(other)["reads_labels"]
         return other
 
     @functools.cached_property
@@ -130,11 +133,6 @@ class Setting(Mapping[str, Any]):
     def labelled_by(self) -> tuple[tuple[str, Any], ...]:
         """What says which of the images are labelled: (config path, value)."""
         return tuple((path, self[path]) for path in LABELLED)
-
-    @property
-    def dataset_name(self) -> str:
-        """See the function `dataset_name`."""
-        return dataset_name(self)
 
     # ------------------------------------------------------------ what is the same as what
 

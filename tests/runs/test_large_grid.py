@@ -16,6 +16,11 @@ MIXED = (
         ("seed", "data.labels_seed"): tuple((seed, seed) for seed in range(3)),
     },
     {"system": ("dml_ae",), "routine.alpha": (0, 0.0, 1, 0.5), "data.labels_per_class": (None, 2)},
+    {
+        "system": ("few",),
+        "train.learning_rate": (1e-3, 2e-3),
+        "pseudo.threshold": (0.8, 0.9),
+    },
     {"system": ("ae",), "train.batch_size": (64, 128), "seed": (0, 1), "data.stratified": (True,)},
 )
 
@@ -36,6 +41,13 @@ def test_a_setting_of_a_grid_is_that_of_its_configuration_alone():
             assert getattr(of_grid, name) == getattr(alone, name)
 
 
+def test_a_float_that_no_program_traces_is_read_anew():
+    resolver = Resolver()
+    shares = (0.5, 0.75, 0.5)
+    settings = [resolver.resolve({"system": "ae", "train.memory_share": s}) for s in shares]
+    assert tuple(setting["train.memory_share"] for setting in settings) == shares
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -45,16 +57,31 @@ def test_a_setting_of_a_grid_is_that_of_its_configuration_alone():
         ({"data.labelled_count": 60, "data.labels_per_class": 2}, "contradict each other"),
         ({"data.labelled": 60}, "there is no field data.labelled"),
         ({"loss.margin": -1}, "loss.margin must be at least 0"),
+        ({"loss.margin": -0.5}, "loss.margin must be at least 0"),
+        ({"loss.margin": float("inf")}, "loss.margin must be finite"),
+        ({"train.learning_rate": -0.5}, "train.learning_rate must be at least"),
+        ({"train.memory_share": 1.5}, "train.memory_share must lie between"),
     ],
 )
 def test_a_later_point_is_checked_as_the_first_one(wrong, message):
     resolver = Resolver()
     resolver.resolve({"system": "dml"})
+    floats = [path for path in wrong if isinstance(wrong[path], float) and "seed" not in path]
+    resolver.resolve({"system": "dml", **dict.fromkeys(floats, 0.2)})  # differs in numbers alone
     with pytest.raises(ConfigError, match=message):
         resolver.resolve({"system": "dml", **wrong})
 
 
-def test_the_work_for_a_grid_does_not_grow_with_its_seeds(monkeypatch):
+@pytest.mark.parametrize(
+    ("over", "grows"),
+    [
+        ({"system": ("dml", "dml_ae")}, []),
+        # each value of α is checked by the part that has it
+        ({"system": ("dml_ae",), "routine.alpha": (0.2, 0.4, 0.6, 0.8)}, ["instances", "assemble"]),
+    ],
+    ids=["seeds", "numbers"],
+)
+def test_the_work_for_a_grid_does_not_grow_with_seeds_and_numbers(over, grows, monkeypatch):
     calls = []
 
     def counted(module, name):
@@ -71,11 +98,11 @@ def test_the_work_for_a_grid_does_not_grow_with_its_seeds(monkeypatch):
     counted(parts, "options")
     counted(plan, "check_scoring")
     counts = []
-    for seeds in (2, 100):
+    first = {path: values[:2] for path, values in over.items()}
+    for grid_of_it, seeds in ((first, 2), (over, 100)):
         calls.clear()
-        over = {"system": ("dml", "dml_ae"), "seed": tuple(range(seeds))}
-        points = grid.expand({}, (over,))
-        assert len(points) == 2 * seeds
-        assert len(plan.plan(points, loading.loader(Path())).cohorts) == 2
+        points = grid.expand({}, ({**grid_of_it, "seed": tuple(range(seeds))},))
+        cohorts = plan.plan(points, loading.loader(Path())).cohorts
+        assert len(cohorts) == len(over["system"])
         counts.append({name: calls.count(name) for name in calls})
-    assert counts[0] == counts[1]
+    assert [name for name in counts[0] if counts[0][name] != counts[1][name]] == grows

@@ -19,6 +19,7 @@ from jaxdml.runs.scoring.scorer import Scorer
 from jaxdml.runs.storage import folder, mending
 from jaxdml.settings import base as bases
 from jaxdml.settings.fields import flatten
+from jaxdml.settings.setting import dataset_name
 
 
 def run(
@@ -156,7 +157,7 @@ def _on_cluster(
 
 def _note_fed(size: Size, members: Cohort, progress: Reporter) -> None:
     if size.fed:
-        name = members.points[0].setting.dataset_name
+        name = dataset_name(members.points[0].setting)
         progress.note(f"the training images of {name} stay on the host, which feeds the batches")
 
 

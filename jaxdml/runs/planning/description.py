@@ -3,6 +3,7 @@
 from jaxdml.runs.planning.plan import Plan
 from jaxdml.runs.planning.points import Cohort
 from jaxdml.settings import assembly
+from jaxdml.settings.setting import dataset_name
 
 
 def describe(plan: Plan) -> str:
@@ -39,7 +40,7 @@ def title(cohort: Cohort) -> str:
     c = cohort.points[0].setting
     names = ("system", "loss.name", "prior.name", "routine.name")
     parts = " · ".join(c[path] for path in names if path in c)
-    return f"{parts} on {c.dataset_name}, {c['model.latent_dim']}-D"
+    return f"{parts} on {dataset_name(c)}, {c['model.latent_dim']}-D"
 
 
 def _many(count: int, what: str) -> str:

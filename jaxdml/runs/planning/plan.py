@@ -12,7 +12,7 @@ from jaxdml.report.tables.sharing import shared_labels
 from jaxdml.runs.planning.loading import LoadDataset, columns_as_json, described
 from jaxdml.runs.planning.points import Cohort, GridPoint, Static
 from jaxdml.runs.planning.splits import READ_BY_SCORING, check_scoring, note_of_folds, select
-from jaxdml.settings.setting import Setting, SettingOnData
+from jaxdml.settings.setting import Setting, SettingOnData, dataset_name
 from jaxdml.train import epoch
 from jaxdml.types import Dataset
 
@@ -53,7 +53,7 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
     labelled: dict[str, np.ndarray] = {}
     chosen: dict[tuple[Any, ...], np.ndarray] = {}
     scored: set[tuple[Any, ...]] = set()  # what `check_scoring` has seen
-    passes: dict[tuple[Any, ...], bool] = {}  # what a routine depends on → see `_passes`
+    passes: dict[tuple[Any, ...], bool] = {}  # what shapes a program → see `_passes`
     missing: dict[tuple[Dataset, int], list[int]] = {}
     names: dict[str, tuple[str, ...]] = {}
     prints: dict[str, str] = {}
@@ -67,7 +67,7 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
         if source not in datasets:
             datasets[source] = load(c)
             # by both: runs of earlier versions know the first alone
-            names[c.dataset_name] = names[described(c)] = datasets[source].classes
+            names[dataset_name(c)] = names[described(c)] = datasets[source].classes
             prints[described(c)] = data.fingerprint(datasets[source])
             path = datasets[source].path
             if path is not None:
@@ -98,10 +98,9 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
             missing.setdefault((dataset, len(indices)), []).append(lost)
         labelled[point.id] = chosen[selection]
         if point.id not in alike:
-            routine = c.static, *c.numbers.items()
-            if routine not in passes:
-                passes[routine] = _passes(c, dataset)
-            shape = _static(c, passes[routine], len(labelled[point.id]))
+            if c.static not in passes:  # numbers shape none: they are traced
+                passes[c.static] = _passes(c, dataset)
+            shape = _static(c, passes[c.static], len(labelled[point.id]))
             members.setdefault(shape, []).append(point)
     for shape, group in members.items():
         _check(shape, group[0].setting.on(datasets[group[0].setting.source]))
