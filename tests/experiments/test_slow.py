@@ -3,6 +3,7 @@
 import csv
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def start(name, *arguments):
 def test_an_autoencoder_on_mnist_is_as_good_and_as_fast_as_promised(
     config, accuracy, minutes, real_data, tmp_path
 ):
-    began = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = start(
         "train", f"--config=configs/{config}.py", f"--data_dir={real_data}", f"--workdir={tmp_path}"
     )
@@ -46,7 +47,10 @@ def test_an_autoencoder_on_mnist_is_as_good_and_as_fast_as_promised(
     score = result["scores"][0]
     assert (score["protocol"], score["metric"]) == ("thesis", "accuracy")
     assert score["value"] >= accuracy
-    assert time.monotonic() - began < 60 * minutes
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    # of two cores; by the clock it is several times as long beside other tests
+    assert spent < 2 * 60 * minutes
 
 
 @pytest.mark.data
