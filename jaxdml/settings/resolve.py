@@ -100,11 +100,12 @@ class Resolver:
     def _with_numbers(self, config: Mapping[str, Any], shared: Mapping[str, Any]) -> Setting:
         """A setting of the configuration: by one that differs in numbers alone, if there is one."""
         floats = {path: value for path, value in shared.items() if isinstance(value, float)}
-        names = {path: "a float" if path in floats else value for path, value in shared.items()}
-        key = repr(sorted(names.items()))
+        others = sorted((path, value) for path, value in shared.items() if path not in floats)
+        key = repr((others, sorted(floats)))
         if key in self._alike:
             like, its = self._alike[key]
-            changed = {path: value for path, value in floats.items() if value != its[path]}
+            # −0.0 and 0.0 are equal, but not as text
+            changed = {path: v for path, v in floats.items() if repr(v) != repr(its[path])}
             if changed.keys() <= like.numbers.keys():
                 setting = like.with_values(
                     {

@@ -5,9 +5,18 @@ from pathlib import Path
 import pytest
 
 from jaxdml.options import ConfigError
+from jaxdml.priors import unit
 from jaxdml.runs.planning import grid, loading, plan
 from jaxdml.settings import assembly, parts
 from jaxdml.settings.resolve import Resolver, resolve
+
+
+def make_prior(latent_dim, classes, *, softness: float = 1.0):
+    """A user's prior, which refuses a number where there are several classes."""
+    if isinstance(softness, float) and softness > 1 and classes > 1:
+        raise ValueError(f"softness must be at most 1, but is {softness}")
+    return unit.make(latent_dim, classes)
+
 
 MIXED = (
     {
@@ -39,6 +48,29 @@ def test_a_setting_of_a_grid_is_that_of_its_configuration_alone():
         assert repr(list(of_grid.items())) == repr(list(alone.items()))  # 1 is not 1.0 here
         for name in ("unset", "numbers", "static", "reads_labels", "training", "training_fields"):
             assert getattr(of_grid, name) == getattr(alone, name)
+
+
+def test_a_word_and_the_sign_of_zero_are_no_number_of_before():
+    resolver = Resolver()
+    of_images = {"system": "ae", "data.name": "images", "data.path": "photos"}
+    for value in (0.0, -0.0, 1.0, "a float", (1.0, 2.0)):
+        config = {**of_images, "data.range": value}
+        assert repr(resolver.resolve(config).source) == repr(resolve(config).source)
+    resolver.resolve({"system": "dml", "loss.margin": 0.2})
+    with pytest.raises(ConfigError, match=r"loss.margin must be a number, but is 'a float'"):
+        resolver.resolve({"system": "dml", "loss.margin": "a float"})
+
+
+@pytest.mark.parametrize("values", [(0.5, 2.0), (2.0, 0.5)])
+def test_a_number_that_a_part_refuses_on_the_data_is_refused_in_any_order(values):
+    over = {
+        "system": ("dml_prior",),
+        "prior.name": (f"{__name__}:make_prior",),
+        "prior.softness": values,
+    }
+    points = grid.expand({}, (over,))
+    with pytest.raises(ConfigError, match="softness must be at most 1"):
+        plan.plan(points, loading.loader(Path()))
 
 
 def test_a_float_that_no_program_traces_is_read_anew():

@@ -53,7 +53,7 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
     labelled: dict[str, np.ndarray] = {}
     chosen: dict[tuple[Any, ...], np.ndarray] = {}
     scored: set[tuple[Any, ...]] = set()  # what `check_scoring` has seen
-    passes: dict[tuple[Any, ...], bool] = {}  # what shapes a program → see `_passes`
+    passes: dict[tuple[Any, ...], bool] = {}  # what a routine depends on → see `_passes`
     missing: dict[tuple[Dataset, int], list[int]] = {}
     names: dict[str, tuple[str, ...]] = {}
     prints: dict[str, str] = {}
@@ -98,9 +98,10 @@ def plan(points: Sequence[GridPoint], load: LoadDataset, finished: Set[str] = fr
             missing.setdefault((dataset, len(indices)), []).append(lost)
         labelled[point.id] = chosen[selection]
         if point.id not in alike:
-            if c.static not in passes:  # numbers shape none: they are traced
-                passes[c.static] = _passes(c, dataset)
-            shape = _static(c, passes[c.static], len(labelled[point.id]))
+            routine = c.static, *c.numbers.items()  # a part may refuse a number on these data
+            if routine not in passes:
+                passes[routine] = _passes(c, dataset)
+            shape = _static(c, passes[routine], len(labelled[point.id]))
             members.setdefault(shape, []).append(point)
     for shape, group in members.items():
         _check(shape, group[0].setting.on(datasets[group[0].setting.source]))
